@@ -1,0 +1,66 @@
+"""How gunicorn serves: `gunicorn --config config/gunicorn.py`."""
+
+# gunicorn reads this file before anything else of ours: a wrong setting ends the start here, with
+# its sentence, and what is imported later finds the cooperative standard library.
+from gevent import monkey
+
+monkey.patch_all()
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from config import load
+
+_settings = load(os.environ)
+
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
+
+wsgi_app = "lottery_system:create_app()"
+bind = f"{_settings.host}:{_settings.port}"
+workers = _settings.workers
+worker_class = "gevent"
+control_socket_disable = True
+#: seconds that a worker may take to finish what it has begun; the ballot box needs less
+graceful_timeout = 30
+proc_name = "lottery"
+
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"level": "INFO", "handlers": ["stderr"]},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
+        # it notes every tick; what a tick did is noted by the draws
+        "apscheduler": {"level": "WARNING"},
+        "alembic": {"level": "WARNING"},
+    },
+}
+
+
+def when_ready(server: Any) -> None:
+    """Say where to click."""
+    host = "127.0.0.1" if _settings.host in EVERYWHERE else _settings.host
+    server.log.info("The lottery is open: http://%s:%s/", host, _settings.port)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Set the alarm clock in every worker."""
+    from lottery_system import scheduler
+
+    scheduler.start(worker.wsgi)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Admit what still waits before the worker goes."""
+    if getattr(worker, "wsgi", None):
+        worker.wsgi.extensions["ballot_box"].drain()

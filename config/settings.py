@@ -1,0 +1,201 @@
+"""Settings, read once from the environment.
+
+Imports nothing of the house. A misspelt, missing or senseless setting stops the start with a
+sentence that names it.
+"""
+
+import difflib
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+
+from config.sets import SETS
+
+ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "LOTTERY_"
+SECRET_KEY_BYTES = 32
+
+Network = IPv4Network | IPv6Network
+
+
+class SettingsError(SystemExit):
+    """A setting is wrong; as a `SystemExit` it ends any program with its sentence alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the operator decides. Every field is the setting `LOTTERY_<FIELD>`."""
+
+    #: the set of defaults: development, production or testing
+    env: str
+    #: any SQLAlchemy address
+    database_url: str = field(repr=False)
+    #: signs cookies; at least 32 bytes in production
+    secret_key: str = field(repr=False)
+    #: the lottery's name: origin and key name of its logs
+    name: str
+    #: the folder of the database file, keys and exports
+    storage: Path
+    #: `off`: draws are made by the operator alone
+    beacon: str
+    #: winning ballots a day
+    places: int
+    #: ballots in one submission
+    max_count: int
+    host: str
+    port: int
+    #: gunicorn processes
+    workers: int
+    #: how many proxies in front may be believed about the client's address
+    trusted_proxies: int
+    #: host names that the site answers to; empty for all
+    trusted_hosts: tuple[str, ...]
+    #: networks that may read `/metrics`
+    metrics_networks: tuple[Network, ...]
+
+    @property
+    def is_production(self) -> bool:
+        """Tell whether people play here for real, behind TLS."""
+        return self.env == "production"
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read all settings, `X_FILE` standing for the text of a file.
+
+    Raises:
+        SettingsError: with a sentence for the operator.
+    """
+    given = _given(environ)
+    env = given.get("LOTTERY_ENV", "development")
+    if env not in SETS:
+        raise SettingsError(f"LOTTERY_ENV is {env!r}; it must be one of {', '.join(SETS)}.")
+    values = DEFAULTS | SETS[env] | given
+    storage = Path(values["LOTTERY_STORAGE"])
+    return Settings(
+        env=env,
+        database_url=values["LOTTERY_DATABASE_URL"] or f"sqlite:///{storage.resolve()}/lottery.db",
+        secret_key=_secret_key(values["LOTTERY_SECRET_KEY"], env, storage),
+        name=_matching(values, "LOTTERY_NAME", r"[a-z0-9]([a-z0-9./-]{0,98}[a-z0-9])?"),
+        storage=storage,
+        beacon=_one_of(values, "LOTTERY_BEACON", ("off",)),
+        places=_number(values, "LOTTERY_PLACES", 1, 1000),
+        max_count=_number(values, "LOTTERY_MAX_COUNT", 1, 100_000),
+        host=values["LOTTERY_HOST"],
+        port=_number(values, "LOTTERY_PORT", 1, 65_535),
+        workers=_number(values, "LOTTERY_WORKERS", 1, 256),
+        trusted_proxies=_number(values, "LOTTERY_TRUSTED_PROXIES", 0, 10),
+        trusted_hosts=tuple(values["LOTTERY_TRUSTED_HOSTS"].replace(",", " ").split()),
+        metrics_networks=_networks(values, "LOTTERY_METRICS_NETWORKS"),
+    )
+
+
+DEFAULTS: dict[str, str] = {
+    "LOTTERY_ENV": "development",
+    "LOTTERY_DATABASE_URL": "",
+    "LOTTERY_SECRET_KEY": "",
+    "LOTTERY_NAME": "lottery.local",
+    "LOTTERY_STORAGE": str(ROOT / "storage"),
+    "LOTTERY_BEACON": "off",
+    "LOTTERY_PLACES": "1",
+    "LOTTERY_MAX_COUNT": "1000",
+    "LOTTERY_HOST": "127.0.0.1",
+    "LOTTERY_PORT": "8080",
+    "LOTTERY_WORKERS": str(os.cpu_count() or 1),
+    "LOTTERY_TRUSTED_PROXIES": "0",
+    "LOTTERY_TRUSTED_HOSTS": "",
+    "LOTTERY_METRICS_NETWORKS": "127.0.0.0/8 ::1/128",
+}
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, str]:
+    """Pick our settings out of the environment, files read, unknown names refused."""
+    given: dict[str, str] = {}
+    for name, text in environ.items():
+        if not name.startswith(PREFIX):
+            continue
+        setting = name.removesuffix("_FILE")
+        if setting not in DEFAULTS:
+            close = difflib.get_close_matches(setting, DEFAULTS, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise SettingsError(f"{name} is not a setting of the lottery.{hint}")
+        if setting in given:
+            raise SettingsError(f"{setting} and {setting}_FILE are both given; keep one of them.")
+        value = _text_of(name, text) if name.endswith("_FILE") and text else text
+        if value:
+            given[setting] = value
+    return given
+
+
+def _text_of(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name}: cannot read {path!r} ({error}).") from None
+
+
+def _number(values: Mapping[str, str], name: str, least: int, most: int) -> int:
+    text = values[name]
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise SettingsError(f"{name} is {text!r}; it must be a whole number, {least} to {most}.")
+    return int(text)
+
+
+def _one_of(values: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
+    if values[name] not in words:
+        raise SettingsError(f"{name} is {values[name]!r}; this version knows {', '.join(words)}.")
+    return values[name]
+
+
+def _matching(values: Mapping[str, str], name: str, pattern: str) -> str:
+    if not re.fullmatch(pattern, values[name]):
+        raise SettingsError(
+            f"{name} is {values[name]!r}; it must look like a host name, at most 100 characters of "
+            "a to z, 0 to 9, dot, hyphen and slash."
+        )
+    return values[name]
+
+
+def _networks(values: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(text) for text in values[name].replace(",", " ").split())
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}; write networks like 10.0.0.0/8.") from None
+
+
+def _secret_key(given: str, env: str, storage: Path) -> str:
+    if env != "production":
+        return given or _made_once(storage / "secret_key", lambda: secrets.token_hex(32))
+    if len(given.encode()) < SECRET_KEY_BYTES:
+        raise SettingsError(
+            f"LOTTERY_SECRET_KEY must be given in production, at least {SECRET_KEY_BYTES} bytes; "
+            "`python3 -c 'import secrets; print(secrets.token_hex(32))'` makes one."
+        )
+    return given
+
+
+def _made_once(path: Path, make: Callable[[], str]) -> str:
+    """Read a file, making it first, mode 0600, where there is none.
+
+    Any number of processes may start at once: each writes a draft, the first to link it wins.
+    """
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            draft.touch(mode=0o600)
+            draft.write_text(make(), encoding="utf-8")
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"LOTTERY_STORAGE: cannot write {path.name} in {path.parent} ({error.strerror})."
+        ) from None
