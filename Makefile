@@ -1,0 +1,50 @@
+# The lottery's commands. `make run` and `make test` need Python 3.11 or newer and make, and
+# set up the rest themselves.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FLASK := $(BIN)/flask --app lottery_system
+
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
+
+run: $(VENV)/app ## serve the lottery on http://127.0.0.1:8080/
+	@$(FLASK) db upgrade
+	@$(FLASK) lottery demo --if-empty
+	@exec $(BIN)/gunicorn --config config/gunicorn.py
+
+test: $(VENV)/dev $(VENV)/browser ## run all tests, on SQLite and PostgreSQL
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/dev ## check style, types and templates
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/djlint --quiet --lint templates
+
+format: $(VENV)/dev ## write the code in the one style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(VENV)/dev ## take newer versions of what requirements/*.in ask for
+	@$(BIN)/python requirements/lock.py --upgrade
+
+$(VENV)/app: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The lottery needs Python 3.11 or newer; make PYTHON=python3.13 names another one.")'
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/dev: requirements/dev.txt $(VENV)/app
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/browser: $(VENV)/dev tests/setup.sh
+	@PLAYWRIGHT=$(BIN)/playwright tests/setup.sh
+	@touch $@
+
+.PHONY: help run test lint format lock

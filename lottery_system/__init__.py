@@ -1,0 +1,75 @@
+"""A lottery that anyone can run and everyone can check.
+
+Imports nothing at the top, so that `lottery_system.fairness` can be had in a bare interpreter.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from config import Settings
+
+
+def create_app(settings: "Settings | None" = None) -> "Flask":
+    """Wire an application: settings, database, extensions, routes and commands.
+
+    Args:
+        settings: read from the environment where left out.
+
+    Raises:
+        SettingsError: a setting is wrong.
+    """
+    import os
+
+    from flask import Flask
+
+    import config
+    from lottery_system import access, cli, database, web
+    from lottery_system.ballot_box import BallotBox
+    from lottery_system.extensions import csrf, db, limiter, login_manager, migrate
+
+    settings = settings or config.load(os.environ)
+    app = Flask(__name__, static_folder="../static", template_folder="../templates")
+    app.config.from_mapping(_flask_config(settings))
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = database.engine_options(settings.database_url)
+    app.extensions["settings"] = settings
+
+    db.init_app(app)
+    with app.app_context():
+        database.prepare(db.engine)
+        app.extensions["reading_engine"] = database.reading(db.engine)
+        app.extensions["ballot_box"] = BallotBox(db.engine)
+    migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
+    csrf.init_app(app)
+    limiter.init_app(app)
+    login_manager.init_app(app)
+
+    web.register(app, settings)
+    cli.register(app)
+    access.guard(app)
+    return app
+
+
+def _flask_config(settings: "Settings") -> dict[str, object]:
+    """Translate our settings into the names that Flask and its extensions know."""
+    from lottery_system.models.login_session import LIFETIME
+
+    secure = settings.is_production
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "TESTING": settings.env == "testing",
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        # a `__Host-` cookie is taken only over TLS and for this very host (RFC 6265bis 4.1.3.2)
+        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
+        "SESSION_COOKIE_SECURE": secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": LIFETIME,
+        "SESSION_REFRESH_EACH_REQUEST": False,
+        # a form may stay open for as long as its session
+        "WTF_CSRF_TIME_LIMIT": None,
+        "MAX_CONTENT_LENGTH": 64 * 1024,
+        "TRUSTED_HOSTS": list(settings.trusted_hosts) or None,
+        "SCHEDULER_API_ENABLED": False,
+    }

@@ -1,0 +1,99 @@
+"""Who may do what.
+
+Every route declares it; an application with one that does not will not start.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from ipaddress import ip_address
+from typing import Any, TypeVar, cast
+
+from flask import Flask, abort, current_app, request
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from config import Settings
+from lottery_system.extensions import db, login_manager
+from lottery_system.models import Lottery, User
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Access(Enum):
+    """Who may call a route."""
+
+    EVERYBODY = "everybody"
+    USERS = "users"
+    ORGANISERS = "organisers"
+    #: whoever calls from a network of `LOTTERY_METRICS_NETWORKS`
+    OPERATORS = "operators"
+
+
+def allow(access: Access) -> Callable[[View], View]:
+    """Declare who may call a view."""
+
+    def declare(view: View) -> View:
+        view.access = access  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+everybody = allow(Access.EVERYBODY)
+users = allow(Access.USERS)
+organisers = allow(Access.ORGANISERS)
+operators = allow(Access.OPERATORS)
+
+
+def guard(app: Flask) -> None:
+    """Enforce what the routes declare, from now on before every request.
+
+    Raises:
+        RuntimeError: a route declares nothing.
+    """
+    everybody(app.view_functions["static"])
+    for endpoint, view in app.view_functions.items():
+        if not isinstance(getattr(view, "access", None), Access):
+            raise RuntimeError(f"the route {endpoint!r} does not declare who may call it")
+    app.before_request(_enforce)
+
+
+def _enforce() -> Response | None:
+    if request.endpoint is None:  # no such address; the routing error follows
+        return None
+    access = getattr(current_app.view_functions[request.endpoint], "access")  # noqa: B009
+    if access is Access.OPERATORS and not _is_operator():
+        abort(403, "This page is for the operator's own network.")
+    if access in (Access.USERS, Access.ORGANISERS) and not current_user.is_authenticated:
+        return cast(Response, login_manager.unauthorized())
+    if access is Access.ORGANISERS and not viewer().is_organiser:
+        abort(
+            403, "This page is for organisers. Ask one of them, or the operator, to make you one."
+        )
+    return None
+
+
+def viewer() -> User:
+    """Return who is logged in; to be asked in views for users and organisers only."""
+    user = current_user._get_current_object()
+    assert isinstance(user, User)
+    return user
+
+
+def lottery_or_404(lottery_id: int) -> Lottery:
+    """Load a lottery, or answer that there is none."""
+    return db.get_or_404(Lottery, lottery_id, description="There is no such lottery.")
+
+
+def settings() -> Settings:
+    """Return the settings of the application at hand."""
+    found = current_app.extensions["settings"]
+    assert isinstance(found, Settings)
+    return found
+
+
+def _is_operator() -> bool:
+    if not request.remote_addr:
+        return False
+    address = ip_address(request.remote_addr)
+    return any(address in network for network in settings().metrics_networks)

@@ -1,0 +1,152 @@
+"""The one way in for ballots.
+
+Whatever waits is admitted together, in one transaction that holds the day's row, and is answered
+only once that is committed: the speed of a batch, the safety of a commit for each.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoAnswer
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from lottery_system.admission import Answer, admit
+from lottery_system.clock import utcnow
+from lottery_system.errors import NotAdmitted
+from lottery_system.models import Submission
+
+log = logging.getLogger(__name__)
+
+#: submissions that may wait; more are turned away at once
+CAPACITY = 1000
+#: ballots after which a transaction takes no further submission, so that none grows too long
+BATCH_BALLOTS = 10_000
+#: seconds after which whoever waits is told that nothing is known
+PATIENCE = 60
+
+
+class Waiting(NamedTuple):
+    """A submission on its way, and where its answer goes."""
+
+    submission: Submission
+    answer: Future[Submission]
+
+
+class BallotBox:
+    """A process's queue of submissions and the loop that admits them.
+
+    The loop starts with the first submission, in a thread (a greenlet under gevent) of this very
+    process, so that a box made before a fork works after it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        utcnow: Callable[[], datetime] = utcnow,
+        capacity: int = CAPACITY,
+    ) -> None:
+        self._engine = engine
+        self._utcnow = utcnow
+        self._queue: queue.Queue[Waiting | None] = queue.Queue(capacity)
+        self._lock = threading.Lock()
+        self._loop: threading.Thread | None = None
+
+    def submit(self, submission: Submission) -> Submission:
+        """Admit a submission and wait until it is stored for good.
+
+        Returns:
+            The submission itself, or the stored one whose token it repeats.
+
+        Raises:
+            LotteryError: it was refused, and nothing of it is stored.
+            NotAdmitted: the box is full or the database did not answer; trying again is safe.
+        """
+        waiting = Waiting(submission, Future())
+        try:
+            self._queue.put_nowait(waiting)
+        except queue.Full:
+            log.warning("ballot box: full, a submission was turned away")
+            raise NotAdmitted from None
+        self._start()
+        try:
+            return waiting.answer.result(PATIENCE)
+        except NoAnswer:
+            log.error("ballot box: no answer within %s seconds", PATIENCE)
+            raise NotAdmitted from None
+
+    def drain(self) -> None:
+        """Admit what waits, then end the loop; a later submission starts it anew."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is not None:
+            self._queue.put(None)
+            loop.join()
+
+    def _start(self) -> None:
+        if self._loop is None:
+            with self._lock:
+                if self._loop is None:
+                    self._loop = threading.Thread(
+                        target=self._admit_all, name="ballot box", daemon=True
+                    )
+                    self._loop.start()
+
+    def _admit_all(self) -> None:
+        going_on = True
+        while going_on:
+            batch, going_on = self._next_batch()
+            if batch:
+                self._admit(batch)
+
+    def _next_batch(self) -> tuple[list[Waiting], bool]:
+        """Wait for a submission and take along all that wait behind it."""
+        batch: list[Waiting] = []
+        ballots = 0
+        waiting = self._queue.get()
+        while waiting is not None:
+            batch.append(waiting)
+            ballots += waiting.submission.ballot_count
+            if ballots >= BATCH_BALLOTS:
+                return batch, True
+            try:
+                waiting = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, True
+        return batch, False
+
+    def _admit(self, batch: Sequence[Waiting]) -> None:
+        try:
+            answers = self._commit(batch)
+        except IntegrityError as error:
+            if len(batch) > 1:  # one of them is at fault: the others must not suffer for it
+                for waiting in batch:
+                    self._admit([waiting])
+                return
+            answers = _not_admitted(batch, error)
+        except SQLAlchemyError as error:
+            answers = _not_admitted(batch, error)
+        except Exception as error:
+            log.exception("ballot box: a fault of ours")
+            answers = _not_admitted(batch, error)
+        for waiting, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Submission):
+                waiting.answer.set_result(answer)
+            else:
+                waiting.answer.set_exception(answer)
+
+    def _commit(self, batch: Sequence[Waiting]) -> list[Answer]:
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            return admit(session, [waiting.submission for waiting in batch], self._utcnow)
+
+
+def _not_admitted(batch: Sequence[Waiting], error: Exception) -> list[Answer]:
+    reason = str(error).splitlines()[0]
+    log.error("ballot box: %d submissions not admitted: %s", len(batch), reason)
+    return [NotAdmitted() for _ in batch]

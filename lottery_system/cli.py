@@ -1,0 +1,171 @@
+"""What operators type: `flask --app lottery_system ...`."""
+
+import sys
+from datetime import date, timedelta
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from lottery_system import draws
+from lottery_system.clock import day_of, parse_day, utcnow
+from lottery_system.errors import LotteryError
+from lottery_system.extensions import db, new_session, transaction
+from lottery_system.models import Draw, Lottery, User, Winner
+from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
+from lottery_system.passwords import enforce_password, hash_password
+from lottery_system.usernames import enforce_username
+
+user = AppGroup("user", help="Participants and organisers.")
+lottery = AppGroup("lottery", help="Lotteries.")
+draw = AppGroup("draw", help="The draws of the days.")
+
+#: name, prize and days that each stays open
+DEMO = (
+    ("Big Chance", "A weekend for two by the sea.", 30),
+    ("Extra Win", "A basket of cheese, bread and apples.", 7),
+)
+
+
+def register(app: Flask) -> None:
+    """Give an application its commands."""
+    for group in (user, lottery, draw):
+        app.cli.add_command(group)
+
+
+class Day(click.ParamType[date]):
+    """A UTC day, `YYYY-MM-DD`."""
+
+    name = "DATE"
+
+    def convert(
+        self, value: str | date, param: click.Parameter | None, ctx: click.Context | None
+    ) -> date:
+        day = value if isinstance(value, date) else parse_day(value)
+        if day is None:
+            self.fail(f"{value!r} is not a date; write it like 2026-12-31.", param, ctx)
+        return day
+
+
+@user.command("create")
+@click.argument("name")
+@click.option("--organiser", is_flag=True, help="May create and change lotteries.")
+def create_user(name: str, organiser: bool) -> None:
+    """Create a user; asks for the password, or reads it from standard input."""
+    text = _password()
+    try:
+        username = enforce_username(name)
+        password = enforce_password(text, username)
+    except LotteryError as error:
+        raise click.ClickException(str(error)) from None
+    created = User.sign_up(username, hash_password(password), utcnow(), is_organiser=organiser)
+    try:
+        with transaction() as session:
+            session.add(created)
+    except IntegrityError:
+        raise click.ClickException(
+            f"{username!r} is taken, or looks too much like a username that is."
+        ) from None
+    click.echo(f"Created {'organiser' if organiser else 'participant'} {username}.")
+
+
+@user.command("promote")
+@click.argument("name")
+def promote(name: str) -> None:
+    """Make a user an organiser."""
+    _set_organiser(name, True)
+
+
+@user.command("demote")
+@click.argument("name")
+def demote(name: str) -> None:
+    """Make an organiser a participant."""
+    _set_organiser(name, False)
+
+
+@lottery.command("create")
+@click.argument("name")
+@click.option("--closes-on", required=True, type=Day(), help="The last day that takes ballots.")
+@click.option("--prize", default="", help="What can be won.")
+def create_lottery(name: str, closes_on: date, prize: str) -> None:
+    """Create a lottery."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= NAME_LENGTH or len(prize) > PRIZE_LENGTH:
+        raise click.ClickException(
+            f"A name has 1 to {NAME_LENGTH} characters, a prize at most {PRIZE_LENGTH:,}."
+        )
+    try:
+        with transaction() as session:
+            session.add(Lottery.create(name, prize, closes_on, utcnow()))
+    except LotteryError as error:
+        raise click.ClickException(str(error)) from None
+    except IntegrityError:
+        raise click.ClickException(f"There is a lottery named {name!r} already.") from None
+    click.echo(f"Created lottery {name!r}, open until the end of {closes_on} UTC.")
+
+
+@lottery.command("demo")
+@click.option("--if-empty", is_flag=True, help="Only where there is no lottery at all.")
+def create_demo(if_empty: bool) -> None:
+    """Create two lotteries to play with, Big Chance and Extra Win."""
+    now = utcnow()
+    with transaction() as session:
+        existing = set(session.scalars(select(Lottery.name)))
+        if if_empty and existing:
+            return
+        for name, prize, days in DEMO:
+            if name in existing:
+                click.echo(f"There is a lottery named {name!r} already.")
+                continue
+            closes_on = day_of(now) + timedelta(days=days)
+            session.add(Lottery.create(name, prize, closes_on, now))
+            click.echo(f"Created lottery {name!r}, open until the end of {closes_on} UTC.")
+
+
+@draw.command("run")
+def run_draws() -> None:
+    """Close and draw whatever is due. Safe at any time, any number at once."""
+    with new_session() as session:
+        drawn = draws.run_due(session, utcnow(), current_app.extensions["settings"].places)
+    for day in drawn:
+        _show(day)
+    if not drawn:
+        click.echo("Nothing is due.")
+
+
+@draw.command("show")
+@click.argument("day", metavar="[DATE]", type=Day(), required=False)
+def show_draw(day: date | None) -> None:
+    """Show what the draw of a day stands at; today's where no day is given."""
+    _show(day or day_of(utcnow()))
+
+
+def _show(day: date) -> None:
+    found = db.session.get(Draw, day)
+    if found is None:
+        raise click.ClickException(f"There is no draw of {day}.")
+    click.echo(f"{day}: {found.status}, ballots: {found.ballot_count}")
+    for winner in Winner.of_day(db.session(), day):
+        ballot = winner.ballot
+        click.echo(
+            f"  place {winner.place}: ballot {ballot.number}, "
+            f"{ballot.user.username}, {ballot.lottery.name}"
+        )
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return typed
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _set_organiser(name: str, is_organiser: bool) -> None:
+    with transaction() as session:
+        found = User.by_username(session, name)
+        if found is None:
+            raise click.ClickException(f"There is no user {name!r}.")
+        found.is_organiser = is_organiser
+    click.echo(f"{found.username} is {'an organiser' if is_organiser else 'a participant'} now.")

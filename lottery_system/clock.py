@@ -1,0 +1,41 @@
+"""The calendar: UTC days and the midnights that end them.
+
+`utcnow` is the only reader of the wall clock; everything else is handed an instant.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+ONE_DAY = timedelta(days=1)
+
+
+def utcnow() -> datetime:
+    """Read the wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def day_of(instant: datetime) -> date:
+    """Return the UTC day that an aware instant lies in."""
+    return instant.astimezone(UTC).date()
+
+
+def starts_at(day: date) -> datetime:
+    """Return the midnight that begins a day."""
+    return datetime.combine(day, time(), UTC)
+
+
+def closes_at(day: date) -> datetime:
+    """Return the midnight that ends a day: the first instant that is no longer part of it."""
+    return starts_at(day) + ONE_DAY
+
+
+def parse_day(text: str) -> date | None:
+    """Read `YYYY-MM-DD`, strictly, or return None where it is not a date.
+
+    `date.fromisoformat` alone would also take `20261122` and `2026-W47-7`, and one day would have
+    several addresses.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.isoformat() == text else None

@@ -1,0 +1,49 @@
+"""What the domain refuses, each with a sentence for the person who asked. Knows no HTTP."""
+
+
+class LotteryError(Exception):
+    """The domain refuses; `str(error)` says what is wrong and what to do."""
+
+
+class TooEarly(LotteryError):
+    """A day was to be closed before the midnight that ends it."""
+
+
+class UnknownLottery(LotteryError):
+    """There is no such lottery."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such lottery.")
+
+
+class LotteryFinished(LotteryError):
+    """The lottery takes no more ballots."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"“{name}” has finished and takes no more ballots. No ballot was submitted; "
+            "choose a lottery that is open."
+        )
+
+
+class TokenTaken(LotteryError):
+    """A submission's token was used by somebody else."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This form is not yours or is out of date. No ballot was submitted; try again."
+        )
+
+
+class NotAdmitted(LotteryError):
+    """The ballot box could not take the submission now; nobody knows of any ballot of it.
+
+    Trying again with the same token is safe: should the store have taken it after all, the answer
+    is the first one's.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "We could not take your ballots just now. They do not count unless you see a receipt. "
+            "Trying again is safe: nothing is entered twice."
+        )

@@ -1,0 +1,40 @@
+"""The extensions, made here and bound to an application in `create_app`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from apscheduler.schedulers.gevent import GeventScheduler
+from flask_apscheduler import APScheduler
+from flask_limiter import Limiter
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from sqlalchemy.orm import Session
+
+from lottery_system.addresses import client_network
+from lottery_system.database import ReadingSession
+from lottery_system.models import Base
+from lottery_system.throttles import STORAGE_URI
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": ReadingSession})
+migrate = Migrate()
+login_manager = LoginManager()
+csrf = CSRFProtect()
+limiter = Limiter(client_network, storage_uri=STORAGE_URI, headers_enabled=False)
+scheduler = APScheduler(GeventScheduler())
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Begin a transaction that may write, and commit it, once, at the end of the block.
+
+    Nothing in the block may wait for anything but the database: on SQLite it holds the one lock.
+    """
+    with new_session() as session, session.begin():
+        yield session
+
+
+def new_session() -> Session:
+    """Return a session that may write; what it loaded stays readable after it is closed."""
+    return Session(db.engine, expire_on_commit=False)

@@ -1,0 +1,28 @@
+"""The domain and its rules, on SQLAlchemy. Knows no request, no address, no page."""
+
+from lottery_system.models.ballot import Ballot
+from lottery_system.models.base import Base
+from lottery_system.models.draw import CLOSED, DRAWN, OPEN, Draw
+from lottery_system.models.holding import Holding
+from lottery_system.models.login_session import LoginSession
+from lottery_system.models.lottery import Lottery
+from lottery_system.models.submission import Submission
+from lottery_system.models.throttle import Throttle
+from lottery_system.models.user import User
+from lottery_system.models.winner import Winner
+
+__all__ = [
+    "CLOSED",
+    "DRAWN",
+    "OPEN",
+    "Ballot",
+    "Base",
+    "Draw",
+    "Holding",
+    "LoginSession",
+    "Lottery",
+    "Submission",
+    "Throttle",
+    "User",
+    "Winner",
+]

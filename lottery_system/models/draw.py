@@ -1,0 +1,216 @@
+"""The event of one UTC day: it takes ballots, closes, and is drawn; each exactly once.
+
+Every transition is one conditional UPDATE whose count is read, so that any number of workers and
+hosts may try at once and one of them succeeds.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from sqlalchemy import (
+    CheckConstraint,
+    CursorResult,
+    LargeBinary,
+    String,
+    exists,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
+
+from lottery_system.clock import ONE_DAY, closes_at, day_of, starts_at
+from lottery_system.errors import TooEarly
+from lottery_system.fairness.selection import SEED_BYTES, winning_ballots
+from lottery_system.models.base import Base, insert_into
+from lottery_system.models.winner import Winner
+
+OPEN, CLOSED, DRAWN = "open", "closed", "drawn"
+
+
+class Turn(NamedTuple):
+    """The right to add ballots to a day, held until the transaction ends."""
+
+    day: date
+    #: ballots in the day so far; the next one's number is one more
+    ballot_count: int
+    #: the instant of admission, always within `day`
+    now: datetime
+
+
+class Draw(Base):
+    """One UTC day over all lotteries: `open`, then `closed`, then `drawn`."""
+
+    __tablename__ = "draws"
+    __table_args__ = (
+        CheckConstraint("ballot_count >= 0", "ballot_count"),
+        CheckConstraint(
+            "(status = 'open' AND seed IS NULL AND places IS NULL"
+            " AND closed_at IS NULL AND drawn_at IS NULL)"
+            " OR (status = 'closed' AND seed IS NOT NULL AND places >= 1"
+            " AND closed_at IS NOT NULL AND drawn_at IS NULL)"
+            " OR (status = 'drawn' AND seed IS NOT NULL AND places >= 1"
+            " AND closed_at IS NOT NULL AND drawn_at IS NOT NULL)",
+            "status",
+        ),
+    )
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(String(6), default=OPEN)
+    #: accepted = stored = the greatest number of the day
+    ballot_count: Mapped[int] = mapped_column(default=0)
+    #: 32 random bytes, stored by the transaction that closes the day
+    seed: Mapped[bytes | None] = mapped_column(LargeBinary(SEED_BYTES))
+    #: how many different winning ballots are drawn
+    places: Mapped[int | None]
+    closed_at: Mapped[datetime | None]
+    drawn_at: Mapped[datetime | None]
+
+    @classmethod
+    def first_day(cls, session: Session) -> date | None:
+        """Return the day on which this lottery's days begin."""
+        return session.scalar(select(func.min(cls.day)))
+
+    @classmethod
+    def open_until(cls, session: Session, day: date) -> None:
+        """Give every day up to `day` its draw, without a gap, however long nobody was awake.
+
+        The first call of all decides which day is the first.
+        """
+        last = session.scalar(select(func.max(cls.day)))
+        missing = [day] if last is None else _days_after(last, day)
+        if missing:
+            session.execute(
+                insert_into(session, cls).on_conflict_do_nothing(),
+                [{"day": each, "status": OPEN, "ballot_count": 0} for each in missing],
+            )
+
+    @classmethod
+    def take_turn(cls, session: Session, utcnow: Callable[[], datetime]) -> Turn:
+        """Lock the day that ballots count in now, opening it if need be.
+
+        The clock is read once the lock is held: one read before it may be older than the close
+        that it waited for. A day that another host has closed already, because its clock is ahead
+        of ours, is over for everybody; the ballots then count in the next one, from its first
+        instant. So it is with a clock that was set back before the first day.
+        """
+        day = day_of(utcnow())
+        while True:
+            row = session.execute(
+                select(cls.status, cls.ballot_count).where(cls.day == day).with_for_update()
+            ).one_or_none()
+            now = utcnow()
+            if row is None:
+                cls.open_until(session, day)
+                day = max(day, cls.first_day(session) or day)
+            elif row.status != OPEN:
+                day += ONE_DAY
+            elif day_of(now) > day:
+                day = day_of(now)
+            else:
+                return Turn(day, row.ballot_count, max(now, starts_at(day)))
+
+    @classmethod
+    def count_ballots(cls, session: Session, turn: Turn, count: int) -> None:
+        """Add ballots to the counter of the day whose turn is held.
+
+        Raises:
+            RuntimeError: the day moved under the lock, which must be impossible.
+        """
+        counted = session.execute(
+            update(cls)
+            .where(
+                cls.day == turn.day,
+                cls.status == OPEN,
+                cls.ballot_count == turn.ballot_count,
+            )
+            .values(ballot_count=cls.ballot_count + count)
+            .execution_options(synchronize_session=False)
+        )
+        if _rows(counted) != 1:
+            raise RuntimeError(f"the count of {turn.day} moved while its row was locked")
+
+    @classmethod
+    def due_to_close(cls, session: Session, now: datetime) -> Sequence[date]:
+        """List the open days that are over, the oldest first."""
+        return session.scalars(
+            select(cls.day).where(cls.status == OPEN, cls.day < day_of(now)).order_by(cls.day)
+        ).all()
+
+    @classmethod
+    def due_to_draw(cls, session: Session) -> Sequence[date]:
+        """List the closed days that are not drawn, the oldest first."""
+        return session.scalars(select(cls.day).where(cls.status == CLOSED).order_by(cls.day)).all()
+
+    @classmethod
+    def close(
+        cls,
+        session: Session,
+        day: date,
+        now: datetime,
+        places: int,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> bool:
+        """Stop taking ballots of a day and fix its seed, in one stroke.
+
+        With count, places and seed all fixed here, whoever draws later can only find the same
+        winners: a crash never turns into a second throw. Exactly one caller gets True; a day waits
+        for the days before it.
+
+        Raises:
+            TooEarly: the midnight that ends the day has not come.
+        """
+        if now < closes_at(day):
+            raise TooEarly(f"{day} closes at {closes_at(day):%Y-%m-%d %H:%M} UTC.")
+        return cls._move(
+            session,
+            day,
+            OPEN,
+            {"status": CLOSED, "seed": entropy(SEED_BYTES), "places": places, "closed_at": now},
+        )
+
+    @classmethod
+    def draw(cls, session: Session, day: date, now: datetime) -> bool:
+        """Make a closed day's draw: status and winners in the same transaction.
+
+        Exactly one caller gets True; a day waits for the days before it.
+        """
+        if not cls._move(session, day, CLOSED, {"status": DRAWN, "drawn_at": now}):
+            return False
+        drawn = session.execute(
+            select(cls.seed, cls.ballot_count, cls.places).where(cls.day == day)
+        ).one()
+        picks = winning_ballots(drawn.seed, drawn.ballot_count, drawn.places)
+        if picks:
+            session.execute(
+                insert_into(session, Winner),
+                [{"day": day, "place": pick.place, "number": pick.number} for pick in picks],
+            )
+        return True
+
+    @classmethod
+    def _move(cls, session: Session, day: date, status: str, values: dict[str, object]) -> bool:
+        """Move a day out of `status`, unless somebody did or an earlier day is still in it."""
+        earlier = aliased(cls)
+        moved = session.execute(
+            update(cls)
+            .where(
+                cls.day == day,
+                cls.status == status,
+                ~exists().where(earlier.day < day, earlier.status.in_((OPEN, status))),
+            )
+            .values(values)
+            .execution_options(synchronize_session=False)
+        )
+        return _rows(moved) == 1
+
+
+def _days_after(last: date, day: date) -> list[date]:
+    return [last + ONE_DAY * step for step in range(1, (day - last).days + 1)]
+
+
+def _rows(result: object) -> int:
+    assert isinstance(result, CursorResult)
+    return result.rowcount

@@ -1,0 +1,51 @@
+"""One participant's ballots of one click: what a receipt is given for."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from lottery_system.models.base import Base
+
+
+class Submission(Base):
+    """A run of ballots that were submitted together, under a token of one use."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (
+        CheckConstraint("ballot_count >= 1", "ballot_count"),
+        CheckConstraint("first_number >= 1", "first_number"),
+        UniqueConstraint("day", "first_number"),
+        Index("ix_submissions_user_id_day_first_number", "user_id", "day", "first_number"),
+    )
+
+    #: made by the form; what makes a reload, a double click or a retry harmless
+    token: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    lottery_id: Mapped[int] = mapped_column(ForeignKey("lotteries.id"))
+    day: Mapped[date] = mapped_column(ForeignKey("draws.day"))
+    first_number: Mapped[int]
+    ballot_count: Mapped[int]
+    submitted_at: Mapped[datetime]
+
+    @property
+    def last_number(self) -> int:
+        """Return the number of the last ballot of the run."""
+        return self.first_number + self.ballot_count - 1
+
+    @classmethod
+    def by_token(cls, session: Session, token: UUID, user_id: int) -> "Submission | None":
+        """Find one's own submission by its token."""
+        return session.scalar(select(cls).where(cls.token == token, cls.user_id == user_id))
+
+    @classmethod
+    def page_of(
+        cls, session: Session, user_id: int, day: date, *, before: int | None, limit: int
+    ) -> "Sequence[Submission]":
+        """List somebody's submissions of a day, the newest first, from below number `before`."""
+        query = select(cls).where(cls.user_id == user_id, cls.day == day)
+        if before is not None:
+            query = query.where(cls.first_number < before)
+        return session.scalars(query.order_by(cls.first_number.desc()).limit(limit)).all()

@@ -1,0 +1,55 @@
+"""Somebody with a username and a password: a participant, perhaps an organiser."""
+
+from datetime import datetime
+
+from flask_login import UserMixin
+from sqlalchemy import String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from lottery_system.models.base import Base
+from lottery_system.usernames import look_alike_key, username_key
+
+
+class User(UserMixin, Base):  # type: ignore[misc]
+    """Whoever signed up. The two keys are what makes a username unique, see `usernames`."""
+
+    __tablename__ = "users"
+    __allow_unmapped__ = True  # for session_token
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: as its holder wrote it, normalised
+    username: Mapped[str] = mapped_column(String(64))
+    #: without regard to case: what one logs in by
+    username_key: Mapped[str] = mapped_column(Text, unique=True)
+    #: without regard to letters that look the same
+    look_alike_key: Mapped[str] = mapped_column(Text, unique=True)
+    #: argon2id, in its encoded form
+    password_hash: Mapped[str] = mapped_column(String(255))
+    is_organiser: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+    #: the session by which this user is logged in during a request; not stored here
+    session_token: str | None = None
+
+    def get_session_token(self) -> str | None:
+        """Return what the browser keeps of a log-in."""
+        return self.session_token
+
+    @classmethod
+    def sign_up(
+        cls, username: str, password_hash: str, now: datetime, *, is_organiser: bool = False
+    ) -> "User":
+        """Make a user of an enforced username; the unique keys refuse a second of its kind."""
+        return cls(
+            username=username,
+            username_key=username_key(username),
+            look_alike_key=look_alike_key(username),
+            password_hash=password_hash,
+            is_organiser=is_organiser,
+            created_at=now,
+        )
+
+    @classmethod
+    def by_username(cls, session: Session, username: str) -> "User | None":
+        """Find a user by a username in any case."""
+        return session.scalar(select(cls).where(cls.username_key == username_key(username)))

@@ -1,0 +1,43 @@
+"""Calls that block, made without holding up the other greenlets of a worker."""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from gevent import monkey
+from gevent.threadpool import ThreadPool
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Offload:
+    """Runs calls in native threads of its own under gevent, and in place elsewhere.
+
+    Args:
+        threads: how many calls run at a time; the others wait for their turn, in order.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._pool: ThreadPool | None = None
+
+    def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call and return as `function` does, errors included."""
+        if not monkey.is_module_patched("threading"):
+            return function(*args, **kwargs)
+        if self._pool is None:  # made at the first use, since threads do not survive a fork
+            self._pool = ThreadPool(self._threads)
+        result, error = self._pool.apply(_outcome, (function, args, kwargs))
+        if error is not None:
+            raise error
+        return cast(T, result)
+
+
+def _outcome(
+    function: Callable[..., T], args: Any, kwargs: Any
+) -> tuple[T | None, BaseException | None]:
+    """Call and hand an error over as a value: a gevent thread would also print it."""
+    try:
+        return function(*args, **kwargs), None
+    except BaseException as error:
+        return None, error

@@ -1,0 +1,34 @@
+"""The pages: one module a resource, and what they share."""
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from config import Settings
+from lottery_system.web import (
+    accounts,
+    ballots,
+    errors,
+    headers,
+    login,
+    lotteries,
+    monitoring,
+    organiser,
+    rules,
+    winners,
+    words,
+)
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Give an application its pages."""
+    for module in (accounts, ballots, lotteries, monitoring, organiser, rules, winners):
+        app.register_blueprint(module.blueprint)
+    errors.register(app)
+    headers.register(app, secure=settings.is_production)
+    words.register(app, settings)
+    login.register()
+    if settings.trusted_proxies:
+        proxies = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
+        )

@@ -1,0 +1,130 @@
+"""Signing up, logging in and out."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_login import current_user
+from sqlalchemy.exc import IntegrityError
+from werkzeug.wrappers import Response
+
+from lottery_system.access import everybody, users
+from lottery_system.addresses import own_path
+from lottery_system.clock import utcnow
+from lottery_system.extensions import db, limiter, transaction
+from lottery_system.models import LoginSession, User
+from lottery_system.passwords import (
+    BadPassword,
+    check_password,
+    enforce_password,
+    hash_password,
+)
+from lottery_system.usernames import BadUsername, enforce_username
+from lottery_system.web import login
+from lottery_system.web.forms import AccountForm
+from lottery_system.web.log_in_throttle import Attempt
+
+blueprint = Blueprint("accounts", __name__)
+
+SIGN_UPS = "60 per hour"
+
+
+@blueprint.get("/signup")
+@everybody
+def new() -> str | Response:
+    """Show the form to sign up."""
+    return _to_front_page() or _sign_up_page(AccountForm())
+
+
+@blueprint.post("/signup")
+@everybody
+@limiter.limit(SIGN_UPS)
+def create() -> Response | tuple[str, int]:
+    """Make a user, and log the new user in."""
+    form = AccountForm()
+    if not form.validate():
+        return _sign_up_page(form), 422
+    try:
+        username = enforce_username(form.username.data or "")
+        password = enforce_password(form.password.data or "", username)
+    except BadUsername as error:
+        form.username.errors = [str(error)]
+        return _sign_up_page(form), 422
+    except BadPassword as error:
+        form.password.errors = [str(error)]
+        return _sign_up_page(form), 422
+    now = utcnow()
+    user = User.sign_up(username, hash_password(password), now)
+    try:
+        with transaction() as session:
+            session.add(user)
+            session.flush()
+            token = LoginSession.open(session, user, now)
+    except IntegrityError:  # one of the unique keys: somebody was first
+        form.username.errors = [
+            "This username is taken, or looks too much like one that is. Choose another one."
+        ]
+        return _sign_up_page(form), 422
+    login.log_in(user, token)
+    response = redirect(url_for("lotteries.index"), code=303)
+    Attempt(username).remember_browser(response)
+    return response
+
+
+@blueprint.get("/login")
+@everybody
+def log_in() -> str | Response:
+    """Show the form to log in."""
+    return _to_front_page() or _log_in_page(AccountForm())
+
+
+@blueprint.post("/login")
+@everybody
+def create_session() -> Response | tuple[str, int]:
+    """Log in, and go where one was going."""
+    form = AccountForm()
+    if not form.validate():
+        return _log_in_page(form), 422
+    username = form.username.data or ""
+    attempt = Attempt(username)
+    if not attempt.take():
+        return _log_in_page(
+            form, "Too many wrong passwords. Wait ten minutes, then try again."
+        ), 429
+    user = _find(username)
+    if not check_password(user.password_hash if user else None, form.password.data or ""):
+        return _log_in_page(form, "Username and password do not fit. Try again."), 422
+    assert user is not None
+    attempt.give_back()
+    with transaction() as session:
+        token = LoginSession.open(session, user, utcnow())
+    login.log_in(user, token)
+    response = redirect(own_path(request.args.get("next")) or url_for("lotteries.index"), code=303)
+    attempt.remember_browser(response)
+    return response
+
+
+@blueprint.post("/logout")
+@users
+def destroy_session() -> Response:
+    """End this session, here and on the server."""
+    login.log_out()
+    return redirect(url_for("accounts.log_in"), code=303)
+
+
+def _find(username: str) -> User | None:
+    try:
+        return User.by_username(db.session(), enforce_username(username))
+    except BadUsername:  # nobody can be called so
+        return None
+
+
+def _to_front_page() -> Response | None:
+    if current_user.is_authenticated:
+        return redirect(url_for("lotteries.index"), code=303)
+    return None
+
+
+def _sign_up_page(form: AccountForm) -> str:
+    return render_template("accounts/new.html", form=form)
+
+
+def _log_in_page(form: AccountForm, refusal: str | None = None) -> str:
+    return render_template("accounts/log_in.html", form=form, refusal=refusal)

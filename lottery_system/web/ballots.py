@@ -1,0 +1,113 @@
+"""Submitting ballots, and looking at one's own."""
+
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from lottery_system.access import lottery_or_404, users, viewer
+from lottery_system.ballot_box import BallotBox
+from lottery_system.clock import parse_day
+from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken
+from lottery_system.extensions import db
+from lottery_system.models import Draw, Holding, Lottery, Submission, Winner
+from lottery_system.web.errors import error_page
+from lottery_system.web.forms import BallotForm
+from lottery_system.web.lotteries import front_page, keep_receipt
+
+blueprint = Blueprint("ballots", __name__)
+
+#: rows of a page
+PAGE = 50
+
+
+@blueprint.post("/lotteries/<int(max=2147483647):lottery_id>/ballots")
+@users
+def create(lottery_id: int) -> Response | tuple[str, int]:
+    """Submit ballots through the ballot box, and go back to where one clicked."""
+    form = BallotForm()
+    if not form.validate():
+        lottery_or_404(lottery_id)
+        refusal = " ".join(message for errors in form.errors.values() for message in errors)
+        return _refused(lottery_id, refusal)
+    submission = Submission(
+        token=form.submission.data,
+        user_id=viewer().id,
+        lottery_id=lottery_id,
+        ballot_count=form.count.data,
+    )
+    try:
+        receipt = _box().submit(submission)
+    except (LotteryFinished, TokenTaken) as error:
+        return _refused(lottery_id, str(error))
+    except NotAdmitted as error:
+        return error_page(503, str(error), retry=form, lottery_id=lottery_id)
+    keep_receipt(receipt)
+    return redirect(url_for("lotteries.index"), code=303)
+
+
+@blueprint.get("/ballots")
+@users
+def index() -> str:
+    """List the days on which I played, the newest first."""
+    before = parse_day(request.args.get("before", ""))
+    rows = Holding.page_of_days(db.session(), viewer().id, before=before, limit=PAGE + 1)
+    days = rows[:PAGE]
+    names = [day for day, _ in days]
+    draws = db.session.scalars(select(Draw).where(Draw.day.in_(names)))
+    return render_template(
+        "ballots/index.html",
+        days=days,
+        draws={draw.day: draw for draw in draws},
+        won=Winner.numbers_of(db.session(), viewer().id, names),
+        older=names[-1] if len(rows) > PAGE else None,
+    )
+
+
+@blueprint.get("/ballots/<day>")
+@users
+def show(day: str) -> str:
+    """List my ballots of a day, the newest first."""
+    asked = parse_day(day)
+    if asked is None:
+        abort(404, f"“{day}” is not a date. Write it like 2026-12-31.")
+    before = request.args.get("before", "")
+    rows = Submission.page_of(
+        db.session(),
+        viewer().id,
+        asked,
+        before=int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None,
+        limit=PAGE + 1,
+    )
+    submissions = rows[:PAGE]
+    lotteries = db.session.scalars(
+        select(Lottery).where(Lottery.id.in_({each.lottery_id for each in submissions}))
+    )
+    return render_template(
+        "ballots/show.html",
+        day=asked,
+        draw=db.session.get(Draw, asked),
+        submissions=submissions,
+        lotteries={lottery.id: lottery for lottery in lotteries},
+        ballot_count=sum(Holding.by_lottery(db.session(), viewer().id, asked).values()),
+        won=Winner.numbers_of(db.session(), viewer().id, [asked]).get(asked, []),
+        older=submissions[-1].first_number if len(rows) > PAGE else None,
+    )
+
+
+def _refused(lottery_id: int, refusal: str) -> tuple[str, int]:
+    typed = request.form.get("count")
+    return front_page(refused_id=lottery_id, refusal=refusal, typed=typed), 422
+
+
+def _box() -> BallotBox:
+    box = current_app.extensions["ballot_box"]
+    assert isinstance(box, BallotBox)
+    return box

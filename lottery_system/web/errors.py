@@ -1,0 +1,119 @@
+"""What a person sees when something is refused or fails: a page that says what to do."""
+
+import logging
+
+from flask import Flask, make_response, render_template, request
+from flask_limiter import RateLimitExceeded
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from lottery_system.errors import (
+    LotteryError,
+    LotteryFinished,
+    NotAdmitted,
+    TokenTaken,
+    UnknownLottery,
+)
+
+log = logging.getLogger(__name__)
+
+#: the statuses of what the domain refuses
+STATUSES: dict[type[LotteryError], int] = {
+    UnknownLottery: 404,
+    LotteryFinished: 422,
+    TokenTaken: 422,
+    NotAdmitted: 503,
+}
+
+TITLES = {
+    400: "This form is out of date",
+    403: "Not for you",
+    404: "There is nothing here",
+    405: "That cannot be done here",
+    413: "Too large",
+    422: "That could not be done",
+    429: "Too many attempts",
+    500: "A fault of ours",
+    503: "Not just now",
+}
+
+SENTENCES = {
+    404: "The address may be misspelt. Start again from the front page.",
+    405: "Go back and use the buttons of the page.",
+    413: "What was sent is larger than any form here. Nothing was stored.",
+    500: "Nothing was half done. The fault has been noted; please try again.",
+    503: "The lottery cannot reach its records. Nothing was stored; please try again in a minute.",
+}
+
+#: seconds after which whoever was turned away may try again
+RETRY_AFTER = 5
+
+
+def register(app: Flask) -> None:
+    """Turn every error into a page and one line of the log."""
+    app.register_error_handler(LotteryError, _refused)
+    app.register_error_handler(CSRFError, _foreign_form)
+    app.register_error_handler(RateLimitExceeded, _throttled)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(SQLAlchemyError, _no_database)
+    app.register_error_handler(Exception, _fault)
+
+
+def error_page(status: int, sentence: str | None = None, **context: object) -> Response:
+    """Render the page of an error, and note it in one line.
+
+    The line has the method and the path alone: what was typed may hold a password.
+    """
+    log.info("%s %s: %d %s", request.method, request.path, status, sentence or "")
+    html = render_template(
+        "errors/error.html",
+        status=status,
+        title=TITLES.get(status, "That did not work"),
+        sentence=sentence or SENTENCES.get(status, ""),
+        **context,
+    )
+    response = make_response(html, status)
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def _refused(error: LotteryError) -> Response:
+    return error_page(STATUSES.get(type(error), 422), str(error))
+
+
+def _foreign_form(error: CSRFError) -> Response:
+    return error_page(
+        400,
+        "The form was not sent from this site, or your session has ended since you opened it. "
+        "Nothing was stored. Open the page again and send it once more.",
+    )
+
+
+def _throttled(error: RateLimitExceeded) -> Response:
+    response = error_page(429, "Wait a while, then try again.")
+    response.headers["Retry-After"] = "600"
+    return response
+
+
+def _http(error: HTTPException) -> Response:
+    if error.code is None or error.code < 400:  # a redirect
+        return error.get_response()
+    ours = error.description if error.description != type(error).description else None
+    response = error_page(error.code, SENTENCES.get(error.code) if error.code == 413 else ours)
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def _no_database(error: SQLAlchemyError) -> Response:
+    log.error("database: %s", str(error).splitlines()[0])
+    return error_page(503)
+
+
+def _fault(error: Exception) -> Response:
+    log.exception("%s %s: a fault of ours", request.method, request.path)
+    return error_page(500)

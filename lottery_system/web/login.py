@@ -1,0 +1,51 @@
+"""How Flask-Login finds out who is there, and where it sends those who must log in first."""
+
+from flask import redirect, request, session, url_for
+from flask_login import current_user, login_user, logout_user
+from werkzeug.wrappers import Response
+
+from lottery_system.addresses import own_path
+from lottery_system.clock import utcnow
+from lottery_system.extensions import db, login_manager, transaction
+from lottery_system.models import LoginSession, User
+
+
+def register() -> None:
+    """Tell Flask-Login to keep a session's token instead of a user's number.
+
+    Its own protection of sessions is off: it trusts `X-Forwarded-For`, and ours live on the server.
+    """
+    login_manager.id_attribute = "get_session_token"
+    login_manager.session_protection = None
+    login_manager.user_loader(_load_user)
+    login_manager.unauthorized_handler(_send_to_log_in)
+
+
+def log_in(user: User, token: str) -> None:
+    """Let the browser hold the token of a session; nothing of the one before stays."""
+    session.clear()
+    session.permanent = True
+    user.session_token = token
+    login_user(user)
+
+
+def log_out() -> None:
+    """End this session in the database and in the browser."""
+    token = current_user.get_session_token()
+    with transaction() as database:
+        LoginSession.close(database, token)
+    logout_user()
+    session.clear()
+
+
+def _load_user(token: str) -> User | None:
+    return LoginSession.user_of(db.session(), token, utcnow())
+
+
+def _send_to_log_in() -> Response:
+    """Send to the log-in page, and from there back to where one was going.
+
+    A form that was posted cannot be posted again by a redirect; then it is back to the form.
+    """
+    target = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("accounts.log_in", next=own_path(target)), code=303)

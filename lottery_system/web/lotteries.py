@@ -1,0 +1,87 @@
+"""The front page: today's draw and the lotteries."""
+
+from uuid import UUID, uuid4
+
+from flask import Blueprint, render_template, session
+from sqlalchemy import select
+
+from lottery_system.access import settings, users, viewer
+from lottery_system.clock import closes_at, day_of, utcnow
+from lottery_system.extensions import db
+from lottery_system.models import DRAWN, Draw, Holding, Lottery, Submission
+
+blueprint = Blueprint("lotteries", __name__)
+
+#: finished lotteries that are still shown
+RECENTLY_FINISHED = 10
+
+
+@blueprint.get("/")
+@users
+def index() -> str:
+    """Show today's draw, the lotteries, and the receipt of a click once."""
+    return front_page(receipt=_receipt())
+
+
+def front_page(
+    *,
+    receipt: Submission | None = None,
+    refused_id: int | None = None,
+    refusal: str | None = None,
+    typed: str | None = None,
+) -> str:
+    """Render the front page, with what was refused beside its lottery."""
+    today = day_of(utcnow())
+    database = db.session()
+    query = select(Lottery).order_by(Lottery.closes_on, Lottery.name)
+    open_ones = database.scalars(query.where(Lottery.closes_on >= today)).all()
+    finished = database.scalars(
+        select(Lottery)
+        .where(Lottery.closes_on < today)
+        .order_by(Lottery.closes_on.desc(), Lottery.name)
+        .limit(RECENTLY_FINISHED)
+    ).all()
+    mine = Holding.by_lottery(database, viewer().id, today)
+    draws = database.scalars(
+        select(Draw)
+        .where((Draw.day == today) | (Draw.status == DRAWN))
+        .order_by(Draw.day.desc())
+        .limit(2)
+    ).all()
+    return render_template(
+        "lotteries/index.html",
+        today=today,
+        closes_at=closes_at(today),
+        ballot_count=next((draw.ballot_count for draw in draws if draw.day == today), 0),
+        mine=mine,
+        mine_count=sum(mine.values()),
+        open_ones=open_ones,
+        finished=finished,
+        latest=next((draw for draw in draws if draw.status == DRAWN), None),
+        receipt=receipt,
+        receipt_lottery=_name_of(receipt, [*open_ones, *finished]),
+        refused_id=refused_id,
+        refusal=refusal,
+        typed=typed,
+        max_count=settings().max_count,
+        new_token=uuid4,
+    )
+
+
+def keep_receipt(submission: Submission) -> None:
+    """Let the next front page of this browser show a receipt."""
+    session["receipt"] = str(submission.token)
+
+
+def _receipt() -> Submission | None:
+    token = session.pop("receipt", None)
+    if token is None:
+        return None
+    return Submission.by_token(db.session(), UUID(token), viewer().id)
+
+
+def _name_of(receipt: Submission | None, lotteries: list[Lottery]) -> str | None:
+    if receipt is None:
+        return None
+    known = next((each for each in lotteries if each.id == receipt.lottery_id), None)
+    return (known or db.session.get_one(Lottery, receipt.lottery_id)).name

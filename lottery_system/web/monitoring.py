@@ -1,0 +1,64 @@
+"""What load balancers, container engines and Prometheus ask."""
+
+import logging
+
+from flask import Blueprint, Response
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import SQLAlchemyError
+
+from lottery_system.access import everybody, operators
+from lottery_system.clock import starts_at, utcnow
+from lottery_system.extensions import db
+from lottery_system.health import standing
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("monitoring", __name__)
+
+
+@blueprint.get("/healthz")
+@everybody
+def healthz() -> Response:
+    """Tell that the process lives; asks nothing of the database."""
+    return Response("alive\n", mimetype="text/plain")
+
+
+@blueprint.get("/readyz")
+@everybody
+def readyz() -> Response:
+    """Tell that it can serve and that no draw is overdue."""
+    now = utcnow()
+    try:
+        overdue = standing(db.session(), now).overdue(now)
+    except SQLAlchemyError as error:
+        log.error("readyz: %s", str(error).splitlines()[0])
+        return Response("the database does not answer\n", 503, mimetype="text/plain")
+    if overdue:
+        days = ", ".join(day.isoformat() for day in overdue)
+        return Response(f"draws overdue: {days}\n", 503, mimetype="text/plain")
+    return Response("ready\n", mimetype="text/plain")
+
+
+@blueprint.get("/metrics")
+@operators
+def metrics() -> Response:
+    """Show what the draws stand at, for Prometheus.
+
+    All figures come from the database, so that it does not matter which worker is asked.
+    """
+    now = utcnow()
+    found = standing(db.session(), now)
+    registry = CollectorRegistry()
+    for name, text, value in (
+        ("lottery_ballots_today", "Ballots of the day that is open", found.today_ballot_count),
+        ("lottery_draws_undrawn", "Days that are over and not drawn", len(found.undrawn)),
+        ("lottery_draws_overdue", "Days whose draw is late", len(found.overdue(now))),
+        (
+            "lottery_last_drawn_day_seconds",
+            "Start of the latest drawn day, seconds since the epoch, 0 for none",
+            starts_at(found.last_drawn).timestamp() if found.last_drawn else 0,
+        ),
+    ):
+        Gauge(name, text, registry=registry).set(value)
+    return Response(generate_latest(registry), mimetype=CONTENT_TYPE_LATEST)

@@ -1,0 +1,16 @@
+"""The rules, in plain words."""
+
+from flask import Blueprint, render_template
+
+from lottery_system.access import everybody, settings
+
+blueprint = Blueprint("rules", __name__)
+
+
+@blueprint.get("/how-it-works")
+@everybody
+def how_it_works() -> str:
+    """Explain the rules, and what the draw proves and what it does not."""
+    return render_template(
+        "rules/how_it_works.html", places=settings().places, max_count=settings().max_count
+    )

@@ -1,0 +1,210 @@
+"""An application on a fresh database, SQLite and PostgreSQL in turn, and the cast.
+
+alice organises, bob plays, charlie plays too.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+import time_machine
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+
+import config
+from lottery_system import create_app
+from lottery_system.ballot_box import BallotBox
+from lottery_system.extensions import db, new_session
+from lottery_system.models import Base, Lottery, Submission, User
+from lottery_system.passwords import hash_password
+from tests.postgres import NoServer, Server
+
+#: the first day of every test's lottery, and an instant within it
+FIRST_DAY = date(2026, 11, 19)
+FIRST_NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
+PASSWORD = "correct horse battery"
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self, traveller: time_machine.Traveller) -> None:
+        self._traveller = traveller
+
+    def set(self, to: datetime) -> None:
+        self._traveller.move_to(to)
+
+    def turn(self, by: timedelta) -> None:
+        self._traveller.shift(by)
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """Stop the clock at noon of the first day."""
+    with time_machine.travel(FIRST_NOON, tick=False) as traveller:
+        yield Clock(traveller)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Run a server for the tests of this process."""
+    try:
+        server = Server(durable=False)
+    except NoServer as error:
+        pytest.skip(str(error))
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: Server) -> str:
+    """Return the address of a database with the newest schema."""
+    url = postgres.create("lottery")
+    migrate(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a database file with the newest schema, to be copied."""
+    file = tmp_path_factory.mktemp("schema") / "lottery.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of an empty database with the newest schema."""
+    if request.param == "sqlite":
+        file = tmp_path / "lottery.db"
+        shutil.copy(request.getfixturevalue("sqlite_file"), file)
+        return f"sqlite:///{file}"
+    url: str = request.getfixturevalue("postgres_url")
+    empty(url)
+    return url
+
+
+def migrate(url: str) -> None:
+    """Bring a database to the newest schema."""
+    app = create_app(testing_settings(url))
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+
+
+def empty(url: str) -> None:
+    """Forget all rows; only TRUNCATE may, what is kept for ever being kept from DELETE."""
+    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    engine.dispose()
+
+
+def testing_settings(url: str, **given: str) -> config.Settings:
+    """Return settings for tests; `given` are further ones, by their names in the environment."""
+    return config.load({"LOTTERY_ENV": "testing", "LOTTERY_DATABASE_URL": url, **given})
+
+
+@pytest.fixture
+def given_settings() -> dict[str, str]:
+    """Return settings that differ from the defaults; for a test to override."""
+    return {}
+
+
+@pytest.fixture
+def app(database_url: str, given_settings: dict[str, str], tmp_path: Path) -> Iterator[Flask]:
+    """Return an application within its context."""
+    app = create_app(
+        testing_settings(database_url, LOTTERY_STORAGE=str(tmp_path), **given_settings)
+    )
+    with app.app_context():
+        yield app
+        app.extensions["ballot_box"].drain()
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """Return a session that may write."""
+    with new_session() as session:
+        yield session
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who plays a part in the tests."""
+
+    alice: User
+    bob: User
+    charlie: User
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """Hash the cast's password once."""
+    return hash_password(PASSWORD)
+
+
+@pytest.fixture
+def cast(clock: Clock, session: Session, password_hash: str) -> Cast:
+    """Sign up alice, an organiser, and bob and charlie, participants."""
+    members = [
+        User.sign_up(name, password_hash, FIRST_NOON, is_organiser=name == "alice")
+        for name in ("alice", "bob", "charlie")
+    ]
+    with session.begin():
+        session.add_all(members)
+    return Cast(*members)
+
+
+@pytest.fixture
+def big_chance(clock: Clock, session: Session) -> Lottery:
+    """Open a lottery for a month."""
+    with session.begin():
+        lottery = Lottery.create("Big Chance", "", FIRST_DAY + timedelta(days=30), FIRST_NOON)
+        session.add(lottery)
+    return lottery
+
+
+@pytest.fixture
+def extra_win(clock: Clock, session: Session) -> Lottery:
+    """Open a lottery for its first day only."""
+    with session.begin():
+        lottery = Lottery.create("Extra Win", "", FIRST_DAY, FIRST_NOON)
+        session.add(lottery)
+    return lottery
+
+
+Submit = Callable[..., Submission]
+
+
+@pytest.fixture
+def box(app: Flask) -> BallotBox:
+    """Return the application's ballot box."""
+    found = app.extensions["ballot_box"]
+    assert isinstance(found, BallotBox)
+    return found
+
+
+@pytest.fixture
+def submit(box: BallotBox) -> Submit:
+    """Return a function that submits ballots through the box."""
+
+    def submit(
+        user: User, lottery: Lottery, count: int = 1, token: UUID | None = None
+    ) -> Submission:
+        return box.submit(
+            Submission(
+                token=token or uuid4(), user_id=user.id, lottery_id=lottery.id, ballot_count=count
+            )
+        )
+
+    return submit

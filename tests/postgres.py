@@ -1,0 +1,89 @@
+"""A PostgreSQL server of the tests' own."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from glob import glob
+from pathlib import Path
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+
+class NoServer(Exception):
+    """There is no PostgreSQL on this machine."""
+
+
+class Server:
+    """A cluster in a new folder, on a free port of the loopback address."""
+
+    def __init__(self, *, durable: bool) -> None:
+        """Make the cluster and start it.
+
+        Args:
+            durable: flush to disk, as servers do; what no fault strikes is faster without.
+        """
+        self._bin = _bin()
+        self.folder = Path(tempfile.mkdtemp(prefix="lottery-postgres-"))
+        self.port = _free_port()
+        self._durable = durable
+        if os.geteuid() == 0:  # the server refuses to run as root
+            shutil.chown(self.folder, "postgres")
+        self._run("initdb", "-U", "lottery", "-A", "trust", "-E", "UTF8", "--no-sync", "-D", "data")
+        self.start()
+
+    def start(self) -> None:
+        flush = "on" if self._durable else "off"
+        options = (
+            f"-p {self.port} -k '' -c listen_addresses=127.0.0.1 -c fsync={flush} "
+            f"-c full_page_writes={flush} -c max_connections=200"
+        )
+        self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        self._run("pg_ctl", "-D", "data", "-w", "-m", mode, "stop")
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def url(self, database: str) -> str:
+        return f"postgresql://lottery@127.0.0.1:{self.port}/{database}"
+
+    def create(self, database: str) -> str:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
+        return self.url(database)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._bin / program), *arguments]
+        if os.geteuid() == 0:
+            command = ["runuser", "-u", "postgres", "--", *command]
+        # pg_ctl's server would inherit a pipe and keep it open for ever
+        with tempfile.TemporaryFile("w+") as output:
+            done = subprocess.run(
+                command, cwd=self.folder, stdout=output, stderr=output, check=False
+            )
+            output.seek(0)
+            assert done.returncode == 0, f"{program}: {output.read()}"
+
+
+def _bin() -> Path:
+    # Debian keeps the server's programs off the PATH, a folder for each version
+    servers = sorted(glob("/usr/lib/postgresql/*/bin/postgres"))
+    found = servers[-1] if servers else shutil.which("postgres")
+    if found is None:
+        raise NoServer("no PostgreSQL server here; install Debian's package postgresql")
+    if os.geteuid() == 0 and "postgres" not in {user.pw_name for user in pwd.getpwall()}:
+        raise NoServer("PostgreSQL does not run as root and there is no user postgres")
+    return Path(found).parent
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
