@@ -43,6 +43,8 @@ logconfig_dict = {
         # it notes every tick; what a tick did is noted by the draws
         "apscheduler": {"level": "WARNING"},
         "alembic": {"level": "WARNING"},
+        # a refused form has its line already
+        "flask_wtf": {"level": "WARNING"},
     },
 }
 

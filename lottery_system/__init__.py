@@ -43,7 +43,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
     csrf.init_app(app)
     limiter.init_app(app)
-    login_manager.init_app(app)
+    login_manager.init_app(app, add_context_processor=False)
 
     web.register(app, settings)
     cli.register(app)

@@ -84,19 +84,21 @@ class BallotBox:
     def drain(self) -> None:
         """Admit what waits, then end the loop; a later submission starts it anew."""
         with self._lock:
-            loop, self._loop = self._loop, None
-        if loop is not None:
-            self._queue.put(None)
-            loop.join()
+            if self._loop is not None:
+                self._queue.put(None)
+                self._loop.join()
+                self._loop = None
+            late = not self._queue.empty()
+        if late:  # it came behind the end mark, when the loop still seemed to run
+            self._start()
 
     def _start(self) -> None:
         if self._loop is None:
             with self._lock:
                 if self._loop is None:
-                    self._loop = threading.Thread(
-                        target=self._admit_all, name="ballot box", daemon=True
-                    )
-                    self._loop.start()
+                    loop = threading.Thread(target=self._admit_all, name="ballot box", daemon=True)
+                    loop.start()
+                    self._loop = loop
 
     def _admit_all(self) -> None:
         going_on = True

@@ -36,7 +36,7 @@ def enforce_password(text: str, username: str) -> str:
     Raises:
         BadPassword: with a sentence for whoever chose it.
     """
-    password = _normalised(text)
+    password = _normalised(text) if text else ""
     if password is None:
         raise BadPassword("This password has characters that cannot be used, such as tabs.")
     if not SHORTEST <= len(password) <= LONGEST:

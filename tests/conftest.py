@@ -5,6 +5,7 @@ alice organises, bob plays, charlie plays too.
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,13 +15,13 @@ import pytest
 import time_machine
 from flask import Flask
 from flask_migrate import upgrade
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 import config
 from lottery_system import create_app
 from lottery_system.ballot_box import BallotBox
-from lottery_system.extensions import db, new_session
+from lottery_system.extensions import db
 from lottery_system.models import Base, Lottery, Submission, User
 from lottery_system.passwords import hash_password
 from tests.postgres import NoServer, Server
@@ -92,10 +93,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def migrate(url: str) -> None:
     """Bring a database to the newest schema."""
-    app = create_app(testing_settings(url))
-    with app.app_context():
+    with running(settings_for(url)) as app, app.app_context():
         upgrade()
-        db.engine.dispose()
 
 
 def empty(url: str) -> None:
@@ -107,7 +106,7 @@ def empty(url: str) -> None:
     engine.dispose()
 
 
-def testing_settings(url: str, **given: str) -> config.Settings:
+def settings_for(url: str, **given: str) -> config.Settings:
     """Return settings for tests; `given` are further ones, by their names in the environment."""
     return config.load({"LOTTERY_ENV": "testing", "LOTTERY_DATABASE_URL": url, **given})
 
@@ -120,21 +119,33 @@ def given_settings() -> dict[str, str]:
 
 @pytest.fixture
 def app(database_url: str, given_settings: dict[str, str], tmp_path: Path) -> Iterator[Flask]:
-    """Return an application within its context."""
-    app = create_app(
-        testing_settings(database_url, LOTTERY_STORAGE=str(tmp_path), **given_settings)
-    )
-    with app.app_context():
+    """Return an application; outside its context, as requests come."""
+    settings = settings_for(database_url, LOTTERY_STORAGE=str(tmp_path), **given_settings)
+    with running(settings) as app:
         yield app
-        app.extensions["ballot_box"].drain()
-        db.session.remove()
+
+
+@contextmanager
+def running(settings: config.Settings) -> Iterator[Flask]:
+    """Make an application, and end it as a worker does."""
+    app = create_app(settings)
+    yield app
+    app.extensions["ballot_box"].drain()
+    with app.app_context():
         db.engine.dispose()
 
 
 @pytest.fixture
-def session(app: Flask) -> Iterator[Session]:
+def engine(app: Flask) -> Engine:
+    """Return the application's engine."""
+    with app.app_context():
+        return db.engine
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
     """Return a session that may write."""
-    with new_session() as session:
+    with Session(engine, expire_on_commit=False) as session:
         yield session
 
 

@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -110,7 +109,7 @@ def test_a_crash_between_closing_and_drawing_does_not_lead_to_a_second_throw(
     assert session.scalars(select(Winner.number)).all() == [expected.number]
 
 
-def test_a_day_is_not_closed_before_its_midnight(app: Flask, session: Session) -> None:
+def test_a_day_is_not_closed_before_its_midnight(session: Session) -> None:
     run_due(session, FIRST_NOON, places=1)
     last_instant = FIRST_NOON.replace(hour=23, minute=59, second=59, microsecond=999_999)
 

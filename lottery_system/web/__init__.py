@@ -26,7 +26,7 @@ def register(app: Flask, settings: Settings) -> None:
     errors.register(app)
     headers.register(app, secure=settings.is_production)
     words.register(app, settings)
-    login.register()
+    login.register(app)
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

@@ -53,6 +53,7 @@ RETRY_AFTER = 5
 
 def register(app: Flask) -> None:
     """Turn every error into a page and one line of the log."""
+    app.after_request(_note_refusal)
     app.register_error_handler(LotteryError, _refused)
     app.register_error_handler(CSRFError, _foreign_form)
     app.register_error_handler(RateLimitExceeded, _throttled)
@@ -62,11 +63,7 @@ def register(app: Flask) -> None:
 
 
 def error_page(status: int, sentence: str | None = None, **context: object) -> Response:
-    """Render the page of an error, and note it in one line.
-
-    The line has the method and the path alone: what was typed may hold a password.
-    """
-    log.info("%s %s: %d %s", request.method, request.path, status, sentence or "")
+    """Render the page of an error."""
     html = render_template(
         "errors/error.html",
         status=status,
@@ -77,6 +74,16 @@ def error_page(status: int, sentence: str | None = None, **context: object) -> R
     response = make_response(html, status)
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def _note_refusal(response: Response) -> Response:
+    """Note in one line that something was refused; whatever failed has been noted by its cause.
+
+    The line has the method and the path alone: what was typed may hold a password.
+    """
+    if 400 <= response.status_code < 500:
+        log.info("%s %s: %d", request.method, request.path, response.status_code)
     return response
 
 

@@ -70,7 +70,7 @@ class BallotForm(FlaskForm):  # type: ignore[misc]
 
     def validate_count(self, field: Field) -> None:
         most = settings().max_count
-        text = (field.data or "1").strip()
+        text = (field.data or "").strip() or "1"
         if not (text.isascii() and text.isdigit() and len(text) <= COUNT_DIGITS):
             raise ValidationError(f"Enter a whole number of ballots, 1 to {most:,}.")
         if not 1 <= int(text) <= most:

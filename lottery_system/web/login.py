@@ -1,6 +1,6 @@
 """How Flask-Login finds out who is there, and where it sends those who must log in first."""
 
-from flask import redirect, request, session, url_for
+from flask import Flask, redirect, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
@@ -10,15 +10,17 @@ from lottery_system.extensions import db, login_manager, transaction
 from lottery_system.models import LoginSession, User
 
 
-def register() -> None:
+def register(app: Flask) -> None:
     """Tell Flask-Login to keep a session's token instead of a user's number.
 
-    Its own protection of sessions is off: it trusts `X-Forwarded-For`, and ours live on the server.
+    Templates get the user as a proxy, which asks nothing until it is looked at: the page that
+    says that the database is gone must not ask it who is there. Flask-Login's own protection of sessions is off: it trusts `X-Forwarded-For`, and ours live on the server.
     """
     login_manager.id_attribute = "get_session_token"
     login_manager.session_protection = None
     login_manager.user_loader(_load_user)
     login_manager.unauthorized_handler(_send_to_log_in)
+    app.jinja_env.globals["current_user"] = current_user
 
 
 def log_in(user: User, token: str) -> None:

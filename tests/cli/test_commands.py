@@ -1,0 +1,124 @@
+"""What operators type."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lottery_system.models import Lottery, User, Winner
+from lottery_system.passwords import check_password
+from tests.conftest import FIRST_DAY, Cast, Clock, Submit
+
+Type = Callable[..., Result]
+
+
+@pytest.fixture
+def type_(app: Flask, clock: Clock) -> Type:
+    """Return a function that runs a command with what is typed after it."""
+    runner = app.test_cli_runner()
+
+    def type_(command: str, typed: str = "") -> Result:
+        return runner.invoke(args=command.split(), input=typed)
+
+    return type_
+
+
+def test_the_first_organiser_comes_from_the_command_line(type_: Type, session: Session) -> None:
+    done = type_("user create alice --organiser", "correct horse\n")
+
+    assert (done.exit_code, done.output) == (0, "Created organiser alice.\n")
+    user = session.scalars(select(User)).one()
+    assert user.is_organiser
+    assert check_password(user.password_hash, "correct horse")
+
+
+@pytest.mark.parametrize(
+    ("command", "password", "says"),
+    [
+        ("user create b<b", "correct horse", "Use only letters"),
+        ("user create dana", "short", "8 to 128 characters"),
+        ("user create dana", "", "8 to 128 characters"),
+        ("user create BOB", "correct horse", "is taken, or looks too much like"),
+        ("user promote nobody", "", "There is no user 'nobody'."),
+        ("user demote nobody", "", "There is no user 'nobody'."),
+        ("lottery create Raffle --closes-on 2026-02-30", "", "'2026-02-30' is not a date"),
+        ("lottery create Raffle --closes-on 2026-11-18", "", "This day is over."),
+        ("lottery create Raffle", "", "Missing option '--closes-on'"),
+        ("draw show yesterday", "", "'yesterday' is not a date"),
+        ("draw show 2020-01-01", "", "There is no draw of 2020-01-01."),
+    ],
+)
+def test_what_cannot_be_ends_with_a_sentence(
+    type_: Type, cast: Cast, session: Session, command: str, password: str, says: str
+) -> None:
+    done = type_(command, password + "\n")
+
+    assert done.exit_code != 0
+    assert says in done.output
+    assert len(session.scalars(select(User)).all()) == 3
+    assert session.scalars(select(Lottery)).all() == []
+
+
+def test_a_user_is_made_an_organiser_and_a_participant_again(
+    type_: Type, cast: Cast, session: Session
+) -> None:
+    def is_organiser() -> bool | None:
+        with session.begin():
+            return session.scalar(select(User.is_organiser).where(User.username == "bob"))
+
+    assert type_("user promote BOB").output == "bob is an organiser now.\n"
+    assert is_organiser() is True
+    assert type_("user demote bob").output == "bob is a participant now.\n"
+    assert is_organiser() is False
+
+
+def test_a_lottery_is_created(type_: Type, session: Session) -> None:
+    done = type_("lottery create Raffle --closes-on 2026-12-31 --prize Cheese")
+
+    assert done.output == "Created lottery 'Raffle', open until the end of 2026-12-31 UTC.\n"
+    with session.begin():
+        lottery = session.scalars(select(Lottery)).one()
+    assert (lottery.name, lottery.prize) == ("Raffle", "Cheese")
+    again = type_("lottery create Raffle --closes-on 2026-12-31")
+    assert "There is a lottery named 'Raffle' already." in again.output
+    assert again.exit_code != 0
+
+
+def test_the_demo_lotteries_are_created_once(type_: Type, session: Session) -> None:
+    first, second = type_("lottery demo"), type_("lottery demo")
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    names = session.scalars(select(Lottery.name).order_by(Lottery.name)).all()
+    assert names == ["Big Chance", "Extra Win"]
+    assert "There is a lottery named 'Big Chance' already." in second.output
+
+
+def test_where_there_is_a_lottery_there_is_no_demo(
+    type_: Type, big_chance: Lottery, session: Session
+) -> None:
+    done = type_("lottery demo --if-empty")
+
+    assert (done.exit_code, done.output) == (0, "")
+    assert session.scalars(select(Lottery.name)).all() == ["Big Chance"]
+
+
+def test_draws_are_run_and_shown(
+    type_: Type, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock, session: Session
+) -> None:
+    submit(cast.bob, big_chance, 3)
+    assert type_("draw show").output == "2026-11-19: open, ballots: 3\n"
+    assert type_("draw run").output == "Nothing is due.\n"
+    clock.turn(timedelta(days=2))
+
+    done = type_("draw run")
+
+    with session.begin():
+        number = session.get_one(Winner, (FIRST_DAY, 1)).number
+    first_day = f"2026-11-19: drawn, ballots: 3\n  place 1: ballot {number}, bob, Big Chance\n"
+    assert done.output == first_day + "2026-11-20: drawn, ballots: 0\n"
+    assert type_("draw show 2026-11-19").output == first_day
+    assert type_("draw run").output == "Nothing is due.\n"

@@ -1,0 +1,74 @@
+"""What the database itself refuses, whoever asks."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
+
+from lottery_system.draws import run_due
+from lottery_system.models import Lottery
+from tests.conftest import FIRST_NOON, Cast, Submit
+
+Played = Callable[[int], None]
+
+
+@pytest.fixture
+def _drawn_day(session: Session, cast: Cast, big_chance: Lottery, submit: Submit) -> None:
+    submit(cast.bob, big_chance, 3)
+    run_due(session, FIRST_NOON + timedelta(days=1), places=1)
+
+
+@pytest.mark.usefixtures("_drawn_day")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM ballots WHERE number = 2",
+        "UPDATE ballots SET user_id = 1 WHERE number = 2",
+        "UPDATE submissions SET ballot_count = 2",
+        "DELETE FROM submissions",
+        "UPDATE winners SET number = number % 3 + 1",
+        "DELETE FROM winners",
+        "DELETE FROM draws WHERE status = 'open'",
+        "UPDATE draws SET ballot_count = ballot_count + 1 WHERE status = 'drawn'",
+        "UPDATE draws SET status = 'open', seed = NULL, places = NULL, closed_at = NULL,"
+        " drawn_at = NULL WHERE status = 'drawn'",
+        "UPDATE draws SET day = '2000-01-01' WHERE status = 'open'",
+        "UPDATE draws SET ballot_count = -1 WHERE status = 'open'",
+        "UPDATE draws SET status = 'drawn' WHERE status = 'open'",
+        "UPDATE draws SET status = 'asleep' WHERE status = 'open'",
+        "INSERT INTO winners (day, place, number) VALUES ('2026-11-19', 2, 4)",
+        "INSERT INTO winners (day, place, number) SELECT day, 2, number FROM winners",
+        "INSERT INTO ballots SELECT day, number, lottery_id, user_id, submitted_at FROM ballots",
+        "INSERT INTO ballots SELECT day, 0, lottery_id, user_id, submitted_at FROM ballots LIMIT 1",
+        "INSERT INTO ballots SELECT day, 9, 99, user_id, submitted_at FROM ballots LIMIT 1",
+    ],
+)
+def test_what_was_drawn_cannot_be_changed(session: Session, statement: str) -> None:
+    with pytest.raises(DatabaseError), session.begin():
+        session.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["seed = x'00'", "places = 2", "ballot_count = 4", "status = 'closed', ballot_count = 4"],
+)
+def test_a_closed_day_can_only_be_drawn(
+    session: Session, cast: Cast, big_chance: Lottery, submit: Submit, change: str
+) -> None:
+    submit(cast.bob, big_chance, 3)
+    run_due(session, FIRST_NOON, places=1)
+    with session.begin():
+        session.execute(text(
+            "UPDATE draws SET status = 'closed', seed = CAST('s' AS BLOB), places = 1,"
+            " closed_at = '2026-11-20 00:00:00'"
+            if session.get_bind().dialect.name == "sqlite"
+            else "UPDATE draws SET status = 'closed', seed = 's', places = 1, closed_at = now()"
+        ))  # fmt: skip
+    if session.get_bind().dialect.name == "postgresql":
+        change = change.replace("x'00'", "'\\x00'")
+
+    with pytest.raises(DatabaseError, match="kept for ever"), session.begin():
+        session.execute(text(f"UPDATE draws SET {change}"))

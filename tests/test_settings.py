@@ -1,0 +1,119 @@
+"""Settings from the environment: a wrong one ends the start with a sentence."""
+
+import os
+import stat
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+import config
+from config.settings import ROOT
+
+
+def load(**environ: str) -> config.Settings:
+    return config.load({"LOTTERY_SECRET_KEY": "x", **environ})
+
+
+def test_without_any_setting_there_are_defaults(tmp_path: Path) -> None:
+    settings = config.load({"LOTTERY_STORAGE": str(tmp_path), "PATH": "/bin"})
+
+    assert settings.env == "development"
+    assert settings.database_url == f"sqlite:///{tmp_path}/lottery.db"
+    assert (settings.host, settings.port, settings.places) == ("127.0.0.1", 8080, 1)
+    assert settings.max_count == 1000
+    assert settings.metrics_networks == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("LOTTERY_PROT", "80", "not a setting of the lottery. Did you mean LOTTERY_PORT?"),
+        ("LOTTERY_COLOUR", "red", "LOTTERY_COLOUR is not a setting of the lottery."),
+        ("LOTTERY_ENV", "prod", "LOTTERY_ENV is 'prod'; it must be one of development, production"),
+        ("LOTTERY_PORT", "eighty", "LOTTERY_PORT is 'eighty'; it must be a whole number"),
+        ("LOTTERY_PORT", "70000", "LOTTERY_PORT is '70000'"),
+        ("LOTTERY_PLACES", "0", "LOTTERY_PLACES is '0'"),
+        ("LOTTERY_PLACES", "-1", "LOTTERY_PLACES is '-1'"),
+        ("LOTTERY_MAX_COUNT", "１0", "LOTTERY_MAX_COUNT is"),
+        ("LOTTERY_BEACON", "drand", "LOTTERY_BEACON is 'drand'; this version knows off."),
+        ("LOTTERY_NAME", "Our Lottery", "LOTTERY_NAME is 'Our Lottery'; it must look like a host"),
+        ("LOTTERY_METRICS_NETWORKS", "10.0.0.1/8", "LOTTERY_METRICS_NETWORKS: 10.0.0.1/8 has host"),
+        ("LOTTERY_SECRET_KEY_FILE", "x", "LOTTERY_SECRET_KEY and LOTTERY_SECRET_KEY_FILE are both"),
+        ("LOTTERY_HOST_FILE", "/nowhere", "LOTTERY_HOST_FILE: cannot read '/nowhere'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named_in_a_sentence(name: str, value: str, says: str) -> None:
+    with pytest.raises(config.SettingsError) as error:
+        load(**{name: value})
+
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["", "short", "x" * 31])
+def test_production_needs_a_key_of_its_own(key: str) -> None:
+    with pytest.raises(config.SettingsError, match="at least 32 bytes") as error:
+        config.load({"LOTTERY_ENV": "production", "LOTTERY_SECRET_KEY": key})
+
+    assert not key or key not in str(error.value)
+
+
+def test_an_empty_setting_is_as_good_as_none() -> None:
+    assert load(LOTTERY_PORT="", LOTTERY_HOST_FILE="").port == 8080
+
+
+def test_a_setting_can_be_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql://lottery@db/lottery\n", encoding="utf-8")
+
+    settings = load(LOTTERY_DATABASE_URL_FILE=str(file))
+
+    assert settings.database_url == "postgresql://lottery@db/lottery"
+
+
+def test_secrets_do_not_show_when_settings_are_printed() -> None:
+    settings = load(LOTTERY_DATABASE_URL="postgresql://lottery:hunter2@db/lottery")
+
+    assert "hunter2" not in repr(settings)
+    assert "secret_key" not in repr(settings)
+
+
+def key_made_in(storage: str) -> str:
+    return config.load({"LOTTERY_STORAGE": storage}).secret_key
+
+
+def test_in_development_a_key_is_made_once_however_many_processes_start(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(8) as processes:
+        keys = set(processes.map(key_made_in, [str(tmp_path / "new")] * 8))
+
+    assert len(keys) == 1
+    (file,) = (tmp_path / "new").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(keys.pop()) == 64
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "flask", "--app", "lottery_system", "draw", "show"],
+        ["-m", "gunicorn", "--config", "config/gunicorn.py"],
+    ],
+)
+def test_any_program_ends_with_the_sentence_alone(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, "LOTTERY_PLACES": "many"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert done.stderr.strip() == (
+        "LOTTERY_PLACES is 'many'; it must be a whole number, 1 to 1000."
+    )

@@ -1,0 +1,97 @@
+"""Signing up."""
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from lottery_system.models import LoginSession, User
+from tests.conftest import Cast, Clock
+from tests.web.conftest import Visitor, text_of
+
+
+def count_users(session: Session) -> int | None:
+    with session.begin():
+        return session.scalar(select(func.count()).select_from(User))
+
+
+def test_whoever_signs_up_is_logged_in(clock: Clock, stranger: Visitor, session: Session) -> None:
+    answer = stranger.post("/signup", username="Dana", password="correct horse")
+
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert "Log out Dana" in text_of(stranger.get("/"))
+    user = session.scalars(select(User)).one()
+    assert (user.username, user.is_organiser) == ("Dana", False)
+    assert user.password_hash.startswith("$argon2id$")
+
+
+@pytest.mark.parametrize(
+    ("username", "says"),
+    [
+        ("", "Enter a username."),
+        ("ab", "3 to 32 characters"),
+        ("x" * 33, "3 to 32 characters"),
+        ("<script>", "Use only letters"),
+        ("dana\u202egro", "cannot be used"),
+        ("dana\x00", "cannot be used"),
+        ("da na", "cannot be used"),
+        (".dana", "begins and ends with"),
+        ("BOB", "taken, or looks too much like"),
+        ("b0b", "taken, or looks too much like"),
+        ("bоb", "taken, or looks too much like"),  # the middle letter is Cyrillic
+        ("аlice", "taken, or looks too much like"),  # so is the first
+    ],
+)
+def test_a_bad_username_is_refused_with_a_sentence(
+    cast: Cast, stranger: Visitor, session: Session, username: str, says: str
+) -> None:
+    answer = stranger.post("/signup", username=username, password="correct horse")
+
+    assert answer.status_code == 422
+    assert says in text_of(answer)
+    assert count_users(session) == 3
+
+
+@pytest.mark.parametrize(
+    ("password", "says"),
+    [
+        ("", "Enter a password."),
+        ("1234567", "8 to 128 characters"),
+        ("x" * 129, "8 to 128 characters"),
+        ("Password1", "commonest passwords"),
+        ("dana-the-great", "must not be the username"),
+        ("correct\thorse", "cannot be used"),
+    ],
+)
+def test_a_bad_password_is_refused_and_what_else_was_typed_stays(
+    clock: Clock, stranger: Visitor, session: Session, password: str, says: str
+) -> None:
+    answer = stranger.post("/signup", username="Dana-the-Great", password=password)
+
+    assert answer.status_code == 422
+    assert says in text_of(answer)
+    assert 'value="Dana-the-Great"' in answer.text
+    assert password not in answer.text or not password
+    assert count_users(session) == 0
+
+
+def test_markup_in_a_refused_username_is_shown_as_text(clock: Clock, stranger: Visitor) -> None:
+    answer = stranger.post("/signup", username='"><img src=x>', password="correct horse")
+
+    assert "<img" not in answer.text
+    assert 'value="&#34;&gt;&lt;img src=x&gt;"' in answer.text
+
+
+def test_signing_up_needs_the_form_of_this_site(
+    clock: Clock, stranger: Visitor, session: Session
+) -> None:
+    answer = stranger.client.post("/signup", data={"username": "dana", "password": "correct horse"})
+
+    assert answer.status_code == 400
+    assert "Nothing was stored" in text_of(answer)
+    assert count_users(session) == 0
+    assert session.scalar(select(func.count()).select_from(LoginSession)) == 0
+
+
+def test_whoever_is_logged_in_is_sent_on(bob: Visitor) -> None:
+    assert bob.get("/signup").location == "/"
+    assert bob.get("/login").location == "/"

@@ -1,0 +1,248 @@
+"""Submitting ballots from the front page."""
+
+import logging
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from lottery_system.ballot_box import BallotBox
+from lottery_system.errors import NotAdmitted
+from lottery_system.models import Ballot, Lottery, Submission
+from tests.conftest import FIRST_NOON, Cast, Clock
+from tests.web.conftest import LogIn, Visitor, csrf_token, submission_token, text_of
+
+
+def count_ballots(session: Session) -> int | None:
+    with session.begin():
+        return session.scalar(select(func.count()).select_from(Ballot))
+
+
+def test_a_click_submits_one_ballot_and_shows_its_receipt_once(
+    bob: Visitor, big_chance: Lottery, session: Session
+) -> None:
+    answer = bob.submit(big_chance.id)
+
+    assert (answer.status_code, answer.location) == (303, "/")
+    front_page = text_of(bob.get("/"))
+    assert "Your ballot is in Ballot 1 Lottery Big Chance" in front_page
+    assert "Draw of Thursday 19 November 2026" in front_page
+    assert count_ballots(session) == 1
+    assert "Your ballot is in" not in text_of(bob.get("/"))
+
+
+def test_a_number_field_submits_many(bob: Visitor, big_chance: Lottery, session: Session) -> None:
+    bob.submit(big_chance.id, count="1000")
+
+    front_page = text_of(bob.get("/"))
+    assert "Your 1,000 ballots are in Ballots 1 to 1,000" in front_page
+    assert "you hold 1,000 ballots today" in front_page
+    assert count_ballots(session) == 1000
+
+
+def test_the_front_page_tells_my_chance(
+    log_in: LogIn, big_chance: Lottery, extra_win: Lottery
+) -> None:
+    bob, charlie = log_in("bob"), log_in("charlie")
+    bob.submit(big_chance.id, count="3")
+    charlie.submit(extra_win.id, count="117")
+    bob.get("/")  # the receipt
+
+    assert "Ballots so far 120 Yours 3 Your chance 2.5 %" in text_of(bob.get("/"))
+
+
+@pytest.mark.parametrize(
+    "count",
+    ["0", "-1", "1.5", "1000000000", "10000000000000000000", "1001", "ten", "１２", "1e3", "0x1",
+     "1 2", "\x00", "½"],
+)  # fmt: skip
+def test_a_count_that_is_none_is_refused_and_stays_in_its_field(
+    bob: Visitor, big_chance: Lottery, session: Session, count: str
+) -> None:
+    answer = bob.submit(big_chance.id, count=count)
+
+    assert answer.status_code == 422
+    assert "1 to 1,000" in text_of(answer)
+    assert count_ballots(session) == 0
+    if count.isprintable():
+        assert f'value="{count}" aria-invalid="true"' in answer.text
+
+
+@pytest.mark.parametrize("count", ["", " ", "007", " 7 "])
+def test_a_missing_count_is_one_and_white_space_does_not_matter(
+    bob: Visitor, big_chance: Lottery, session: Session, count: str
+) -> None:
+    assert bob.submit(big_chance.id, count=count).status_code == 303
+    assert count_ballots(session) == int(count.strip() or "1")
+
+
+def test_a_reload_or_a_retry_never_enters_twice(
+    bob: Visitor, big_chance: Lottery, session: Session
+) -> None:
+    page = bob.get("/")
+    form = {"csrf_token": csrf_token(page), "submission": str(submission_token(page))}
+    address = f"/lotteries/{big_chance.id}/ballots"
+
+    answers = [bob.client.post(address, data=form).status_code for _ in range(3)]
+
+    assert answers == [303, 303, 303]
+    assert "Your ballot is in Ballot 1 " in text_of(bob.get("/"))
+    assert count_ballots(session) == 1
+
+
+def test_a_fresh_click_always_enters(bob: Visitor, big_chance: Lottery, session: Session) -> None:
+    for _ in range(3):
+        bob.submit(big_chance.id)
+
+    assert count_ballots(session) == 3
+
+
+def test_every_form_of_the_page_brings_a_token_of_its_own(
+    bob: Visitor, big_chance: Lottery, extra_win: Lottery
+) -> None:
+    page = bob.get("/").text
+
+    tokens = [part.split('"')[0] for part in page.split('name="submission" value="')[1:]]
+    assert len(tokens) == 4
+    assert len(set(tokens)) == 4
+
+
+@pytest.mark.parametrize(
+    "token", ["", "1", "not-a-token", "{00000000-0000-4000-8000-000000000000}"]
+)
+def test_a_form_without_its_token_is_refused(
+    bob: Visitor, big_chance: Lottery, session: Session, token: str
+) -> None:
+    answer = bob.submit(big_chance.id, submission=token)
+
+    assert answer.status_code == 422
+    assert "lost its token" in text_of(answer)
+    assert count_ballots(session) == 0
+
+
+def test_a_token_of_somebody_else_is_refused(
+    log_in: LogIn, big_chance: Lottery, session: Session
+) -> None:
+    token = str(uuid4())
+    log_in("bob").submit(big_chance.id, submission=token)
+
+    answer = log_in("charlie").submit(big_chance.id, submission=token)
+
+    assert answer.status_code == 422
+    assert "No ballot was submitted" in text_of(answer)
+    assert count_ballots(session) == 1
+
+
+def test_a_foreign_form_is_refused(bob: Visitor, big_chance: Lottery, session: Session) -> None:
+    answer = bob.submit(big_chance.id, csrf_token="foreign")
+
+    assert answer.status_code == 400
+    assert "Nothing was stored" in text_of(answer)
+    assert count_ballots(session) == 0
+
+
+@pytest.mark.parametrize("lottery_id", ["999", "99999999999999999999", "x", "-1"])
+def test_a_lottery_that_does_not_exist_is_not_found(
+    bob: Visitor, big_chance: Lottery, session: Session, lottery_id: str
+) -> None:
+    page = bob.get("/")
+    form = {"csrf_token": csrf_token(page), "submission": str(uuid4())}
+
+    answer = bob.client.post(f"/lotteries/{lottery_id}/ballots", data=form)
+
+    assert answer.status_code == 404
+    assert count_ballots(session) == 0
+
+
+def test_a_lottery_that_finished_between_page_and_click_is_refused(
+    bob: Visitor, extra_win: Lottery, big_chance: Lottery, session: Session, clock: Clock
+) -> None:
+    page = bob.get("/")
+    form = {"csrf_token": csrf_token(page), "submission": str(submission_token(page))}
+    clock.set(FIRST_NOON.replace(hour=0) + timedelta(days=1))
+
+    answer = bob.client.post(f"/lotteries/{extra_win.id}/ballots", data=form)
+
+    assert answer.status_code == 422
+    assert "“Extra Win” has finished and takes no more ballots" in text_of(answer)
+    assert count_ballots(session) == 0
+
+
+def test_a_page_left_open_over_midnight_submits_to_the_new_day(
+    bob: Visitor, big_chance: Lottery, clock: Clock
+) -> None:
+    page = bob.get("/")
+    form = {"csrf_token": csrf_token(page), "submission": str(submission_token(page))}
+    clock.turn(timedelta(days=1))
+
+    bob.client.post(f"/lotteries/{big_chance.id}/ballots", data=form)
+
+    assert "Draw of Friday 20 November 2026" in text_of(bob.get("/"))
+
+
+def test_whoever_is_not_logged_in_submits_nothing(
+    stranger: Visitor, big_chance: Lottery, session: Session
+) -> None:
+    token = csrf_token(stranger.get("/login"))
+
+    answer = stranger.client.post(
+        f"/lotteries/{big_chance.id}/ballots",
+        data={"csrf_token": token, "submission": str(uuid4())},
+    )
+
+    assert (answer.status_code, answer.location) == (303, "/login")
+    assert count_ballots(session) == 0
+
+
+def test_when_the_box_cannot_take_it_the_page_says_so_and_offers_the_same_form_again(
+    bob: Visitor, big_chance: Lottery, session: Session, box: BallotBox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def turn_away(submission: Submission) -> Submission:
+        raise NotAdmitted
+
+    token = str(uuid4())
+    with monkeypatch.context() as patch:
+        patch.setattr(box, "submit", turn_away)
+        answer = bob.submit(big_chance.id, count="7", submission=token)
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "5"
+    assert "They do not count unless you see a receipt. Trying again is safe" in text_of(answer)
+    assert f'name="submission" value="{token}"' in answer.text
+    assert 'name="count" value="7"' in answer.text
+    assert submission_token(answer) is not None
+    assert bob.submit(big_chance.id, count="7", submission=token).status_code == 303
+    assert count_ballots(session) == 7
+
+
+def test_a_refusal_leaves_one_line_in_the_log(
+    bob: Visitor, big_chance: Lottery, caplog: pytest.LogCaptureFixture
+) -> None:
+    page = bob.get("/")
+    form = {"csrf_token": csrf_token(page), "submission": str(uuid4()), "count": "-1"}
+
+    with caplog.at_level(logging.INFO):
+        bob.client.post(f"/lotteries/{big_chance.id}/ballots", data=form)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        f"POST /lotteries/{big_chance.id}/ballots: 422"
+    ]
+
+
+def test_without_a_lottery_the_page_says_what_to_do(bob: Visitor, alice: Visitor) -> None:
+    assert "No lottery is open now. An organiser can open one" in text_of(bob.get("/"))
+    assert "No lottery is open now. Create one" in text_of(alice.get("/"))
+
+
+def test_finished_lotteries_are_shown_below_without_a_form(
+    cast: Cast, bob: Visitor, extra_win: Lottery, clock: Clock
+) -> None:
+    clock.turn(timedelta(days=1))
+
+    page = bob.get("/")
+
+    assert "Finished Extra Win until Thursday 19 November 2026" in text_of(page)
+    assert 'name="submission"' not in page.text
