@@ -77,7 +77,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     storage = Path(values["LOTTERY_STORAGE"])
     return Settings(
         env=env,
-        database_url=values["LOTTERY_DATABASE_URL"] or f"sqlite:///{storage.resolve()}/lottery.db",
+        database_url=_database_url(values["LOTTERY_DATABASE_URL"], storage),
         secret_key=_secret_key(values["LOTTERY_SECRET_KEY"], env, storage),
         name=_matching(values, "LOTTERY_NAME", r"[a-z0-9]([a-z0-9./-]{0,98}[a-z0-9])?"),
         storage=storage,
@@ -164,6 +164,21 @@ def _networks(values: Mapping[str, str], name: str) -> tuple[Network, ...]:
         return tuple(ip_network(text) for text in values[name].replace(",", " ").split())
     except ValueError as error:
         raise SettingsError(f"{name}: {error}; write networks like 10.0.0.0/8.") from None
+
+
+def _database_url(given: str, storage: Path) -> str:
+    if given and not re.match(r"sqlite:///[^?:]|postgresql(\+psycopg)?://", given):
+        # the address itself may hold a password
+        raise SettingsError(
+            "LOTTERY_DATABASE_URL must be an address of SQLite or PostgreSQL, like "
+            "sqlite:////var/lib/lottery/lottery.db or postgresql://user@host/lottery."
+        )
+    if not given:
+        return f"sqlite:///{storage.resolve()}/lottery.db"
+    # a file of SQLite is meant from where the program was started
+    return re.sub(
+        r"^sqlite:///([^/].*)", lambda found: f"sqlite:///{Path(found[1]).resolve()}", given
+    )
 
 
 def _secret_key(given: str, env: str, storage: Path) -> str:

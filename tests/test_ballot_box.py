@@ -114,6 +114,22 @@ def test_a_double_click_in_the_same_instant_enters_once(
     assert len(ballots(session)) == 1
 
 
+def test_a_token_twice_in_one_transaction_enters_once(
+    session: Session, cast: Cast, big_chance: Lottery
+) -> None:
+    token = uuid4()
+    clicks = [
+        Submission(token=token, user_id=cast.bob.id, lottery_id=big_chance.id, ballot_count=2)
+        for _ in range(2)
+    ]
+
+    with session.begin():
+        answers = admit(session, clicks, lambda: FIRST_NOON)
+
+    assert answers == [clicks[0], clicks[0]]
+    assert len(ballots(session)) == 2
+
+
 def test_many_at_once_get_numbers_without_a_gap_and_none_twice(
     session: Session, cast: Cast, big_chance: Lottery, submit: Submit
 ) -> None:

@@ -40,6 +40,9 @@ def test_without_any_setting_there_are_defaults(tmp_path: Path) -> None:
         ("LOTTERY_PLACES", "-1", "LOTTERY_PLACES is '-1'"),
         ("LOTTERY_MAX_COUNT", "１0", "LOTTERY_MAX_COUNT is"),
         ("LOTTERY_BEACON", "drand", "LOTTERY_BEACON is 'drand'; this version knows off."),
+        ("LOTTERY_DATABASE_URL", "mysql://u:p@db/x", "must be an address of SQLite or PostgreSQL"),
+        ("LOTTERY_DATABASE_URL", "sqlite://", "must be an address of SQLite or PostgreSQL"),
+        ("LOTTERY_DATABASE_URL", "sqlite:///:memory:", "must be an address of SQLite or"),
         ("LOTTERY_NAME", "Our Lottery", "LOTTERY_NAME is 'Our Lottery'; it must look like a host"),
         ("LOTTERY_METRICS_NETWORKS", "10.0.0.1/8", "LOTTERY_METRICS_NETWORKS: 10.0.0.1/8 has host"),
         ("LOTTERY_SECRET_KEY_FILE", "x", "LOTTERY_SECRET_KEY and LOTTERY_SECRET_KEY_FILE are both"),
@@ -63,6 +66,12 @@ def test_production_needs_a_key_of_its_own(key: str) -> None:
 
 def test_an_empty_setting_is_as_good_as_none() -> None:
     assert load(LOTTERY_PORT="", LOTTERY_HOST_FILE="").port == 8080
+
+
+def test_a_database_file_is_meant_from_where_the_program_was_started() -> None:
+    assert load(LOTTERY_DATABASE_URL="sqlite:///a/b.db").database_url == (
+        f"sqlite:///{Path.cwd()}/a/b.db"
+    )
 
 
 def test_a_setting_can_be_read_from_a_file(tmp_path: Path) -> None:

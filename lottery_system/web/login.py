@@ -13,8 +13,9 @@ from lottery_system.models import LoginSession, User
 def register(app: Flask) -> None:
     """Tell Flask-Login to keep a session's token instead of a user's number.
 
-    Templates get the user as a proxy, which asks nothing until it is looked at: the page that
-    says that the database is gone must not ask it who is there. Flask-Login's own protection of sessions is off: it trusts `X-Forwarded-For`, and ours live on the server.
+    Templates get the user as a proxy, which asks nothing until it is looked at: the page that says
+    that the database is gone must not ask it who is there. Flask-Login's own protection of sessions
+    is off: it trusts `X-Forwarded-For`, and ours live on the server.
     """
     login_manager.id_attribute = "get_session_token"
     login_manager.session_protection = None

@@ -1,0 +1,20 @@
+"""Write requirements.txt and requirements/dev.txt from the short lists: `make lock`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LOCKS = {"app.in": "../requirements.txt", "dev.in": "dev.txt"}
+
+for source, target in LOCKS.items():
+    subprocess.run(
+        [
+            sys.executable, "-m", "uv", "pip", "compile", source, "--output-file", target,
+            # one lock for every Python from 3.11 on and every system
+            "--universal", "--python-version", "3.11", "--generate-hashes", "--quiet",
+            "--no-emit-index-url", "--custom-compile-command", "make lock", *sys.argv[1:],
+        ],
+        cwd=HERE,
+        check=True,
+    )  # fmt: skip
