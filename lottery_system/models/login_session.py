@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import ForeignKey, LargeBinary, delete, select
+from sqlalchemy import ForeignKey, LargeBinary, bindparam, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.models.base import Base
@@ -45,11 +45,7 @@ class LoginSession(Base):
     @classmethod
     def user_of(cls, session: Session, token: str, now: datetime) -> User | None:
         """Return whom a token logs in, in one query, or None once it has ended."""
-        user = session.scalar(
-            select(User)
-            .join(cls, cls.user_id == User.id)
-            .where(cls.token_hash == _digest(token), cls.expires_at > now)
-        )
+        user = session.scalar(_USER_OF, {"token_hash": _digest(token), "now": now})
         if user is not None:
             user.session_token = token
         return user
@@ -68,3 +64,14 @@ class LoginSession(Base):
     def sweep(cls, session: Session, now: datetime) -> None:
         """Forget the log-ins that have expired."""
         session.execute(delete(cls).where(cls.expires_at <= now))
+
+
+#: made once, since nearly every request asks this
+_USER_OF = (
+    select(User)
+    .join(LoginSession, LoginSession.user_id == User.id)
+    .where(
+        LoginSession.token_hash == bindparam("token_hash"),
+        LoginSession.expires_at > bindparam("now"),
+    )
+)

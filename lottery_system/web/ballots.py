@@ -12,14 +12,14 @@ from flask import (
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from lottery_system.access import lottery_or_404, users, viewer
+from lottery_system.access import lottery_or_404, settings, users, viewer
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import parse_day
 from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken
 from lottery_system.extensions import db
 from lottery_system.models import Draw, Holding, Lottery, Submission, Winner
 from lottery_system.web.errors import error_page
-from lottery_system.web.forms import BallotForm
+from lottery_system.web.forms import BadBallots, parse_ballots
 from lottery_system.web.lotteries import front_page, keep_receipt
 
 blueprint = Blueprint("ballots", __name__)
@@ -32,23 +32,20 @@ PAGE = 50
 @users
 def create(lottery_id: int) -> Response | tuple[str, int]:
     """Submit ballots through the ballot box, and go back to where one clicked."""
-    form = BallotForm()
-    if not form.validate():
+    try:
+        token, count = parse_ballots(request.form, settings().max_count)
+    except BadBallots as error:
         lottery_or_404(lottery_id)
-        refusal = " ".join(message for errors in form.errors.values() for message in errors)
-        return _refused(lottery_id, refusal)
+        return _refused(lottery_id, str(error))
     submission = Submission(
-        token=form.submission.data,
-        user_id=viewer().id,
-        lottery_id=lottery_id,
-        ballot_count=form.count.data,
+        token=token, user_id=viewer().id, lottery_id=lottery_id, ballot_count=count
     )
     try:
         receipt = _box().submit(submission)
     except (LotteryFinished, TokenTaken) as error:
         return _refused(lottery_id, str(error))
     except NotAdmitted as error:
-        return error_page(503, str(error), retry=form, lottery_id=lottery_id)
+        return error_page(503, str(error), retry=submission)
     keep_receipt(receipt)
     return redirect(url_for("lotteries.index"), code=303)
 
