@@ -174,11 +174,21 @@ def _database_url(given: str, storage: Path) -> str:
             "sqlite:////var/lib/lottery/lottery.db or postgresql://user@host/lottery."
         )
     if not given:
+        _make_folder(storage)
         return f"sqlite:///{storage.resolve()}/lottery.db"
     # a file of SQLite is meant from where the program was started
     return re.sub(
         r"^sqlite:///([^/].*)", lambda found: f"sqlite:///{Path(found[1]).resolve()}", given
     )
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"LOTTERY_STORAGE: cannot make {path} ({error.strerror}).") from None
+    if not os.access(path, os.W_OK):
+        raise SettingsError(f"LOTTERY_STORAGE: {path} cannot be written to.")
 
 
 def _secret_key(given: str, env: str, storage: Path) -> str:
