@@ -12,7 +12,7 @@ from lottery_system.offload import Offload
 
 try:  # the wheel brings an SQLite without the WAL-reset fault of 3.7.0 to 3.51.2
     from pysqlite3 import dbapi2 as sqlite
-except ImportError:  # it is made for Linux only
+except ImportError:  # it is made for Linux on x86-64 only
     sqlite = sqlite3
 
 #: seconds that a write waits for the one before it, before it gives up with an error

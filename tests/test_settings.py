@@ -126,3 +126,10 @@ def test_any_program_ends_with_the_sentence_alone(command: list[str]) -> None:
     assert done.stderr.strip() == (
         "LOTTERY_PLACES is 'many'; it must be a whole number, 1 to 1000."
     )
+
+
+def test_a_storage_that_is_none_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(config.SettingsError, match="LOTTERY_STORAGE"):
+        load(LOTTERY_STORAGE=str(tmp_path / "file" / "storage"))

@@ -5,8 +5,12 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from flask import current_app
+from sqlalchemy import text
 
 from lottery_system.models.base import UTCDateTime
+
+#: any number that no other program locks in this database
+LOCK_KEY = 0x10_77_E7
 
 
 def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
@@ -27,6 +31,9 @@ def run() -> None:
             compare_server_default=True,
         )
         with context.begin_transaction():
+            if connection.dialect.name == "postgresql":
+                # hosts that start at once take turns; on SQLite the transaction itself is the lock
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
             context.run_migrations()
 
 

@@ -6,7 +6,7 @@ from flask import Flask, make_response, render_template, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
 from lottery_system.errors import (
@@ -55,6 +55,7 @@ def register(app: Flask) -> None:
     """Turn every error into a page and one line of the log."""
     app.after_request(_note_refusal)
     app.register_error_handler(LotteryError, _refused)
+    app.register_error_handler(SecurityError, _foreign_host)
     app.register_error_handler(CSRFError, _foreign_form)
     app.register_error_handler(RateLimitExceeded, _throttled)
     app.register_error_handler(HTTPException, _http)
@@ -97,6 +98,11 @@ def _foreign_form(error: CSRFError) -> Response:
         "The form was not sent from this site, or your session has ended since you opened it. "
         "Nothing was stored. Open the page again and send it once more.",
     )
+
+
+def _foreign_host(error: SecurityError) -> Response:
+    """Answer without a page: its links would need the host that was just refused."""
+    return Response("This site does not answer to that host name.\n", 400, mimetype="text/plain")
 
 
 def _throttled(error: RateLimitExceeded) -> Response:
