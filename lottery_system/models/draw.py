@@ -14,8 +14,11 @@ from sqlalchemy import (
     CursorResult,
     LargeBinary,
     String,
+    bindparam,
+    case,
     exists,
     func,
+    literal,
     select,
     update,
 )
@@ -24,7 +27,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 from lottery_system.clock import ONE_DAY, closes_at, day_of, starts_at
 from lottery_system.errors import TooEarly
 from lottery_system.fairness.selection import SEED_BYTES, winning_ballots
-from lottery_system.models.base import Base, insert_into
+from lottery_system.models.base import Base, UTCDateTime, insert_into
 from lottery_system.models.winner import Winner
 
 OPEN, CLOSED, DRAWN = "open", "closed", "drawn"
@@ -72,6 +75,16 @@ class Draw(Base):
     def first_day(cls, session: Session) -> date | None:
         """Return the day on which this lottery's days begin."""
         return session.scalar(select(func.min(cls.day)))
+
+    @classmethod
+    def of_day(cls, session: Session, day: date) -> "Draw | None":
+        """Return the draw of a day, or None where it has none yet."""
+        return session.scalar(_OF_DAY, {"day": day})
+
+    @classmethod
+    def latest_drawn(cls, session: Session) -> "Draw | None":
+        """Return the latest day's draw that has been made."""
+        return session.scalar(_LATEST_DRAWN)
 
     @classmethod
     def open_until(cls, session: Session, day: date) -> None:
@@ -177,7 +190,9 @@ class Draw(Base):
 
         Exactly one caller gets True; a day waits for the days before it.
         """
-        if not cls._move(session, day, CLOSED, {"status": DRAWN, "drawn_at": now}):
+        # who closed it may have looked at the clock after us: it is not drawn before it is closed
+        drawn_at = case((cls.closed_at > now, cls.closed_at), else_=literal(now, UTCDateTime))
+        if not cls._move(session, day, CLOSED, {"status": DRAWN, "drawn_at": drawn_at}):
             return False
         drawn = session.execute(
             select(cls.seed, cls.ballot_count, cls.places).where(cls.day == day)
@@ -205,6 +220,11 @@ class Draw(Base):
             .execution_options(synchronize_session=False)
         )
         return _rows(moved) == 1
+
+
+# made once, since busy pages run them
+_OF_DAY = select(Draw).where(Draw.day == bindparam("day"))
+_LATEST_DRAWN = select(Draw).where(Draw.status == DRAWN).order_by(Draw.day.desc()).limit(1)
 
 
 def _days_after(last: date, day: date) -> list[date]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from sqlalchemy import CheckConstraint, ForeignKey, func, select
+from sqlalchemy import CheckConstraint, ForeignKey, bindparam, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.models.base import Base, insert_into
@@ -42,9 +42,7 @@ class Holding(Base):
     @classmethod
     def by_lottery(cls, session: Session, user_id: int, day: date) -> dict[int, int]:
         """Count somebody's ballots of a day, by lottery."""
-        rows = session.execute(
-            select(cls.lottery_id, cls.ballot_count).where(cls.user_id == user_id, cls.day == day)
-        )
+        rows = session.execute(_BY_LOTTERY, {"user_id": user_id, "day": day})
         return {row.lottery_id: row.ballot_count for row in rows}
 
     @classmethod
@@ -57,3 +55,9 @@ class Holding(Base):
             query = query.where(cls.day < before)
         rows = session.execute(query.group_by(cls.day).order_by(cls.day.desc()).limit(limit))
         return [(day, int(count)) for day, count in rows]
+
+
+# made once, since busy pages run it
+_BY_LOTTERY = select(Holding.lottery_id, Holding.ballot_count).where(
+    Holding.user_id == bindparam("user_id"), Holding.day == bindparam("day")
+)

@@ -3,17 +3,13 @@
 from uuid import UUID, uuid4
 
 from flask import Blueprint, render_template, session
-from sqlalchemy import select
 
 from lottery_system.access import settings, users, viewer
 from lottery_system.clock import closes_at, day_of, utcnow
 from lottery_system.extensions import db
-from lottery_system.models import DRAWN, Draw, Holding, Lottery, Submission
+from lottery_system.models import Draw, Holding, Lottery, Submission
 
 blueprint = Blueprint("lotteries", __name__)
-
-#: finished lotteries that are still shown
-RECENTLY_FINISHED = 10
 
 
 @blueprint.get("/")
@@ -33,31 +29,20 @@ def front_page(
     """Render the front page, with what was refused beside its lottery."""
     today = day_of(utcnow())
     database = db.session()
-    query = select(Lottery).order_by(Lottery.closes_on, Lottery.name)
-    open_ones = database.scalars(query.where(Lottery.closes_on >= today)).all()
-    finished = database.scalars(
-        select(Lottery)
-        .where(Lottery.closes_on < today)
-        .order_by(Lottery.closes_on.desc(), Lottery.name)
-        .limit(RECENTLY_FINISHED)
-    ).all()
+    open_ones = Lottery.open_on(database, today)
+    finished = Lottery.finished_on(database, today)
     mine = Holding.by_lottery(database, viewer().id, today)
-    draws = database.scalars(
-        select(Draw)
-        .where((Draw.day == today) | (Draw.status == DRAWN))
-        .order_by(Draw.day.desc())
-        .limit(2)
-    ).all()
+    draw = Draw.of_day(database, today)
     return render_template(
         "lotteries/index.html",
         today=today,
         closes_at=closes_at(today),
-        ballot_count=next((draw.ballot_count for draw in draws if draw.day == today), 0),
+        ballot_count=draw.ballot_count if draw else 0,
         mine=mine,
         mine_count=sum(mine.values()),
         open_ones=open_ones,
         finished=finished,
-        latest=next((draw for draw in draws if draw.status == DRAWN), None),
+        latest=Draw.latest_drawn(database),
         receipt=receipt,
         receipt_lottery=_name_of(receipt, [*open_ones, *finished]),
         refused_id=refused_id,

@@ -5,7 +5,6 @@ from enum import Enum
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import current_user
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody, viewer
@@ -41,9 +40,7 @@ def index() -> Response | tuple[str, int]:
         return redirect(url_for("winners.show", day=day.isoformat()))
     if typed:
         return _page(DayState.NO_DATE, None, typed=typed), 422
-    latest = db.session.scalar(
-        select(Draw).where(Draw.status == DRAWN).order_by(Draw.day.desc()).limit(1)
-    )
+    latest = Draw.latest_drawn(db.session())
     return _answer(latest.day if latest else day_of(utcnow()))
 
 
@@ -58,7 +55,7 @@ def show(day: str) -> tuple[str, int]:
 
 
 def _answer(day: date) -> tuple[str, int]:
-    draw = db.session.get(Draw, day)
+    draw = Draw.of_day(db.session(), day)
     first = Draw.first_day(db.session())
     state = _state(day, draw, first)
     return _page(state, day, draw=draw, first=first), 404 if state in MISSING else 200
