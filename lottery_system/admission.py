@@ -69,12 +69,9 @@ def _lotteries(session: Session, ids: Iterable[int]) -> dict[int, Lottery]:
 
 
 def _store(session: Session, turn: Turn, submissions: Sequence[Submission]) -> None:
-    session.execute(
-        insert_into(session, Submission), [_submission_row(each) for each in submissions]
-    )
-    session.execute(
-        insert_into(session, Ballot), [row for each in submissions for row in _ballot_rows(each)]
-    )
+    rows = [_row(each) for each in submissions]
+    session.execute(insert_into(session, Submission), rows)
+    Ballot.unfold(session, turn.day, turn.ballot_count + 1)
     counts: Counter[tuple[int, int]] = Counter()
     for each in submissions:
         counts[each.user_id, each.lottery_id] += each.ballot_count
@@ -82,7 +79,7 @@ def _store(session: Session, turn: Turn, submissions: Sequence[Submission]) -> N
     Draw.count_ballots(session, turn, counts.total())
 
 
-def _submission_row(submission: Submission) -> dict[str, object]:
+def _row(submission: Submission) -> dict[str, object]:
     return {
         "token": submission.token,
         "user_id": submission.user_id,
@@ -92,14 +89,3 @@ def _submission_row(submission: Submission) -> dict[str, object]:
         "ballot_count": submission.ballot_count,
         "submitted_at": submission.submitted_at,
     }
-
-
-def _ballot_rows(submission: Submission) -> Iterable[dict[str, object]]:
-    for number in range(submission.first_number, submission.last_number + 1):
-        yield {
-            "day": submission.day,
-            "number": number,
-            "lottery_id": submission.lottery_id,
-            "user_id": submission.user_id,
-            "submitted_at": submission.submitted_at,
-        }

@@ -67,7 +67,7 @@ def test_today_is_open_until_its_midnight(stranger: Visitor) -> None:
 
     assert answer.status_code == 200
     assert "Not drawn yet: this is today" in text_of(answer)
-    assert '<time datetime="2026-11-22T00:00:00Z">' in answer.text
+    assert '<time datetime="2026-11-21T23:59:59Z">' in answer.text
 
 
 @pytest.mark.usefixtures("three_days")

@@ -73,11 +73,6 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("number >= 1", name=op.f("ck_ballots_number")),
-        sa.ForeignKeyConstraint(["day"], ["draws.day"], name=op.f("fk_ballots_day_draws")),
-        sa.ForeignKeyConstraint(
-            ["lottery_id"], ["lotteries.id"], name=op.f("fk_ballots_lottery_id_lotteries")
-        ),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_ballots_user_id_users")),
         sa.PrimaryKeyConstraint("day", "number", name=op.f("pk_ballots")),
         sqlite_with_rowid=False,
     )
