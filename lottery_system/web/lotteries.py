@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 from flask import Blueprint, render_template, session
 
 from lottery_system.access import settings, users, viewer
-from lottery_system.clock import closes_at, day_of, utcnow
+from lottery_system.clock import day_of, utcnow
 from lottery_system.extensions import db
 from lottery_system.models import Draw, Holding, Lottery, Submission
 
@@ -36,7 +36,6 @@ def front_page(
     return render_template(
         "lotteries/index.html",
         today=today,
-        closes_at=closes_at(today),
         ballot_count=draw.ballot_count if draw else 0,
         mine=mine,
         mine_count=sum(mine.values()),

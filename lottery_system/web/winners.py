@@ -8,7 +8,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody, viewer
-from lottery_system.clock import ONE_DAY, closes_at, day_of, parse_day, utcnow
+from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.extensions import db
 from lottery_system.models import DRAWN, Draw, Holding, Winner
 
@@ -92,7 +92,6 @@ def _page(
         day=day,
         typed=typed,
         today=day_of(utcnow()),
-        closes_at=closes_at(day) if day and state is DayState.OPEN else None,
         draw=draw,
         first=first,
         winners=winners,

@@ -1,0 +1,78 @@
+"""Whether a database holds what was acknowledged, and every ballot, day and winner exactly once."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lottery_system.clock import ONE_DAY, day_of
+from lottery_system.fairness.selection import winning_ballots
+from lottery_system.models import DRAWN, OPEN, Ballot, Draw, Holding, Submission, Winner
+
+
+def receipt(submission: Submission) -> str:
+    """Write on one line what a submission is acknowledged with."""
+    return (
+        f"{submission.token} {submission.lottery_id} {submission.ballot_count}"
+        f" {submission.day} {submission.first_number}"
+    )
+
+
+def audit(session: Session, receipts: Iterable[str]) -> None:
+    """Hold all receipts against the database, and its tables against each other, row by row."""
+    submissions = session.scalars(select(Submission)).all()
+    same("submissions", map(receipt, submissions), receipts)
+    assert all(day_of(each.submitted_at) == each.day for each in submissions), "outside its day"
+
+    draws = session.scalars(select(Draw).order_by(Draw.day)).all()
+    assert [each.day for each in draws] == [draws[0].day + n * ONE_DAY for n in range(len(draws))]
+    assert [each.status for each in draws] == [DRAWN] * (len(draws) - 1) + [OPEN]
+    ended = [(each.closed_at, each.drawn_at) for each in draws if each.closed_at and each.drawn_at]
+    assert all(closed_at <= drawn_at for closed_at, drawn_at in ended), "drawn before it was closed"
+
+    ballots = session.scalars(select(Ballot)).all()
+    same(
+        "numbers",
+        ((each.day, each.number) for each in ballots),
+        ((each.day, n) for each in draws for n in range(1, each.ballot_count + 1)),
+    )
+    same(
+        "ballots",
+        (
+            (each.day, each.number, each.user_id, each.lottery_id, each.submitted_at)
+            for each in ballots
+        ),
+        (
+            (each.day, number, each.user_id, each.lottery_id, each.submitted_at)
+            for each in submissions
+            for number in range(each.first_number, each.last_number + 1)
+        ),
+    )
+    same(
+        "holdings",
+        (
+            (each.user_id, each.day, each.lottery_id)
+            for each in session.scalars(select(Holding))
+            for _ in range(each.ballot_count)
+        ),
+        ((each.user_id, each.day, each.lottery_id) for each in ballots),
+    )
+    same(
+        "winners",
+        ((each.day, each.place, each.number) for each in session.scalars(select(Winner))),
+        (
+            (each.day, pick.place, pick.number)
+            for each in draws
+            if each.seed
+            for pick in winning_ballots(each.seed, each.ballot_count, places=1)
+        ),
+    )
+
+
+def same(what: str, found: Iterable[Hashable], expected: Iterable[Hashable]) -> None:
+    """Compare regardless of order, and say what differs without listing thousands."""
+    has, needs = Counter(found), Counter(expected)
+    missing, foreign = list((needs - has).elements()), list((has - needs).elements())
+    assert not missing, f"{what}: {len(missing)} are missing, like {missing[0]}"
+    assert not foreign, f"{what}: {len(foreign)} are too many, like {foreign[0]}"

@@ -1,0 +1,199 @@
+"""A Chromium, people who sit before it, and lotteries as they stand after some days."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    WebError,
+    expect,
+    sync_playwright,
+)
+from sqlalchemy.orm import Session
+
+from lottery_system.ballot_box import BallotBox
+from lottery_system.extensions import db
+from lottery_system.models import Draw, Lottery, Submission, User
+from lottery_system.passwords import hash_password
+from tests.conftest import PASSWORD, running, settings_for
+from tests.processes import PATIENCE, Gunicorn
+
+#: where tests/setup.sh finds a browser too
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",  # root has none
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+expect.set_options(timeout=PATIENCE * 1000)
+
+#: the day on which the seeded lotteries are looked at, and those before it
+TODAY = date(2026, 11, 22)
+CLOSED_DAY, QUIET_DAY, DRAWN_DAY = (TODAY - timedelta(days=days) for days in (1, 2, 3))
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start a browser.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    names = (os.environ.get("CHROMIUM", ""), *BROWSERS)
+    found = next((path for name in names if name and (path := shutil.which(name))), None)
+    if found is None and not Path(playwright.chromium.executable_path).exists():
+        raise FileNotFoundError("no Chromium here; install the package chromium")
+    return playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Run a browser for these tests."""
+    with sync_playwright() as playwright:
+        try:
+            browser = launch(playwright)
+        except FileNotFoundError as error:
+            pytest.skip(str(error))
+        yield browser
+        browser.close()
+
+
+class Complaints(list[str]):
+    """What a browser finds wrong with pages: messages, errors, breaches of their policy."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        super().__init__()
+        context.on("console", self._add_message)
+        context.on("weberror", self._add_error)
+
+    def _add_message(self, message: ConsoleMessage) -> None:
+        # that a page was answered with 404 is for its test to judge
+        is_status = message.text.startswith("Failed to load resource: the server responded")
+        if not is_status or "/static/" in message.location["url"]:
+            self.append(f"{message.type}: {message.text} ({message.location['url']})")
+
+    def _add_error(self, error: WebError) -> None:
+        self.append(f"error: {error.error}")
+
+
+@contextmanager
+def browsing(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
+    """Open a page in a profile of its own, far from UTC, of which nothing may be found wrong."""
+    context = browser.new_context(
+        **{"base_url": url, "locale": "en-GB", "timezone_id": "Europe/Helsinki", **options}
+    )
+    context.set_default_timeout(PATIENCE * 1000)
+    complaints = Complaints(context)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+    assert not complaints, "\n".join(complaints)
+
+
+def log_in(page: Page, username: str) -> None:
+    """Log in, by the page."""
+    page.goto("/login")
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name=f"Log out {username}").wait_for()
+
+
+@contextmanager
+def database(url: str) -> Iterator[Session]:
+    """Open the database of a lottery for reading and writing."""
+    with (
+        running(settings_for(url)) as app,
+        app.app_context(),
+        Session(db.engine, expire_on_commit=False) as session,
+    ):
+        yield session
+
+
+class Seeded:
+    """A lottery that some people have played for some days.
+
+    What happens, happens at a given instant and by given dice, so that it is the same each time.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def sign_up(self, *usernames: str) -> Self:
+        """Sign people up; alice organises."""
+        password_hash = hash_password(PASSWORD)
+        with self._session.begin():
+            self._session.add_all(
+                User.sign_up(name, password_hash, noon(DRAWN_DAY), is_organiser=name == "alice")
+                for name in usernames
+            )
+        return self
+
+    def open(self, name: str, prize: str, closes_on: date) -> Self:
+        """Open a lottery."""
+        with self._session.begin():
+            self._session.add(Lottery.create(name, prize, closes_on, noon(DRAWN_DAY)))
+        return self
+
+    def play(self, day: date, username: str, lottery: str, *counts: int) -> Self:
+        """Submit ballots, each count a submission."""
+        with self._session.begin():
+            user = User.by_username(self._session, username)
+            found = self._session.query(Lottery).filter_by(name=lottery).one()
+        assert user is not None
+        box = BallotBox(db.engine, utcnow=lambda: noon(day))
+        for count in counts:
+            box.submit(
+                Submission(token=uuid4(), user_id=user.id, lottery_id=found.id, ballot_count=count)
+            )
+        box.drain()
+        return self
+
+    def close(self, day: date, places: int = 1) -> Self:
+        """Let a day end."""
+        midnight = noon(day) + timedelta(hours=12)
+        with self._session.begin():
+            Draw.open_until(self._session, day)
+            assert Draw.close(self._session, day, midnight, places, entropy=lambda size: dice(day))
+        return self
+
+    def draw(self, day: date, places: int = 1) -> Self:
+        """Let a day end and be drawn."""
+        self.close(day, places)
+        with self._session.begin():
+            assert Draw.draw(self._session, day, noon(day) + timedelta(hours=12))
+        return self
+
+
+def noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), UTC)
+
+
+def dice(day: date) -> bytes:
+    return sha256(day.isoformat().encode()).digest()
+
+
+@contextmanager
+def served(url: str, folder: Path, at: datetime) -> Iterator[Gunicorn]:
+    """Serve a seeded lottery, at an instant that lasts."""
+    folder.mkdir(exist_ok=True)
+    with Gunicorn(url, folder, at=at) as server:
+        server.clock.stand_at(at)
+        yield server

@@ -1,0 +1,274 @@
+"""The whole way of a participant in a real browser: to sign up, to play, to look up who won."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, Route, expect
+from sqlalchemy import func, select
+
+from lottery_system.models import Ballot, LoginSession, Lottery, User, Winner
+from tests.browser.conftest import browsing, database, log_in
+from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
+from tests.processes import Gunicorn, wait_for
+
+MONTH = timedelta(days=30)
+
+#: the ballots of the first day: number, user and lottery
+BOBS = [
+    *((number, "bob", "Big Chance") for number in (1, 2)),
+    *((number, "bob", "Extra Win") for number in (3,)),
+    *((number, "bob", "Big Chance") for number in (4, 5)),
+    *((number, "bob", "Extra Win") for number in (6, 7, 8, 9)),
+]
+CHARLIES = (10, "charlie", "Extra Win")
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[Gunicorn]:
+    """Serve two open lotteries, at noon of their first day."""
+    with database(database_url) as session, session.begin():
+        for name in ("Big Chance", "Extra Win"):
+            session.add(Lottery.create(name, "", FIRST_DAY + MONTH, FIRST_NOON))
+    with Gunicorn(database_url, tmp_path, at=FIRST_NOON) as server:
+        yield server
+
+
+def sign_up(page: Page, username: str) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Sign up").first.click()
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Lotteries")
+
+
+def log_out(page: Page, username: str) -> None:
+    page.get_by_role("button", name=f"Log out {username}").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
+
+
+def submit_one(page: Page, lottery: str) -> None:
+    page.get_by_role("button", name=f"Submit 1 ballot to {lottery}").click()
+
+
+def expect_receipt(page: Page, title: str, numbers: str, lottery: str) -> None:
+    receipt = page.get_by_role("status", name="Receipt")
+    expect(receipt.get_by_role("heading")).to_have_text(title)
+    expect(receipt.get_by_role("definition").nth(0)).to_have_text(numbers)
+    expect(receipt.get_by_role("definition").nth(1)).to_have_text(lottery)
+    expect(receipt.get_by_role("definition").nth(2)).to_have_text("Thursday 19 November 2026")
+
+
+def expect_figures(page: Page, so_far: int, yours: int, chance: str) -> None:
+    """Look at today's draw on the front page."""
+    today = page.get_by_role("region", name="Today’s draw")
+    expect(today.get_by_role("definition")).to_have_text([str(so_far), str(yours), chance])
+
+
+def ballots_of(url: str) -> list[tuple[int, str, str]]:
+    """Return what is stored: each ballot's number, user and lottery."""
+    with database(url) as session, session.begin():
+        rows = session.execute(
+            select(Ballot.number, User.username, Lottery.name)
+            .join(Ballot.user)
+            .join(Ballot.lottery)
+            .where(Ballot.day == FIRST_DAY)
+            .order_by(Ballot.number)
+        )
+        return [(row.number, row.username, row.name) for row in rows]
+
+
+def count_sessions(url: str) -> int:
+    with database(url) as session, session.begin():
+        return session.scalar(select(func.count()).select_from(LoginSession)) or 0
+
+
+def winner_of(url: str) -> Winner:
+    with database(url) as session, session.begin():
+        (winner,) = Winner.of_day(session, FIRST_DAY)
+    return winner
+
+
+def play_the_first_day(page: Page, url: str) -> None:
+    """Submit ballots in all the ways there are, and look at the receipt and at what is stored."""
+    submit_one(page, "Big Chance")
+    expect_receipt(page, "Your ballot is in", "1", "Big Chance")
+    submit_one(page, "Big Chance")
+    expect_receipt(page, "Your ballot is in", "2", "Big Chance")
+    submit_one(page, "Extra Win")
+    expect_receipt(page, "Your ballot is in", "3", "Extra Win")
+    expect_figures(page, 3, 3, "100 %")
+    assert ballots_of(url) == BOBS[:3]
+
+    page.get_by_role("button", name="Submit 1 ballot to Big Chance").dblclick()
+    expect_receipt(page, "Your ballot is in", "4", "Big Chance")
+    assert ballots_of(url) == BOBS[:4]
+
+    page.reload()
+    expect(page.get_by_role("status")).to_have_count(0)
+    expect_figures(page, 4, 4, "100 %")
+    assert ballots_of(url) == BOBS[:4]
+
+    page.go_back()
+    expect_figures(page, 4, 4, "100 %")
+    assert ballots_of(url) == BOBS[:4]
+
+    submit_one(page, "Big Chance")  # a fresh click, on the page one has gone back to
+    expect_receipt(page, "Your ballot is in", "5", "Big Chance")
+    several = page.get_by_role("listitem").filter(has_text="Extra Win")
+    several.get_by_label("or several").fill("4")
+    several.get_by_role("button", name="Submit them").click()
+    expect_receipt(page, "Your 4 ballots are in", "6 to 9", "Extra Win")
+    assert ballots_of(url) == BOBS
+
+
+def look_up_the_winner(page: Page, winner: Winner) -> None:
+    """Find a day's winner by its date."""
+    page.get_by_role("link", name="Winners").click()
+    page.get_by_label("Look up another day").fill("2026-11-19")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Winner of Thursday 19 November 2026")
+    assert page.url.endswith("/winners/2026-11-19")
+    expect(page.get_by_role("region", name="Winning ballot").locator("p")).to_have_text(
+        ["Ballot", str(winner.number), winner.ballot.user.username + winner.ballot.lottery.name]
+    )
+
+
+def look_up_ones_own_ballots(page: Page, username: str, winner: Winner) -> None:
+    """Read on one's own pages, and on the day's, what became of one's ballots."""
+    has_won = username == winner.ballot.user.username
+    main = page.get_by_role("main")
+    page.get_by_role("link", name="My ballots", exact=True).click()
+    day = page.get_by_role("row", name="Thursday 19 November 2026")
+    expect(day).to_contain_text(f"Won with ballot {winner.number}" if has_won else "Did not win")
+    day.get_by_role("link", name="Thursday 19 November 2026").click()
+    expect(main).to_contain_text(
+        f"You won with ballot {winner.number}." if has_won else "did not win."
+    )
+    page.get_by_role("link", name="See the draw").click()
+    expect(main).to_contain_text("You won." if has_won else "did not win.")
+
+
+@pytest.mark.parametrize(
+    ("database_url", "with_script"),
+    [("sqlite", True), ("sqlite", False), ("postgresql", True)],
+    indirect=["database_url"],
+)
+def test_one_signs_up_plays_and_finds_the_winner_the_next_day(
+    chromium: Browser, server: Gunicorn, database_url: str, with_script: bool
+) -> None:
+    with (
+        browsing(chromium, server.url, java_script_enabled=with_script) as bobs,
+        browsing(chromium, server.url, java_script_enabled=with_script) as charlies,
+    ):
+        sign_up(bobs, "bob")
+        assert count_sessions(database_url) == 1
+        log_out(bobs, "bob")
+        assert count_sessions(database_url) == 0
+        log_in(bobs, "bob")
+        expect_figures(bobs, 0, 0, "none yet")
+        play_the_first_day(bobs, database_url)
+        assert (bobs.get_by_role("status").get_by_text("your time").count() > 0) == with_script
+        log_out(bobs, "bob")
+
+        sign_up(charlies, "charlie")
+        submit_one(charlies, "Extra Win")
+        expect_receipt(charlies, "Your ballot is in", "10", "Extra Win")
+        expect_figures(charlies, 10, 1, "10 %")
+        assert ballots_of(database_url) == [*BOBS, CHARLIES]
+
+        server.stop()
+        server.clock.run_from(FIRST_NOON + timedelta(days=1))
+        server.start()
+
+        winner = winner_of(database_url)
+        ballot = (winner.number, winner.ballot.user.username, winner.ballot.lottery.name)
+        assert ballot in [*BOBS, CHARLIES]
+        look_up_the_winner(bobs, winner)
+        log_in(bobs, "bob")
+        look_up_ones_own_ballots(bobs, "bob", winner)
+        look_up_ones_own_ballots(charlies, "charlie", winner)  # who has not logged out
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_second_click_while_the_answer_is_slow_adds_nothing(
+    chromium: Browser, server: Gunicorn, database_url: str
+) -> None:
+    posted: list[str | None] = []
+
+    def keep_waiting(route: Route) -> None:
+        route.fetch(max_redirects=0)  # the server has it; the browser never learns
+
+    def note(request: Request) -> None:
+        if request.method == "POST":
+            posted.append(request.post_data)
+
+    with browsing(chromium, server.url) as page:
+        sign_up(page, "bob")
+        page.on("request", note)
+        page.route("**/lotteries/*/ballots", keep_waiting, times=1)
+        page.get_by_role("button", name="Submit 1 ballot to Big Chance").focus()
+        page.keyboard.press("Enter")
+        wait_for(lambda: page.title() and ballots_of(database_url), "the ballot is stored")
+        page.keyboard.press("Enter")
+
+        expect_receipt(page, "Your ballot is in", "1", "Big Chance")
+        assert len(posted) == 2
+        assert posted[0] == posted[1]
+        assert ballots_of(database_url) == [(1, "bob", "Big Chance")]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_second_click_of_a_double_click_adds_nothing_on_the_next_page_either(
+    chromium: Browser, server: Gunicorn, database_url: str
+) -> None:
+    with browsing(chromium, server.url, viewport={"width": 800, "height": 1600}) as page:
+        animations = page.context.new_cdp_session(page)
+        sign_up(page, "bob")
+        submit_one(page, "Big Chance")
+        expect_receipt(page, "Your ballot is in", "1", "Big Chance")
+        button = page.get_by_role("button", name="Submit 1 ballot to Big Chance")
+        button.click()  # waits until a click may count again
+        expect_receipt(page, "Your ballot is in", "2", "Big Chance")
+        place = button.bounding_box()
+        assert place is not None
+        page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+        button.click(trial=True)
+
+        animations.send("Animation.enable")
+        animations.send("Animation.setPlaybackRate", {"playbackRate": 0})
+        for number in (1, 2):
+            page.mouse.down(click_count=number)
+            page.mouse.up(click_count=number)
+            expect_receipt(page, "Your ballot is in", "3", "Big Chance")
+        assert len(ballots_of(database_url)) == 3
+
+        animations.send("Animation.setPlaybackRate", {"playbackRate": 1})
+        button.click()
+        expect_receipt(page, "Your ballot is in", "4", "Big Chance")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_a_page_did_wrong_would_be_found(chromium: Browser, server: Gunicorn) -> None:
+    def spoil(route: Route) -> None:
+        answer = route.fetch()
+        wrong = "<style>p {}</style><script src='/static/none.js'></script></head>"
+        route.fulfill(response=answer, body=answer.text().replace("</head>", wrong))
+
+    def look() -> None:
+        with browsing(chromium, server.url) as page:
+            page.route("**/how-it-works", spoil)
+            with page.expect_event("console", lambda message: "none.js" in message.location["url"]):
+                page.goto("/how-it-works")
+            with page.expect_event("pageerror"):
+                page.evaluate("() => { setTimeout(() => { throw new Error('a slip') }) }")
+
+    with pytest.raises(AssertionError) as found:
+        look()
+
+    complaints = str(found.value)
+    assert "violates the following Content Security Policy" in complaints
+    assert "/static/none.js" in complaints
+    assert "a slip" in complaints

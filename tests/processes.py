@@ -1,0 +1,200 @@
+"""The lottery as it is served: gunicorn in processes of its own, by a wall clock that tests set."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import libfaketime
+
+ROOT = Path(__file__).resolve().parent.parent
+#: seconds after which what was to happen is taken not to happen
+PATIENCE = 60
+
+Found = TypeVar("Found")
+
+
+def wait_for(
+    look: Callable[[], Found | None], what: str, seconds: float = PATIENCE, pause: float = 0.05
+) -> Found:
+    """Look again and again until something is found, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"not within {seconds} seconds: {what}"
+        time.sleep(pause)
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class MovedClock:
+    """A wall clock for other processes. It may be set, and may stand, while they look at it.
+
+    Only the time of day is moved: what measures how long something takes is left alone.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._stands_at: datetime | None = None
+        self._ahead = timedelta()
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Return what a process must find in its environment to go by this clock."""
+        _, environ = libfaketime.get_reload_information()
+        return {**environ, "TZ": "UTC", "FAKETIME_TIMESTAMP_FILE": str(self._file)}
+
+    def now(self) -> datetime:
+        return self._stands_at or datetime.now(UTC) + self._ahead
+
+    def run_from(self, instant: datetime) -> None:
+        """Set the clock and let it run, at its usual speed."""
+        self._stands_at, self._ahead = None, instant - datetime.now(UTC)
+        self._show(f"{self._ahead.total_seconds():+f}")
+
+    def stand_at(self, instant: datetime) -> None:
+        """Set the clock and keep it from running."""
+        self._stands_at = instant
+        self._show(f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S}")
+
+    def _show(self, text: str) -> None:
+        draft = self._file.with_suffix(".draft")
+        draft.write_text(text)
+        draft.replace(self._file)  # nobody reads half of it
+
+
+class Gunicorn:
+    """The lottery, served by `config/gunicorn.py` on a free port of the loopback address.
+
+    Args:
+        database_url: of a database with the newest schema.
+        storage: an existing folder; the log is kept there too.
+        at: what the clock shows now. It runs on while the server is down, as clocks do; to set it
+            again, or stop it, there is `clock`. The usual clock where left out.
+    """
+
+    def __init__(
+        self, database_url: str, storage: Path, *, workers: int = 1, at: datetime | None = None
+    ) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_file = storage / "gunicorn.log"
+        self.log_file.touch()
+        self.clock = MovedClock(storage / "clock")
+        self._environ = {
+            **{
+                name: value for name, value in os.environ.items() if not name.startswith("LOTTERY_")
+            },
+            "LOTTERY_DATABASE_URL": database_url,
+            "LOTTERY_STORAGE": str(storage),
+            "LOTTERY_PORT": str(self.port),
+            "LOTTERY_WORKERS": str(workers),
+        }
+        if at is not None:
+            self.clock.run_from(at)
+            self._environ |= self.clock.environ
+        self._master: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self._show_log()
+
+    def start(self) -> None:
+        """Start, and wait until a worker serves and no draw is overdue."""
+        assert self._master is None, "runs already"
+        with self.log_file.open("ab") as log:
+            self._master = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py"],
+                cwd=ROOT,
+                env=self._environ,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a process group of its own
+            )
+        try:
+            wait_for(self._is_ready, "gunicorn is ready")
+        except BaseException:
+            self.kill()
+            self._show_log()
+            raise
+
+    def stop(self) -> int | None:
+        """Ask to end, wait, and return the exit code; without a server running, do nothing."""
+        if self._master is None:
+            return None
+        self._master.terminate()
+        try:
+            return self._master.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End whatever is left, as a power cut does."""
+        if self._master is not None:
+            with suppress(ProcessLookupError):  # nobody is left
+                self.signal(signal.SIGKILL)
+            self._master.wait()
+            self._master = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the master and all of its workers."""
+        assert self._master is not None, "does not run"
+        os.killpg(self._master.pid, number)
+
+    def workers(self) -> list[int]:
+        """List the workers that run, by process number."""
+        booted = re.findall(r"Booting worker with pid: (\d+)", self.log())
+        return [int(pid) for pid in booted if _is_alive(int(pid))]
+
+    def log(self) -> str:
+        """Return what was logged since this server was made."""
+        return self.log_file.read_text(encoding="utf-8")
+
+    def _show_log(self) -> None:
+        """Print the end of the log; pytest shows it where a test failed."""
+        print(f"... {self.log_file}:", self.log()[-20_000:], sep="\n")
+
+    def _is_ready(self) -> bool:
+        assert self._master is not None
+        assert self._master.poll() is None, "gunicorn ended"
+        try:
+            with urlopen(f"{self.url}/readyz", timeout=5):
+                return True
+        except (URLError, HTTPException, OSError):
+            return False
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

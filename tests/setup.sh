@@ -1,0 +1,99 @@
+#!/bin/sh
+# Make sure that the tests have what pip cannot install: a Chromium and a PostgreSQL server.
+#
+# Quiet where both are there. What cannot be had is named, with what to install; its tests are
+# then skipped, and say so. PLAYWRIGHT names Playwright's command, CHROMIUM a browser of one's own.
+set -eu
+
+PLAYWRIGHT=${PLAYWRIGHT:-playwright}
+said=
+
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+# quietly COMMAND...: keep what a command says for the case that nothing helps
+quietly() {
+    said=$("$@" 2>&1)
+}
+
+# give_up SENTENCE: say what went wrong last, if anything was tried, and what to do
+give_up() {
+    printf '%s\n' ${said:+"$said"} "$1" >&2
+    said=
+}
+
+on_debian_as_root() {
+    [ "$(id -u)" -eq 0 ] && has apt-get
+}
+
+apt_install() {
+    export DEBIAN_FRONTEND=noninteractive
+    quietly apt-get -qq -y --no-install-recommends install "$@" || {
+        quietly apt-get -qq update &&
+            quietly apt-get -qq -y --no-install-recommends install "$@"
+    }
+}
+
+# A browser counts only where it starts: a stub that asks for a snap does not, nor one that lacks
+# a library of the system.
+starts() {
+    has "$1" && "$1" --version >/dev/null 2>&1
+}
+
+has_chromium() {
+    for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
+        if [ -n "$name" ] && starts "$name"; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+has_playwrights_chromium() {
+    folders=$("$PLAYWRIGHT" install --dry-run chromium 2>/dev/null |
+        sed -n 's/^ *Install location: *//p') || return 1
+    [ -n "$folders" ] || return 1
+    echo "$folders" | while read -r folder; do
+        [ -e "$folder/INSTALLATION_COMPLETE" ] || exit 1
+    done
+}
+
+install_chromium() {
+    echo "Installing a Chromium for the browser tests ..."
+    if quietly "$PLAYWRIGHT" install chromium; then
+        if ! on_debian_as_root || quietly "$PLAYWRIGHT" install-deps chromium; then
+            return 0
+        fi
+    fi
+    on_debian_as_root && apt_install chromium && has_chromium
+}
+
+has_postgres() {
+    for server in /usr/lib/postgresql/*/bin/postgres; do
+        if [ -x "$server" ]; then
+            return 0
+        fi
+    done
+    has postgres
+}
+
+# Only the programs are wanted. Debian would also make a cluster and start it.
+install_postgres() {
+    on_debian_as_root || return 1
+    echo "Installing a PostgreSQL server for the tests ..."
+    settings=/etc/postgresql-common/createcluster.conf
+    if [ ! -e "$settings" ]; then
+        apt_install postgresql-common || return 1
+        sed -i 's/^#* *create_main_cluster *=.*/create_main_cluster = false/' "$settings"
+    fi
+    apt_install postgresql && has_postgres
+}
+
+has_chromium || has_playwrights_chromium || install_chromium ||
+    give_up "No Chromium can be had, so the browser tests will be skipped: \
+install the package chromium, or name a browser in CHROMIUM."
+
+has_postgres || install_postgres ||
+    give_up "No PostgreSQL server can be had, so the tests run on SQLite alone: \
+install the package postgresql."
