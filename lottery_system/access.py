@@ -14,7 +14,8 @@ from werkzeug.wrappers import Response
 
 from config import Settings
 from lottery_system.extensions import db, login_manager
-from lottery_system.models import Lottery, User
+from lottery_system.models import Lottery
+from lottery_system.models.login_session import Viewer
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -73,11 +74,11 @@ def _enforce() -> Response | None:
     return None
 
 
-def viewer() -> User:
+def viewer() -> Viewer:
     """Return who is logged in; to be asked in views for users and organisers only."""
-    user = current_user._get_current_object()
-    assert isinstance(user, User)
-    return user
+    found = current_user._get_current_object()
+    assert isinstance(found, Viewer)
+    return found
 
 
 def lottery_or_404(lottery_id: int) -> Lottery:

@@ -74,7 +74,7 @@ class Draw(Base):
     @classmethod
     def first_day(cls, session: Session) -> date | None:
         """Return the day on which this lottery's days begin."""
-        return session.scalar(select(func.min(cls.day)))
+        return session.scalar(_FIRST_DAY)
 
     @classmethod
     def of_day(cls, session: Session, day: date) -> "Draw | None":
@@ -224,6 +224,7 @@ class Draw(Base):
 
 # made once, since busy pages run them
 _OF_DAY = select(Draw).where(Draw.day == bindparam("day"))
+_FIRST_DAY = select(func.min(Draw.day))
 _LATEST_DRAWN = select(Draw).where(Draw.status == DRAWN).order_by(Draw.day.desc()).limit(1)
 
 

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from flask_login import UserMixin
 from sqlalchemy import String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -10,11 +9,10 @@ from lottery_system.models.base import Base
 from lottery_system.usernames import look_alike_key, username_key
 
 
-class User(UserMixin, Base):  # type: ignore[misc]
+class User(Base):
     """Whoever signed up. The two keys are what makes a username unique, see `usernames`."""
 
     __tablename__ = "users"
-    __allow_unmapped__ = True  # for session_token
 
     id: Mapped[int] = mapped_column(primary_key=True)
     #: as its holder wrote it, normalised
@@ -27,13 +25,6 @@ class User(UserMixin, Base):  # type: ignore[misc]
     password_hash: Mapped[str] = mapped_column(String(255))
     is_organiser: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
-
-    #: the session by which this user is logged in during a request; not stored here
-    session_token: str | None = None
-
-    def get_session_token(self) -> str | None:
-        """Return what the browser keeps of a log-in."""
-        return self.session_token
 
     @classmethod
     def sign_up(

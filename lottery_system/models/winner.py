@@ -2,8 +2,16 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date
+from functools import cache
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint, select
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Select,
+    UniqueConstraint,
+    bindparam,
+    select,
+)
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from lottery_system.models.ballot import Ballot
@@ -30,11 +38,7 @@ class Winner(Base):
     @classmethod
     def of_day(cls, session: Session, day: date) -> "Sequence[Winner]":
         """List a day's winners by place, each with its ballot, its user and its lottery."""
-        ballot = joinedload(cls.ballot)
-        query = select(cls).where(cls.day == day).order_by(cls.place)
-        return session.scalars(
-            query.options(ballot.joinedload(Ballot.user), ballot.joinedload(Ballot.lottery))
-        ).all()
+        return session.scalars(_of_day(), {"day": day}).all()
 
     @classmethod
     def numbers_of(
@@ -51,3 +55,17 @@ class Winner(Base):
         for row in rows:
             numbers.setdefault(row.day, []).append(row.number)
         return numbers
+
+
+@cache
+def _of_day() -> Select[Winner]:
+    """Build a busy page's statement, once, when all models are there."""
+    return (
+        select(Winner)
+        .where(Winner.day == bindparam("day"))
+        .order_by(Winner.place)
+        .options(
+            joinedload(Winner.ballot).joinedload(Ballot.user),
+            joinedload(Winner.ballot).joinedload(Ballot.lottery),
+        )
+    )

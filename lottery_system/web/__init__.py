@@ -7,6 +7,7 @@ from config import Settings
 from lottery_system.web import (
     accounts,
     ballots,
+    cookies,
     errors,
     headers,
     login,
@@ -23,10 +24,13 @@ def register(app: Flask, settings: Settings) -> None:
     """Give an application its pages."""
     for module in (accounts, ballots, lotteries, monitoring, organiser, rules, winners):
         app.register_blueprint(module.blueprint)
+    app.session_interface = cookies.SessionCookies(app)
     errors.register(app)
-    headers.register(app, secure=settings.is_production)
     words.register(app, settings)
     login.register(app)
+    app.wsgi_app = headers.Headers(  # type: ignore[method-assign]
+        app.wsgi_app, secure=settings.is_production
+    )
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

@@ -1,6 +1,12 @@
 """What every answer says to the browser about itself."""
 
-from flask import Flask, Response, request
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 #: nothing but our own files, no inline script or style, no other site's frame (CSP Level 3)
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -29,16 +35,31 @@ HEADERS = {
 TWO_YEARS = 63_072_000
 
 
-def register(app: Flask, *, secure: bool) -> None:
-    """Set the headers on every answer from now on."""
+#: pages are of the moment and often of one person; what is static says so itself
+NOT_KEPT = ("Cache-Control", "no-store")
 
-    @app.after_request
-    def set_headers(response: Response) -> Response:
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
+
+class Headers:
+    """Adds the headers on the way out, to whatever answers.
+
+    As a middleware, since adding them to Flask's own answer checks each of them anew, twice.
+    """
+
+    def __init__(self, app: WSGIApplication, *, secure: bool) -> None:
+        self._app = app
+        self._headers = list(HEADERS.items())
         if secure:
-            response.headers.setdefault("Strict-Transport-Security", f"max-age={TWO_YEARS}")
-        if request.endpoint != "static":
-            # pages are of the moment and often of one person
-            response.headers.setdefault("Cache-Control", "no-store")
-        return response
+            self._headers.append(("Strict-Transport-Security", f"max-age={TWO_YEARS}"))
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as the application does, with the headers added."""
+
+        def start(
+            status: str, headers: list[tuple[str, str]], *exc_info: Any
+        ) -> Callable[[bytes], object]:
+            headers += self._headers
+            if not any(name == "Cache-Control" for name, _ in headers):
+                headers.append(NOT_KEPT)
+            return start_response(status, headers, *exc_info)
+
+        return self._app(environ, start)

@@ -1,25 +1,26 @@
 """How Flask-Login finds out who is there, and where it sends those who must log in first."""
 
-from flask import Flask, redirect, request, session, url_for
+from flask import Flask, current_app, redirect, request, session, url_for
 from flask_login import current_user, login_user, logout_user
+from sqlalchemy import Engine
 from werkzeug.wrappers import Response
 
 from lottery_system.addresses import own_path
 from lottery_system.clock import utcnow
-from lottery_system.extensions import db, login_manager, transaction
+from lottery_system.extensions import login_manager, transaction
 from lottery_system.models import LoginSession, User
+from lottery_system.models.login_session import Viewer
 
 
 def register(app: Flask) -> None:
-    """Tell Flask-Login to keep a session's token instead of a user's number.
+    """Tell Flask-Login who is there, and where to send whoever must log in first.
 
     Templates get the user as a proxy, which asks nothing until it is looked at: the page that says
     that the database is gone must not ask it who is there. Flask-Login's own protection of sessions
     is off: it trusts `X-Forwarded-For`, and ours live on the server.
     """
-    login_manager.id_attribute = "get_session_token"
     login_manager.session_protection = None
-    login_manager.user_loader(_load_user)
+    login_manager.user_loader(_viewer)
     login_manager.unauthorized_handler(_send_to_log_in)
     app.jinja_env.globals["current_user"] = current_user
 
@@ -28,21 +29,21 @@ def log_in(user: User, token: str) -> None:
     """Let the browser hold the token of a session; nothing of the one before stays."""
     session.clear()
     session.permanent = True
-    user.session_token = token
-    login_user(user)
+    login_user(Viewer(user.id, user.username, user.is_organiser, token))
 
 
 def log_out() -> None:
     """End this session in the database and in the browser."""
-    token = current_user.get_session_token()
     with transaction() as database:
-        LoginSession.close(database, token)
+        LoginSession.close(database, current_user.token)
     logout_user()
     session.clear()
 
 
-def _load_user(token: str) -> User | None:
-    return LoginSession.user_of(db.session(), token, utcnow())
+def _viewer(token: str) -> Viewer | None:
+    reading_engine: Engine = current_app.extensions["reading_engine"]
+    with reading_engine.connect() as connection:
+        return LoginSession.viewer(connection, token, utcnow())
 
 
 def _send_to_log_in() -> Response:
