@@ -1,6 +1,7 @@
 """What a person sees when something is refused or fails: a page that says what to do."""
 
 import logging
+from urllib.parse import quote
 
 from flask import Flask, make_response, render_template, request
 from flask_limiter import RateLimitExceeded
@@ -81,10 +82,11 @@ def error_page(status: int, sentence: str | None = None, **context: object) -> R
 def _note_refusal(response: Response) -> Response:
     """Note in one line that something was refused; whatever failed has been noted by its cause.
 
-    The line has the method and the path alone: what was typed may hold a password.
+    The line has the method and the path alone: what was typed may hold a password. The path is
+    quoted, so that nobody writes a second line with it.
     """
     if 400 <= response.status_code < 500:
-        log.info("%s %s: %d", request.method, request.path, response.status_code)
+        log.info("%s %s: %d", request.method, quote(request.path), response.status_code)
     return response
 
 
@@ -128,5 +130,5 @@ def _no_database(error: SQLAlchemyError) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    log.exception("%s %s: a fault of ours", request.method, request.path)
+    log.exception("%s %s: a fault of ours", request.method, quote(request.path))
     return error_page(500)

@@ -52,6 +52,15 @@ def test_an_address_that_is_none_says_so(clock: Clock, stranger: Visitor) -> Non
     assert "Start again from the front page" in text_of(answer)
 
 
+def test_nobody_writes_lines_of_their_own_into_the_log(
+    clock: Clock, stranger: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        stranger.get("/nowhere%0aPOST%20/login:%20303")
+
+    assert caplog.messages == ["GET /nowhere%0APOST%20/login%3A%20303: 404"]
+
+
 def test_a_method_that_is_none_says_so(bob: Visitor, big_chance: Lottery) -> None:
     answer = bob.get(f"/lotteries/{big_chance.id}/ballots")
 
