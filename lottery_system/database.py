@@ -1,6 +1,7 @@
 """How SQLite and PostgreSQL are spoken to, so that everything above need not know which it is."""
 
 import sqlite3
+from time import monotonic
 from typing import Any
 
 from flask import current_app
@@ -69,7 +70,35 @@ def _configure_sqlite(connection: sqlite3.Connection, record: object) -> None:
 def _begin_immediate(connection: Connection) -> None:
     """Take the write lock at once: a lock taken at the first write loses what was read before."""
     if not connection.get_execution_options().get("reads_only"):
-        _begin(connection.exec_driver_sql, "BEGIN IMMEDIATE")
+        _begin(_take_write_lock, connection)
+
+
+def _take_write_lock(connection: Connection) -> None:
+    """Ask for the lock each millisecond, for as long as its timeout.
+
+    SQLite's own way to wait asks ever more rarely, up to ten times a second: a worker that has
+    waited long is then overtaken again and again by one that has just come.
+    """
+    raw = connection.connection.dbapi_connection
+    assert raw is not None
+    raw.execute("PRAGMA busy_timeout=1")
+    try:
+        give_up_at = monotonic() + LOCK_TIMEOUT
+        while monotonic() < give_up_at and _is_busy(raw):
+            pass
+        if not raw.in_transaction:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # so that SQLAlchemy names the error
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={LOCK_TIMEOUT * 1000}")
+
+
+def _is_busy(connection: Any) -> bool:
+    """Try to take the write lock, and tell whether somebody else holds it."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite.OperationalError as error:
+        return bool(error.sqlite_errorcode == sqlite.SQLITE_BUSY)
+    return False
 
 
 class ReadingSession(FlaskSession):

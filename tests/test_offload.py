@@ -127,3 +127,48 @@ writer.get()
 """,
         address,
     )
+
+
+def test_who_waits_long_for_sqlite_is_not_overtaken_for_ever(
+    sqlite_file: Path, tmp_path: Path
+) -> None:
+    """Two processes write without a pause; each gets a fair part of the turns.
+
+    By SQLite's own way to wait, whoever has waited asks ten times a second and the other, who has
+    just finished, at once.
+    """
+    (tmp_path / "lottery.db").write_bytes(sqlite_file.read_bytes())
+    story = (
+        TRANSACTIONS
+        + """
+import time
+print("ready", flush=True)
+sys.stdin.readline()
+count, until = 0, time.monotonic() + 3
+while time.monotonic() < until:
+    write(f"{sys.argv[2]} {count}")
+    count += 1
+print(count)
+"""
+    )
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", story, f"sqlite:///{tmp_path}/lottery.db", name],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("one", "other")
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    counts = [int(writer.communicate(timeout=60)[0]) for writer in writers]
+
+    assert min(counts) * 5 > max(counts), counts
