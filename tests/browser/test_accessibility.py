@@ -212,6 +212,7 @@ def test_a_page_has_no_barrier_and_fits_a_small_screen(
         state.act(page)
 
         expect(page.locator("body")).to_contain_text(state.sentence)
+        page.wait_for_load_state()  # the style may come later than the words
         assert width_of(page) == SMALL["width"]
         assert barriers(page) == []
         page.emulate_media(color_scheme="dark")
