@@ -19,6 +19,9 @@ run: $(VENV)/app ## serve the lottery on http://127.0.0.1:8080/
 test: $(VENV)/dev $(VENV)/browser ## run all tests, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest
 
+bench: $(VENV)/dev ## measure speed on this machine, as ratios within one run
+	@$(BIN)/python -m tests.bench
+
 lint: $(VENV)/dev ## check style, types and templates
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -47,4 +50,4 @@ $(VENV)/browser: $(VENV)/dev tests/setup.sh
 	@PLAYWRIGHT=$(BIN)/playwright tests/setup.sh
 	@touch $@
 
-.PHONY: help run test lint format lock
+.PHONY: help run test bench lint format lock
