@@ -28,7 +28,7 @@ class Server:
         """
         self._bin = _bin()
         self.folder = Path(tempfile.mkdtemp(prefix="lottery-postgres-"))
-        self.port = _free_port()
+        self.port = free_port()
         self._durable = durable
         if os.geteuid() == 0:  # the server refuses to run as root
             shutil.chown(self.folder, "postgres")
@@ -82,7 +82,8 @@ def _bin() -> Path:
     return Path(found).parent
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback address that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

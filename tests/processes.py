@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import libfaketime
+
+from tests.postgres import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 #: seconds after which what was to happen is taken not to happen
@@ -35,13 +36,6 @@ def wait_for(
         assert time.monotonic() < deadline, f"not within {seconds} seconds: {what}"
         time.sleep(pause)
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class MovedClock:

@@ -33,8 +33,8 @@ from tests.bench.filling import draw_yesterday, fill, open_lottery
 from tests.bench.load import Measured, load
 from tests.bench.plain import plain_rate
 from tests.bench.players import Player, ballots, pages, sign_up_all
-from tests.postgres import Server
-from tests.processes import Gunicorn, free_port, wait_for
+from tests.postgres import Server, free_port
+from tests.processes import Gunicorn, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESULTS = ROOT / "docs" / "benchmarks"
