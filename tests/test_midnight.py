@@ -225,6 +225,8 @@ def test_what_was_missed_while_down_is_drawn_at_start(
     server: Gunicorn, players: list[Player], session: Session, midnights: int
 ) -> None:
     players[0].play()
+    # gunicorn measures its patience by the wall clock: one that stands would never end it
+    server.clock.run_from(LATE - timedelta(hours=1))
     assert server.stop() == 0
     today = FIRST_DAY + midnights * ONE_DAY
     server.clock.run_from(starts_at(today) + timedelta(hours=9))
@@ -258,6 +260,7 @@ def test_what_is_acknowledged_is_stored_when_the_server_is_told_to_stop(
 ) -> None:
     with playing(players):
         let_play(players)
+        server.clock.run_from(LATE)  # as above
         assert server.stop() == 0
         server.start()
 
