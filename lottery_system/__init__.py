@@ -32,13 +32,17 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     settings = settings or config.load(os.environ)
     app = Flask(__name__, static_folder="../static", template_folder="../templates")
     app.config.from_mapping(_flask_config(settings))
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = database.engine_options(settings.database_url)
+    url = settings.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = database.engine_options(url)
+    app.config["SQLALCHEMY_BINDS"] = {
+        database.READING: {"url": url, **database.reading_options(url)}
+    }
     app.extensions["settings"] = settings
 
     db.init_app(app)
     with app.app_context():
         database.prepare(db.engine)
-        app.extensions["reading_engine"] = database.reading(db.engine)
+        database.prepare_reading(db.engines[database.READING])
         app.extensions["ballot_box"] = BallotBox(db.engine)
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
     csrf.init_app(app)

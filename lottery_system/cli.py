@@ -12,10 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from lottery_system import draws
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.errors import LotteryError
-from lottery_system.extensions import db, new_session, transaction
-from lottery_system.models import Draw, Lottery, User, Winner
+from lottery_system.extensions import new_session, reading, transaction
+from lottery_system.models import Lottery, User
 from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
 from lottery_system.passwords import enforce_password, hash_password
+from lottery_system.queries.day import draw_of, winners_of
 from lottery_system.usernames import enforce_username
 
 user = AppGroup("user", help="Participants and organisers.")
@@ -143,15 +144,15 @@ def show_draw(day: date | None) -> None:
 
 
 def _show(day: date) -> None:
-    found = db.session.get(Draw, day)
+    with reading() as connection:
+        found = draw_of(connection, day, user_id=None)
+        winners = winners_of(connection, day)
     if found is None:
         raise click.ClickException(f"There is no draw of {day}.")
     click.echo(f"{day}: {found.status}, ballots: {found.ballot_count}")
-    for winner in Winner.of_day(db.session(), day):
-        ballot = winner.ballot
+    for each in winners:
         click.echo(
-            f"  place {winner.place}: ballot {ballot.number}, "
-            f"{ballot.user.username}, {ballot.lottery.name}"
+            f"  place {each.place}: ballot {each.number}, {each.username}, {each.lottery_name}"
         )
 
 

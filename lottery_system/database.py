@@ -4,10 +4,9 @@ import sqlite3
 from time import monotonic
 from typing import Any
 
-from flask import current_app
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, Engine, event, make_url
-from sqlalchemy.orm import Session, UOWTransaction
+from sqlalchemy.exc import DisconnectionError
 
 from lottery_system.offload import Offload
 
@@ -20,12 +19,27 @@ except ImportError:  # it is made for Linux on x86-64 only
 LOCK_TIMEOUT = 10
 #: seconds that any statement may take on PostgreSQL
 STATEMENT_TIMEOUT = 30
-POOL_SIZE = 20
+#: the engine that only reads, among those of Flask-SQLAlchemy
+READING = "reading"
+#: connections of a process for pages: as many as there are requests at once in a rush
+READERS = 20
+#: connections of a process for what writes: the ballot box needs one
+WRITERS = 5
 
 # Taking the write lock and flushing to disk are what blocks in SQLite. Each has one thread: only
 # one transaction of a process can hold the lock, and it must always find a thread to commit in.
 _begin = Offload(threads=1)
 _commit = Offload(threads=1)
+
+# A peer that has vanished without a word is given up within half a minute.
+_POSTGRESQL_ARGUMENTS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+_POSTGRESQL_SETTINGS = f"-c statement_timeout={STATEMENT_TIMEOUT}s -c lock_timeout={LOCK_TIMEOUT}s"
 
 
 class CooperativeConnection(sqlite.Connection):  # type: ignore[misc]
@@ -37,27 +51,76 @@ class CooperativeConnection(sqlite.Connection):  # type: ignore[misc]
             _commit(super().commit)
 
 
+_SQLITE_OPTIONS = {
+    "module": sqlite,
+    "connect_args": {"factory": CooperativeConnection, "timeout": LOCK_TIMEOUT},
+    "pool_size": WRITERS,
+}
+
+
 def engine_options(url: str) -> dict[str, Any]:
-    """Return what `create_engine` must be told for an address."""
-    if make_url(url).get_backend_name() == "sqlite":
-        return {
-            "module": sqlite,
-            "connect_args": {"factory": CooperativeConnection, "timeout": LOCK_TIMEOUT},
-            "pool_size": POOL_SIZE,
-        }
-    timeouts = f"-c statement_timeout={STATEMENT_TIMEOUT}s -c lock_timeout={LOCK_TIMEOUT}s"
+    """Return what `create_engine` must be told for an engine that writes."""
+    if _is_sqlite(url):
+        return _SQLITE_OPTIONS
     return {
-        "connect_args": {"connect_timeout": 5, "options": timeouts},
-        "pool_size": POOL_SIZE,
-        "pool_pre_ping": True,
+        "connect_args": {**_POSTGRESQL_ARGUMENTS, "options": _POSTGRESQL_SETTINGS},
+        "pool_size": WRITERS,
     }
 
 
+def reading_options(url: str) -> dict[str, Any]:
+    """Return what `create_engine` must be told for an engine that only reads.
+
+    Each of its statements reads what is committed by then. It begins no transaction, so that a page
+    takes no lock and spares the round trips of one, and its connections refuse to write.
+    """
+    if _is_sqlite(url):
+        options = _SQLITE_OPTIONS
+    else:
+        settings = f"{_POSTGRESQL_SETTINGS} -c default_transaction_read_only=on"
+        options = {
+            "connect_args": {**_POSTGRESQL_ARGUMENTS, "options": settings},
+            "isolation_level": "AUTOCOMMIT",
+        }
+    return {**options, "pool_size": READERS, "pool_reset_on_return": None}
+
+
 def prepare(engine: Engine) -> None:
-    """Attach to an engine what its database needs at the start of connections and transactions."""
+    """Attach to an engine that writes what its database needs."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_immediate)
+    else:
+        event.listen(engine, "checkout", _refuse_dead_connection)
+
+
+def prepare_reading(engine: Engine) -> None:
+    """Attach to an engine that only reads what its database needs."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", _refuse_writing)
+    else:
+        event.listen(engine, "checkout", _refuse_dead_connection)
+
+
+def _is_sqlite(url: str) -> bool:
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def _refuse_dead_connection(connection: Any, record: object, proxy: object) -> None:
+    """Have a connection replaced that the server has closed while it lay in the pool.
+
+    A server says nothing to those who ask nothing, but farewell: what it said is taken in, and then
+    the end of the connection is seen. No round trip, as a ping needs.
+
+    Raises:
+        DisconnectionError: the pool then connects anew.
+    """
+    try:
+        connection.pgconn.consume_input()
+        connection.pgconn.consume_input()
+    except connection.OperationalError as error:
+        raise DisconnectionError from error
 
 
 def _configure_sqlite(connection: sqlite3.Connection, record: object) -> None:
@@ -67,10 +130,13 @@ def _configure_sqlite(connection: sqlite3.Connection, record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _refuse_writing(connection: sqlite3.Connection, record: object) -> None:
+    connection.execute("PRAGMA query_only=ON")
+
+
 def _begin_immediate(connection: Connection) -> None:
     """Take the write lock at once: a lock taken at the first write loses what was read before."""
-    if not connection.get_execution_options().get("reads_only"):
-        _begin(_take_write_lock, connection)
+    _begin(_take_write_lock, connection)
 
 
 def _take_write_lock(connection: Connection) -> None:
@@ -102,25 +168,12 @@ def _is_busy(connection: Any) -> bool:
 
 
 class ReadingSession(FlaskSession):
-    """The session of a request: it reads each statement as committed by then, and cannot write.
+    """The session of a request, on the engine that only reads.
 
-    It takes no lock, begins no transaction and spares the round trips of one. Whatever writes
-    does so in a `transaction`, so that nothing is written by the way.
+    Whatever writes does so in a `transaction`, so that nothing is written by the way.
     """
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
         """Return the engine that reads, for whatever is asked."""
-        engine: Engine = current_app.extensions["reading_engine"]
+        engine: Engine = self._db.engines[READING]
         return engine
-
-
-@event.listens_for(ReadingSession, "before_flush")
-def _refuse_to_write(session: Session, context: UOWTransaction, instances: object) -> None:
-    raise RuntimeError("db.session only reads; write in a `transaction`")
-
-
-def reading(engine: Engine) -> Engine:
-    """Return an engine on the same connections that begins no transactions."""
-    if engine.dialect.name == "sqlite":
-        return engine.execution_options(reads_only=True)
-    return engine.execution_options(isolation_level="AUTOCOMMIT")

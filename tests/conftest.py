@@ -132,7 +132,8 @@ def running(settings: config.Settings) -> Iterator[Flask]:
     yield app
     app.extensions["ballot_box"].drain()
     with app.app_context():
-        db.engine.dispose()
+        for engine in db.engines.values():
+            engine.dispose()
 
 
 @pytest.fixture

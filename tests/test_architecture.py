@@ -18,7 +18,7 @@ FLOORS = (
     {"web", "cli", "scheduler"},
     {"access", "health", "ballot_box", "draws", "admission"},
     {"extensions"},
-    {"throttles", "database", "addresses"},
+    {"queries", "throttles", "database", "addresses"},
     {"models"},
     {"passwords"},
     {"usernames", "offload", "fairness", "errors", "clock"},
@@ -63,6 +63,7 @@ def test_each_room_imports_only_its_own_floor_and_those_below(path: Path) -> Non
 def test_the_domain_knows_no_web(path: Path) -> None:
     if room_of(path) in {
         "models",
+        "queries",
         "fairness",
         "admission",
         "draws",

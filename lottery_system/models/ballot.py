@@ -1,15 +1,12 @@
 """One entry of one participant into one lottery on one day."""
 
 from datetime import date, datetime
-from typing import cast
 
-from sqlalchemy import CheckConstraint, Insert, Table, bindparam, select
-from sqlalchemy.orm import Mapped, Session, foreign, mapped_column, relationship
+from sqlalchemy import CheckConstraint, Insert, bindparam, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from lottery_system.models.base import Base
-from lottery_system.models.lottery import Lottery
+from lottery_system.models.base import Base, table_of
 from lottery_system.models.submission import Submission
-from lottery_system.models.user import User
 
 
 class Ballot(Base):
@@ -35,11 +32,6 @@ class Ballot(Base):
     user_id: Mapped[int]
     submitted_at: Mapped[datetime]
 
-    lottery: Mapped[Lottery] = relationship(
-        primaryjoin=lambda: foreign(Ballot.lottery_id) == Lottery.id
-    )
-    user: Mapped[User] = relationship(primaryjoin=lambda: foreign(Ballot.user_id) == User.id)
-
     @classmethod
     def unfold(cls, session: Session, day: date, first_number: int) -> None:
         """Store a ballot for each number of a day's submissions, from a number on."""
@@ -63,8 +55,9 @@ def _unfolding() -> Insert:
     ).where(run.c.number + 1 < run.c.end)
     run = run.union_all(following)
     columns = ["day", "number", "lottery_id", "user_id", "submitted_at"]
-    table = cast(Table, Ballot.__table__)
-    return table.insert().from_select(columns, select(*(run.c[name] for name in columns)))
+    return (
+        table_of(Ballot).insert().from_select(columns, select(*(run.c[name] for name in columns)))
+    )
 
 
 _UNFOLD = _unfolding()

@@ -50,13 +50,19 @@ class Base(DeclarativeBase):
     )
 
 
+def table_of(model: type[Base]) -> Table:
+    """Return the table of a model, for statements that deal in plain rows."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table
+
+
 def insert_into(session: Session, model: type[Base]) -> "postgresql.Insert | sqlite.Insert":
     """Start an INSERT that can say what to do `ON CONFLICT`, in the words of the database in use.
 
     SQLite and PostgreSQL share this sentence; SQLAlchemy spells it once for each.
     """
-    table = model.__table__
-    assert isinstance(table, Table)
+    table = table_of(model)
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)

@@ -14,7 +14,6 @@ from sqlalchemy import (
     CursorResult,
     LargeBinary,
     String,
-    bindparam,
     case,
     exists,
     func,
@@ -72,21 +71,6 @@ class Draw(Base):
     drawn_at: Mapped[datetime | None]
 
     @classmethod
-    def first_day(cls, session: Session) -> date | None:
-        """Return the day on which this lottery's days begin."""
-        return session.scalar(_FIRST_DAY)
-
-    @classmethod
-    def of_day(cls, session: Session, day: date) -> "Draw | None":
-        """Return the draw of a day, or None where it has none yet."""
-        return session.scalar(_OF_DAY, {"day": day})
-
-    @classmethod
-    def latest_drawn(cls, session: Session) -> "Draw | None":
-        """Return the latest day's draw that has been made."""
-        return session.scalar(_LATEST_DRAWN)
-
-    @classmethod
     def open_until(cls, session: Session, day: date) -> None:
         """Give every day up to `day` its draw, without a gap, however long nobody was awake.
 
@@ -117,7 +101,7 @@ class Draw(Base):
             now = utcnow()
             if row is None:
                 cls.open_until(session, day)
-                day = max(day, cls.first_day(session) or day)
+                day = max(day, session.scalar(select(func.min(cls.day))) or day)
             elif row.status != OPEN:
                 day += ONE_DAY
             elif day_of(now) > day:
@@ -220,12 +204,6 @@ class Draw(Base):
             .execution_options(synchronize_session=False)
         )
         return _rows(moved) == 1
-
-
-# made once, since busy pages run them
-_OF_DAY = select(Draw).where(Draw.day == bindparam("day"))
-_FIRST_DAY = select(func.min(Draw.day))
-_LATEST_DRAWN = select(Draw).where(Draw.status == DRAWN).order_by(Draw.day.desc()).limit(1)
 
 
 def _days_after(last: date, day: date) -> list[date]:

@@ -1,9 +1,9 @@
 """How many ballots a participant holds in a lottery on a day, counted as they come in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 
-from sqlalchemy import CheckConstraint, ForeignKey, bindparam, func, select
+from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.models.base import Base, insert_into
@@ -38,26 +38,3 @@ class Holding(Base):
                 for (user, lottery), count in sorted(counts.items())
             ],
         )
-
-    @classmethod
-    def by_lottery(cls, session: Session, user_id: int, day: date) -> dict[int, int]:
-        """Count somebody's ballots of a day, by lottery."""
-        rows = session.execute(_BY_LOTTERY, {"user_id": user_id, "day": day})
-        return {row.lottery_id: row.ballot_count for row in rows}
-
-    @classmethod
-    def page_of_days(
-        cls, session: Session, user_id: int, *, before: date | None, limit: int
-    ) -> Sequence[tuple[date, int]]:
-        """List the days on which somebody played and their ballots, the newest first."""
-        query = select(cls.day, func.sum(cls.ballot_count)).where(cls.user_id == user_id)
-        if before is not None:
-            query = query.where(cls.day < before)
-        rows = session.execute(query.group_by(cls.day).order_by(cls.day.desc()).limit(limit))
-        return [(day, int(count)) for day, count in rows]
-
-
-# made once, since busy pages run it
-_BY_LOTTERY = select(Holding.lottery_id, Holding.ballot_count).where(
-    Holding.user_id == bindparam("user_id"), Holding.day == bindparam("day")
-)

@@ -4,21 +4,20 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from sqlalchemy import (
     Connection,
     ForeignKey,
     LargeBinary,
     Select,
-    Table,
     bindparam,
     delete,
     select,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from lottery_system.models.base import Base
+from lottery_system.models.base import Base, table_of
 from lottery_system.models.user import User
 
 LIFETIME = timedelta(days=30)
@@ -88,18 +87,13 @@ class LoginSession(Base):
         session.execute(delete(cls).where(cls.token_hash == _digest(token)))
 
     @classmethod
-    def close_all(cls, session: Session, user: User) -> None:
-        """End every log-in of a user."""
-        session.execute(delete(cls).where(cls.user_id == user.id))
-
-    @classmethod
     def sweep(cls, session: Session, now: datetime) -> None:
         """Forget the log-ins that have expired."""
         session.execute(delete(cls).where(cls.expires_at <= now))
 
 
 def _viewer() -> Select[int, str, bool]:
-    logins, users = cast(Table, LoginSession.__table__), cast(Table, User.__table__)
+    logins, users = table_of(LoginSession), table_of(User)
     return (
         select(users.c.id, users.c.username, users.c.is_organiser)
         .join_from(users, logins, logins.c.user_id == users.c.id)

@@ -1,11 +1,10 @@
 """One participant's ballots of one click: what a receipt is given for."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
 from lottery_system.models.base import Base
 
@@ -34,18 +33,3 @@ class Submission(Base):
     def last_number(self) -> int:
         """Return the number of the last ballot of the run."""
         return self.first_number + self.ballot_count - 1
-
-    @classmethod
-    def by_token(cls, session: Session, token: UUID, user_id: int) -> "Submission | None":
-        """Find one's own submission by its token."""
-        return session.scalar(select(cls).where(cls.token == token, cls.user_id == user_id))
-
-    @classmethod
-    def page_of(
-        cls, session: Session, user_id: int, day: date, *, before: int | None, limit: int
-    ) -> "Sequence[Submission]":
-        """List somebody's submissions of a day, the newest first, from below number `before`."""
-        query = select(cls).where(cls.user_id == user_id, cls.day == day)
-        if before is not None:
-            query = query.where(cls.first_number < before)
-        return session.scalars(query.order_by(cls.first_number.desc()).limit(limit)).all()

@@ -9,15 +9,16 @@ from flask import (
     request,
     url_for,
 )
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from lottery_system.access import lottery_or_404, settings, users, viewer
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import parse_day
 from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken
-from lottery_system.extensions import db
-from lottery_system.models import Draw, Holding, Lottery, Submission, Winner
+from lottery_system.extensions import reading
+from lottery_system.models import Submission
+from lottery_system.queries.day import draw_of
+from lottery_system.queries.my_ballots import days_of, submissions_of, winning_numbers
 from lottery_system.web.errors import error_page
 from lottery_system.web.forms import BadBallots, parse_ballots
 from lottery_system.web.lotteries import front_page, keep_receipt
@@ -55,17 +56,12 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
 def index() -> str:
     """List the days on which I played, the newest first."""
     before = parse_day(request.args.get("before", ""))
-    rows = Holding.page_of_days(db.session(), viewer().id, before=before, limit=PAGE + 1)
-    days = rows[:PAGE]
-    names = [day for day, _ in days]
-    draws = db.session.scalars(select(Draw).where(Draw.day.in_(names)))
-    return render_template(
-        "ballots/index.html",
-        days=days,
-        draws={draw.day: draw for draw in draws},
-        won=Winner.numbers_of(db.session(), viewer().id, names),
-        older=names[-1] if len(rows) > PAGE else None,
-    )
+    with reading() as connection:
+        rows = days_of(connection, viewer().id, before=before, limit=PAGE + 1)
+        days = rows[:PAGE]
+        won = winning_numbers(connection, viewer().id, [each.day for each in days])
+    older = days[-1].day if len(rows) > PAGE else None
+    return render_template("ballots/index.html", days=days, won=won, older=older)
 
 
 @blueprint.get("/ballots/<day>")
@@ -76,26 +72,24 @@ def show(day: str) -> str:
     if asked is None:
         abort(404, f"“{day}” is not a date. Write it like 2026-12-31.")
     before = request.args.get("before", "")
-    rows = Submission.page_of(
-        db.session(),
-        viewer().id,
-        asked,
-        before=int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None,
-        limit=PAGE + 1,
-    )
-    submissions = rows[:PAGE]
-    lotteries = db.session.scalars(
-        select(Lottery).where(Lottery.id.in_({each.lottery_id for each in submissions}))
-    )
+    is_number = before.isascii() and before.isdigit() and len(before) < 10
+    with reading() as connection:
+        rows = submissions_of(
+            connection,
+            viewer().id,
+            asked,
+            before=int(before) if is_number else None,
+            limit=PAGE + 1,
+        )
+        draw = draw_of(connection, asked, viewer().id)
+        won = winning_numbers(connection, viewer().id, [asked])
     return render_template(
         "ballots/show.html",
         day=asked,
-        draw=db.session.get(Draw, asked),
-        submissions=submissions,
-        lotteries={lottery.id: lottery for lottery in lotteries},
-        ballot_count=sum(Holding.by_lottery(db.session(), viewer().id, asked).values()),
-        won=Winner.numbers_of(db.session(), viewer().id, [asked]).get(asked, []),
-        older=submissions[-1].first_number if len(rows) > PAGE else None,
+        draw=draw,
+        submissions=rows[:PAGE],
+        won=won.get(asked, []),
+        older=rows[PAGE - 1].first_number if len(rows) > PAGE else None,
     )
 
 

@@ -1,13 +1,12 @@
 """How Flask-Login finds out who is there, and where it sends those who must log in first."""
 
-from flask import Flask, current_app, redirect, request, session, url_for
+from flask import Flask, redirect, request, session, url_for
 from flask_login import current_user, login_user, logout_user
-from sqlalchemy import Engine
 from werkzeug.wrappers import Response
 
 from lottery_system.addresses import own_path
 from lottery_system.clock import utcnow
-from lottery_system.extensions import login_manager, transaction
+from lottery_system.extensions import login_manager, reading, transaction
 from lottery_system.models import LoginSession, User
 from lottery_system.models.login_session import Viewer
 
@@ -41,8 +40,7 @@ def log_out() -> None:
 
 
 def _viewer(token: str) -> Viewer | None:
-    reading_engine: Engine = current_app.extensions["reading_engine"]
-    with reading_engine.connect() as connection:
+    with reading() as connection:
         return LoginSession.viewer(connection, token, utcnow())
 
 

@@ -6,8 +6,10 @@ from flask import Blueprint, render_template, session
 
 from lottery_system.access import settings, users, viewer
 from lottery_system.clock import day_of, utcnow
-from lottery_system.extensions import db
-from lottery_system.models import Draw, Holding, Lottery, Submission
+from lottery_system.extensions import reading
+from lottery_system.models import Submission
+from lottery_system.queries.front_page import load_front_page
+from lottery_system.queries.my_ballots import submission_of
 
 blueprint = Blueprint("lotteries", __name__)
 
@@ -16,34 +18,27 @@ blueprint = Blueprint("lotteries", __name__)
 @users
 def index() -> str:
     """Show today's draw, the lotteries, and the receipt of a click once."""
-    return front_page(receipt=_receipt())
+    token = session.pop("receipt", None)
+    return front_page(token=UUID(token) if token else None)
 
 
 def front_page(
     *,
-    receipt: Submission | None = None,
+    token: UUID | None = None,
     refused_id: int | None = None,
     refusal: str | None = None,
     typed: str | None = None,
 ) -> str:
-    """Render the front page, with what was refused beside its lottery."""
+    """Render the front page, with the receipt of a token, or what was refused at its lottery."""
     today = day_of(utcnow())
-    database = db.session()
-    open_ones = Lottery.open_on(database, today)
-    finished = Lottery.finished_on(database, today)
-    mine = Holding.by_lottery(database, viewer().id, today)
-    draw = Draw.of_day(database, today)
+    with reading() as connection:
+        page = load_front_page(connection, viewer().id, today)
+        receipt = submission_of(connection, viewer().id, token) if token else None
     return render_template(
         "lotteries/index.html",
         today=today,
-        ballot_count=draw.ballot_count if draw else 0,
-        mine=mine,
-        mine_count=sum(mine.values()),
-        open_ones=open_ones,
-        finished=finished,
-        latest=Draw.latest_drawn(database),
+        page=page,
         receipt=receipt,
-        receipt_lottery=_name_of(receipt, [*open_ones, *finished]),
         refused_id=refused_id,
         refusal=refusal,
         typed=typed,
@@ -55,17 +50,3 @@ def front_page(
 def keep_receipt(submission: Submission) -> None:
     """Let the next front page of this browser show a receipt."""
     session["receipt"] = str(submission.token)
-
-
-def _receipt() -> Submission | None:
-    token = session.pop("receipt", None)
-    if token is None:
-        return None
-    return Submission.by_token(db.session(), UUID(token), viewer().id)
-
-
-def _name_of(receipt: Submission | None, lotteries: list[Lottery]) -> str | None:
-    if receipt is None:
-        return None
-    known = next((each for each in lotteries if each.id == receipt.lottery_id), None)
-    return (known or db.session.get_one(Lottery, receipt.lottery_id)).name

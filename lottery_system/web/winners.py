@@ -1,5 +1,6 @@
 """The winning ballot of a date."""
 
+from collections.abc import Sequence
 from datetime import date
 from enum import Enum
 
@@ -9,8 +10,10 @@ from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody, viewer
 from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
-from lottery_system.extensions import db
-from lottery_system.models import DRAWN, Draw, Holding, Winner
+from lottery_system.extensions import reading
+from lottery_system.models import DRAWN
+from lottery_system.queries import AnyRow
+from lottery_system.queries.day import draw_of, first_day, latest_drawn, winners_of
 
 blueprint = Blueprint("winners", __name__)
 
@@ -40,8 +43,9 @@ def index() -> Response | tuple[str, int]:
         return redirect(url_for("winners.show", day=day.isoformat()))
     if typed:
         return _page(DayState.NO_DATE, None, typed=typed), 422
-    latest = Draw.latest_drawn(db.session())
-    return _answer(latest.day if latest else day_of(utcnow()))
+    with reading() as connection:
+        latest = latest_drawn(connection)
+    return _answer(latest or day_of(utcnow()))
 
 
 @blueprint.get("/winners/<day>")
@@ -55,13 +59,17 @@ def show(day: str) -> tuple[str, int]:
 
 
 def _answer(day: date) -> tuple[str, int]:
-    draw = Draw.of_day(db.session(), day)
-    first = Draw.first_day(db.session())
-    state = _state(day, draw, first)
-    return _page(state, day, draw=draw, first=first), 404 if state in MISSING else 200
+    user_id = viewer().id if current_user.is_authenticated else None
+    with reading() as connection:
+        draw = draw_of(connection, day, user_id)
+        first = draw.first if draw else first_day(connection)
+        state = _state(day, draw, first)
+        winners = winners_of(connection, day) if state is DayState.DRAWN else []
+    page = _page(state, day, draw=draw, first=first, winners=winners)
+    return page, 404 if state in MISSING else 200
 
 
-def _state(day: date, draw: Draw | None, first: date | None) -> DayState:
+def _state(day: date, draw: AnyRow | None, first: date | None) -> DayState:
     today = day_of(utcnow())
     if day > today:
         return DayState.FUTURE
@@ -78,11 +86,11 @@ def _page(
     state: DayState,
     day: date | None,
     *,
-    draw: Draw | None = None,
+    draw: AnyRow | None = None,
     first: date | None = None,
+    winners: Sequence[AnyRow] = (),
     typed: str = "",
 ) -> str:
-    winners = Winner.of_day(db.session(), day) if day and state is DayState.DRAWN else []
     has_previous = day is not None and first is not None and day > first
     has_next = day is not None and day < day_of(utcnow()) and state not in MISSING
     return render_template(
@@ -95,13 +103,6 @@ def _page(
         draw=draw,
         first=first,
         winners=winners,
-        mine_count=_mine_count(day) if day else 0,
         previous=day - ONE_DAY if day and has_previous and state not in MISSING else None,
         next=day + ONE_DAY if day and has_next else None,
     )
-
-
-def _mine_count(day: date) -> int:
-    if not current_user.is_authenticated:
-        return 0
-    return sum(Holding.by_lottery(db.session(), viewer().id, day).values())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, func, insert, select
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY, day_of, utcnow
@@ -88,7 +88,8 @@ def _size(engine: Engine, day: date) -> int:
 
 
 def _own(session: Session, user_id: int, day: date) -> int:
-    return sum(Holding.by_lottery(session, user_id, day).values())
+    mine = Holding.user_id == user_id, Holding.day == day
+    return session.scalar(select(func.sum(Holding.ballot_count)).where(*mine)) or 0
 
 
 def _crowd(session: Session) -> list[int]:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.draws import run_due
 from lottery_system.models import Draw, Lottery, Winner
+from lottery_system.queries.day import winners_of as stored_winners
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.web.conftest import LogIn, Visitor, text_of
 
@@ -153,8 +154,8 @@ def test_whoever_did_not_win_sees_their_ballots_of_the_day(
         # with this seed ballot 1 wins, by the vectors' arithmetic
         Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1, entropy=lambda size: b"\1" * size)
         Draw.draw(session, FIRST_DAY, FIRST_NOON + ONE_DAY)
-        (winner,) = Winner.of_day(session, FIRST_DAY)
-    lucky = winner.ballot.user.username
+        (winner,) = stored_winners(session.connection(), FIRST_DAY)
+    lucky = winner.username
     unlucky = "charlie" if lucky == "bob" else "bob"
 
     assert "You won." in text_of(log_in(lucky).get(winners_of(FIRST_DAY)))
@@ -168,7 +169,7 @@ def test_reserves_are_listed_in_their_order(
     submit(cast.bob, big_chance, 9)
     clock.turn(ONE_DAY)
     run_due(session, FIRST_NOON + ONE_DAY, places=3)
-    numbers = [winner.number for winner in Winner.of_day(session, FIRST_DAY)]
+    numbers = [winner.number for winner in stored_winners(session.connection(), FIRST_DAY)]
 
     page = text_of(stranger.get(winners_of(FIRST_DAY)))
 

@@ -1,0 +1,106 @@
+"""One participant's own: the days played, the submissions of a day, the winning numbers."""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, bindparam, func, select
+
+from lottery_system.models import Ballot, Draw, Holding, Lottery, Submission, Winner
+from lottery_system.models.base import table_of
+from lottery_system.queries import AnyRow
+
+
+def days_of(
+    connection: Connection, user_id: int, *, before: date | None, limit: int
+) -> Sequence[AnyRow]:
+    """List the days on which somebody played, the newest first: `day`, `status`, `mine`."""
+    query = _DAYS if before is None else _DAYS_BEFORE
+    asked = {"user_id": user_id, "before": before, "limit": limit}
+    return connection.execute(query, asked).all()
+
+
+def submission_of(connection: Connection, user_id: int, token: UUID) -> AnyRow | None:
+    """Find one's own submission by its token: what a receipt shows."""
+    asked = {"user_id": user_id, "token": token}
+    return connection.execute(_SUBMISSION, asked).one_or_none()
+
+
+def submissions_of(
+    connection: Connection, user_id: int, day: date, *, before: int | None, limit: int
+) -> Sequence[AnyRow]:
+    """List somebody's submissions of a day, the newest first, from below number `before`."""
+    query = _SUBMISSIONS if before is None else _SUBMISSIONS_BEFORE
+    asked = {"day": day, "user_id": user_id, "before": before, "limit": limit}
+    return connection.execute(query, asked).all()
+
+
+def winning_numbers(
+    connection: Connection, user_id: int, days: Collection[date]
+) -> dict[date, list[int]]:
+    """Return somebody's winning numbers of some days, in the order of their places."""
+    numbers: dict[date, list[int]] = {}
+    for row in connection.execute(_WINNING, {"user_id": user_id, "days": days}):
+        numbers.setdefault(row.day, []).append(row.number)
+    return numbers
+
+
+_holding, _draw, _submission, _lottery, _winner, _ballot = (
+    table_of(model).c for model in (Holding, Draw, Submission, Lottery, Winner, Ballot)
+)
+
+_my_days = (
+    select(_holding.day, func.sum(_holding.ballot_count).label("mine"))
+    .where(_holding.user_id == bindparam("user_id"))
+    .group_by(_holding.day)
+    .order_by(_holding.day.desc())
+    .limit(bindparam("limit"))
+)
+
+
+def _days(my_days: Select[Any]) -> Select[Any]:
+    page = my_days.subquery()
+    return (
+        select(page.c.day, _draw.status, page.c.mine)
+        .join_from(page, table_of(Draw), _draw.day == page.c.day)
+        .order_by(page.c.day.desc())
+    )
+
+
+_DAYS = _days(_my_days)
+_DAYS_BEFORE = _days(_my_days.where(_holding.day < bindparam("before")))
+
+_runs = (
+    select(
+        _submission.day,
+        _submission.first_number,
+        (_submission.first_number + _submission.ballot_count - 1).label("last_number"),
+        _submission.ballot_count,
+        _submission.submitted_at,
+        _lottery.name.label("lottery_name"),
+    )
+    .join_from(table_of(Submission), table_of(Lottery), _lottery.id == _submission.lottery_id)
+    .where(_submission.user_id == bindparam("user_id"))
+)
+_SUBMISSION = _runs.where(_submission.token == bindparam("token"))
+_SUBMISSIONS = (
+    _runs.where(_submission.day == bindparam("day"))
+    .order_by(_submission.first_number.desc())
+    .limit(bindparam("limit"))
+)
+_SUBMISSIONS_BEFORE = _SUBMISSIONS.where(_submission.first_number < bindparam("before"))
+
+_WINNING = (
+    select(_winner.day, _winner.number)
+    .join_from(
+        table_of(Winner),
+        table_of(Ballot),
+        (_ballot.day == _winner.day) & (_ballot.number == _winner.number),
+    )
+    .where(
+        _winner.day.in_(bindparam("days", expanding=True)),
+        _ballot.user_id == bindparam("user_id"),
+    )
+    .order_by(_winner.day, _winner.place)
+)
