@@ -1,12 +1,11 @@
 """What one transaction does with the submissions that it admits."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, bindparam, select
 
 from lottery_system.errors import (
     LotteryError,
@@ -15,14 +14,15 @@ from lottery_system.errors import (
     UnknownLottery,
 )
 from lottery_system.models import Ballot, Draw, Holding, Lottery, Submission
-from lottery_system.models.base import insert_into
+from lottery_system.models.base import insert_rows, table_of
 from lottery_system.models.draw import Turn
+from lottery_system.queries import AnyRow
 
 Answer = Submission | LotteryError
 
 
 def admit(
-    session: Session, submissions: Sequence[Submission], utcnow: Callable[[], datetime]
+    connection: Connection, submissions: Sequence[Submission], utcnow: Callable[[], datetime]
 ) -> list[Answer]:
     """Number and store ballots in the day that is open now; the caller commits.
 
@@ -31,9 +31,9 @@ def admit(
     with the error that refuses it alone. The day's row is locked first and until the end of the
     transaction, so everything read here still holds when it is committed.
     """
-    turn = Draw.take_turn(session, utcnow)
-    stored = _stored(session, [each.token for each in submissions])
-    lotteries = _lotteries(session, {each.lottery_id for each in submissions})
+    turn = Draw.take_turn(connection, utcnow)
+    stored = _stored(connection, [each.token for each in submissions])
+    lotteries = _lotteries(connection, {each.lottery_id for each in submissions})
     fresh: dict[UUID, Submission] = {}
     number = turn.ballot_count + 1
     answers: list[Answer] = []
@@ -45,7 +45,7 @@ def admit(
             answers.append(earlier if mine else TokenTaken())
         elif lottery is None:
             answers.append(UnknownLottery())
-        elif not lottery.is_open(turn.day):
+        elif turn.day > lottery.closes_on:
             answers.append(LotteryFinished(lottery.name))
         else:
             submission.day = turn.day
@@ -55,28 +55,27 @@ def admit(
             fresh[submission.token] = submission
             answers.append(submission)
     if fresh:
-        _store(session, turn, list(fresh.values()))
+        _store(connection, turn, list(fresh.values()))
     return answers
 
 
-def _stored(session: Session, tokens: Iterable[UUID]) -> dict[UUID, Submission]:
-    rows = session.scalars(select(Submission).where(Submission.token.in_(tokens)))
-    return {row.token: row for row in rows}
+def _stored(connection: Connection, tokens: Sequence[UUID]) -> dict[UUID, Submission]:
+    rows = connection.execute(_STORED, {"tokens": tokens})
+    return {row.token: Submission(**row._mapping) for row in rows}
 
 
-def _lotteries(session: Session, ids: Iterable[int]) -> dict[int, Lottery]:
-    return {row.id: row for row in session.scalars(select(Lottery).where(Lottery.id.in_(ids)))}
+def _lotteries(connection: Connection, ids: Collection[int]) -> dict[int, AnyRow]:
+    return {row.id: row for row in connection.execute(_LOTTERIES, {"ids": ids})}
 
 
-def _store(session: Session, turn: Turn, submissions: Sequence[Submission]) -> None:
-    rows = [_row(each) for each in submissions]
-    session.execute(insert_into(session, Submission), rows)
-    Ballot.unfold(session, turn.day, turn.ballot_count + 1)
+def _store(connection: Connection, turn: Turn, submissions: Sequence[Submission]) -> None:
+    insert_rows(connection, _STORE, [_row(each) for each in submissions])
+    Ballot.unfold(connection, turn.day, turn.ballot_count + 1)
     counts: Counter[tuple[int, int]] = Counter()
     for each in submissions:
         counts[each.user_id, each.lottery_id] += each.ballot_count
-    Holding.add(session, turn.day, counts)
-    Draw.count_ballots(session, turn, counts.total())
+    Holding.add(connection, turn.day, counts)
+    Draw.count_ballots(connection, turn, counts.total())
 
 
 def _row(submission: Submission) -> dict[str, object]:
@@ -89,3 +88,11 @@ def _row(submission: Submission) -> dict[str, object]:
         "ballot_count": submission.ballot_count,
         "submitted_at": submission.submitted_at,
     }
+
+
+_submission, _lottery = table_of(Submission), table_of(Lottery)
+_STORED = select(_submission).where(_submission.c.token.in_(bindparam("tokens", expanding=True)))
+_LOTTERIES = select(_lottery.c.id, _lottery.c.name, _lottery.c.closes_on).where(
+    _lottery.c.id.in_(bindparam("ids", expanding=True))
+)
+_STORE = _submission.insert()

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from lottery_system.admission import Answer, admit
 from lottery_system.clock import utcnow
@@ -144,8 +143,8 @@ class BallotBox:
                 waiting.answer.set_exception(answer)
 
     def _commit(self, batch: Sequence[Waiting]) -> list[Answer]:
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
-            return admit(session, [waiting.submission for waiting in batch], self._utcnow)
+        with self._engine.begin() as connection:
+            return admit(connection, [waiting.submission for waiting in batch], self._utcnow)
 
 
 def _not_admitted(batch: Sequence[Waiting], error: Exception) -> list[Answer]:

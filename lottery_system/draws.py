@@ -29,7 +29,7 @@ def run_due(session: Session, now: datetime, places: int) -> list[date]:
         The days that this call drew.
     """
     with session.begin():
-        Draw.open_until(session, day_of(now))
+        Draw.open_until(session.connection(), day_of(now))
     with session.begin():
         over = Draw.due_to_close(session, now)
     for day in over:

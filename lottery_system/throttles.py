@@ -33,7 +33,7 @@ class DatabaseStorage(Storage):
         """Add to a counter, starting it anew after `expiry` seconds; return what it then is."""
         now = utcnow()
         with Session(_engine()) as session, session.begin():
-            addition = insert_into(session, Throttle).values(
+            addition = insert_into(session.connection().dialect, Throttle).values(
                 key=key, attempt_count=amount, expires_at=now + timedelta(seconds=expiry)
             )
             is_over = Throttle.expires_at <= now

@@ -125,7 +125,7 @@ def test_a_token_twice_in_one_transaction_enters_once(
     ]
 
     with session.begin():
-        answers = admit(session, clicks, lambda: FIRST_NOON)
+        answers = admit(session.connection(), clicks, lambda: FIRST_NOON)
 
     assert answers == [clicks[0], clicks[0]]
     assert len(ballots(session)) == 2

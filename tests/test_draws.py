@@ -124,7 +124,7 @@ def test_a_day_is_not_closed_before_its_midnight(session: Session) -> None:
 def test_a_day_waits_for_the_days_before_it(session: Session) -> None:
     run_due(session, FIRST_NOON, places=1)
     with session.begin():
-        Draw.open_until(session, FIRST_DAY + 2 * ONE_DAY)
+        Draw.open_until(session.connection(), FIRST_DAY + 2 * ONE_DAY)
     later = FIRST_NOON + 5 * ONE_DAY
 
     with session.begin():

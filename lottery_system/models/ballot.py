@@ -2,8 +2,8 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Insert, bindparam, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import CheckConstraint, Connection, Insert, bindparam, select
+from sqlalchemy.orm import Mapped, mapped_column
 
 from lottery_system.models.base import Base, table_of
 from lottery_system.models.submission import Submission
@@ -33,21 +33,22 @@ class Ballot(Base):
     submitted_at: Mapped[datetime]
 
     @classmethod
-    def unfold(cls, session: Session, day: date, first_number: int) -> None:
+    def unfold(cls, connection: Connection, day: date, first_number: int) -> None:
         """Store a ballot for each number of a day's submissions, from a number on."""
-        session.execute(_UNFOLD, {"day": day, "first_number": first_number})
+        connection.execute(_UNFOLD, {"day": day, "first_number": first_number})
 
 
 def _unfolding() -> Insert:
     """Write one ballot a number: the first of each run, then, again and again, the next."""
-    of_submission = (Submission.lottery_id, Submission.user_id, Submission.submitted_at)
+    submission = table_of(Submission).c
+    of_submission = (submission.lottery_id, submission.user_id, submission.submitted_at)
     first = select(
-        Submission.day,
-        Submission.first_number.label("number"),
-        (Submission.first_number + Submission.ballot_count).label("end"),
+        submission.day,
+        submission.first_number.label("number"),
+        (submission.first_number + submission.ballot_count).label("end"),
         *of_submission,
     ).where(
-        Submission.day == bindparam("day"), Submission.first_number >= bindparam("first_number")
+        submission.day == bindparam("day"), submission.first_number >= bindparam("first_number")
     )
     run = first.cte("run", recursive=True)
     following = select(

@@ -1,10 +1,12 @@
 """What all tables share: the base class, names of constraints, instants that know their zone."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import DateTime, Dialect, MetaData, Table
+from sqlalchemy import Connection, DateTime, Dialect, Insert, MetaData, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import DeclarativeBase, Session, registry
+from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
 NAMING_CONVENTION = {
@@ -57,12 +59,21 @@ def table_of(model: type[Base]) -> Table:
     return table
 
 
-def insert_into(session: Session, model: type[Base]) -> "postgresql.Insert | sqlite.Insert":
+def insert_into(dialect: Dialect, model: type[Base]) -> "postgresql.Insert | sqlite.Insert":
     """Start an INSERT that can say what to do `ON CONFLICT`, in the words of the database in use.
 
     SQLite and PostgreSQL share this sentence; SQLAlchemy spells it once for each.
     """
     table = table_of(model)
-    if session.get_bind().dialect.name == "sqlite":
+    if dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
+
+
+def insert_rows(connection: Connection, insert: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert many rows by one statement.
+
+    Asked to return something, SQLAlchemy writes one INSERT of many rows; else the driver would send
+    one for each, and PostgreSQL's waits for each under gevent.
+    """
+    connection.execute(insert.returning(literal_column("1")), rows)

@@ -7,13 +7,18 @@ hosts may try at once and one of them succeeds.
 import os
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import NamedTuple
 
 from sqlalchemy import (
     CheckConstraint,
+    Connection,
     CursorResult,
     LargeBinary,
+    Select,
     String,
+    Update,
+    bindparam,
     case,
     exists,
     func,
@@ -26,7 +31,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 from lottery_system.clock import ONE_DAY, closes_at, day_of, starts_at
 from lottery_system.errors import TooEarly
 from lottery_system.fairness.selection import SEED_BYTES, winning_ballots
-from lottery_system.models.base import Base, UTCDateTime, insert_into
+from lottery_system.models.base import Base, UTCDateTime, insert_into, table_of
 from lottery_system.models.winner import Winner
 
 OPEN, CLOSED, DRAWN = "open", "closed", "drawn"
@@ -71,21 +76,21 @@ class Draw(Base):
     drawn_at: Mapped[datetime | None]
 
     @classmethod
-    def open_until(cls, session: Session, day: date) -> None:
+    def open_until(cls, connection: Connection, day: date) -> None:
         """Give every day up to `day` its draw, without a gap, however long nobody was awake.
 
         The first call of all decides which day is the first.
         """
-        last = session.scalar(select(func.max(cls.day)))
+        last = connection.scalar(select(func.max(cls.day)))
         missing = [day] if last is None else _days_after(last, day)
         if missing:
-            session.execute(
-                insert_into(session, cls).on_conflict_do_nothing(),
+            connection.execute(
+                insert_into(connection.dialect, cls).on_conflict_do_nothing(),
                 [{"day": each, "status": OPEN, "ballot_count": 0} for each in missing],
             )
 
     @classmethod
-    def take_turn(cls, session: Session, utcnow: Callable[[], datetime]) -> Turn:
+    def take_turn(cls, connection: Connection, utcnow: Callable[[], datetime]) -> Turn:
         """Lock the day that ballots count in now, opening it if need be.
 
         The clock is read once the lock is held: one read before it may be older than the close
@@ -95,13 +100,11 @@ class Draw(Base):
         """
         day = day_of(utcnow())
         while True:
-            row = session.execute(
-                select(cls.status, cls.ballot_count).where(cls.day == day).with_for_update()
-            ).one_or_none()
+            row = connection.execute(_turn(), {"day": day}).one_or_none()
             now = utcnow()
             if row is None:
-                cls.open_until(session, day)
-                day = max(day, session.scalar(select(func.min(cls.day))) or day)
+                cls.open_until(connection, day)
+                day = max(day, connection.scalar(select(func.min(cls.day))) or day)
             elif row.status != OPEN:
                 day += ONE_DAY
             elif day_of(now) > day:
@@ -110,21 +113,19 @@ class Draw(Base):
                 return Turn(day, row.ballot_count, max(now, starts_at(day)))
 
     @classmethod
-    def count_ballots(cls, session: Session, turn: Turn, count: int) -> None:
+    def count_ballots(cls, connection: Connection, turn: Turn, count: int) -> None:
         """Add ballots to the counter of the day whose turn is held.
 
         Raises:
             RuntimeError: the day moved under the lock, which must be impossible.
         """
-        counted = session.execute(
-            update(cls)
-            .where(
-                cls.day == turn.day,
-                cls.status == OPEN,
-                cls.ballot_count == turn.ballot_count,
-            )
-            .values(ballot_count=cls.ballot_count + count)
-            .execution_options(synchronize_session=False)
+        counted = connection.execute(
+            _counting(),
+            {
+                "day_of_turn": turn.day,
+                "count_of_turn": turn.ballot_count,
+                "ballot_count": turn.ballot_count + count,
+            },
         )
         if _rows(counted) != 1:
             raise RuntimeError(f"the count of {turn.day} moved while its row was locked")
@@ -184,7 +185,7 @@ class Draw(Base):
         picks = winning_ballots(drawn.seed, drawn.ballot_count, drawn.places)
         if picks:
             session.execute(
-                insert_into(session, Winner),
+                insert_into(session.connection().dialect, Winner),
                 [{"day": day, "place": pick.place, "number": pick.number} for pick in picks],
             )
         return True
@@ -204,6 +205,26 @@ class Draw(Base):
             .execution_options(synchronize_session=False)
         )
         return _rows(moved) == 1
+
+
+@cache
+def _turn() -> Select[str, int]:
+    """Build a busy statement, once: building it costs as much as running it."""
+    draw = table_of(Draw).c
+    return (
+        select(draw.status, draw.ballot_count).where(draw.day == bindparam("day")).with_for_update()
+    )
+
+
+@cache
+def _counting() -> Update:
+    """Build a busy statement, once."""
+    draw = table_of(Draw)
+    return update(draw).where(
+        draw.c.day == bindparam("day_of_turn"),
+        draw.c.status == OPEN,
+        draw.c.ballot_count == bindparam("count_of_turn"),
+    )
 
 
 def _days_after(last: date, day: date) -> list[date]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 
-from sqlalchemy import CheckConstraint, ForeignKey
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import CheckConstraint, Connection, Dialect, ForeignKey, Insert
+from sqlalchemy.orm import Mapped, mapped_column
 
-from lottery_system.models.base import Base, insert_into
+from lottery_system.models.base import Base, insert_into, insert_rows, table_of
 
 
 class Holding(Base):
@@ -24,17 +25,21 @@ class Holding(Base):
     ballot_count: Mapped[int]
 
     @classmethod
-    def add(cls, session: Session, day: date, counts: Mapping[tuple[int, int], int]) -> None:
+    def add(cls, connection: Connection, day: date, counts: Mapping[tuple[int, int], int]) -> None:
         """Add to the holdings of a day; `counts` is by user and lottery."""
-        addition = insert_into(session, cls)
-        session.execute(
-            addition.on_conflict_do_update(
-                index_elements=["user_id", "day", "lottery_id"],
-                set_={"ballot_count": cls.ballot_count + addition.excluded.ballot_count},
-            ),
+        rows = [
+            {"user_id": user, "day": day, "lottery_id": lottery, "ballot_count": count}
             # in the order of the key, as every worker does, so that two never wait for each other
-            [
-                {"user_id": user, "day": day, "lottery_id": lottery, "ballot_count": count}
-                for (user, lottery), count in sorted(counts.items())
-            ],
-        )
+            for (user, lottery), count in sorted(counts.items())
+        ]
+        insert_rows(connection, _adding(connection.dialect), rows)
+
+
+@cache
+def _adding(dialect: Dialect) -> Insert:
+    """Build a busy statement, once: building it costs more than running it."""
+    adding = insert_into(dialect, Holding)
+    total = table_of(Holding).c.ballot_count + adding.excluded.ballot_count
+    return adding.on_conflict_do_update(
+        index_elements=["user_id", "day", "lottery_id"], set_={"ballot_count": total}
+    )

@@ -47,7 +47,8 @@ def fill(
     """Let a day grow to `size` ballots: the player's own by ones, a crowd's by thousands."""
     while (missing := size - _size(engine, day_of(now()))) > 0:
         with Session(engine) as session, session.begin():
-            turn = Draw.take_turn(session, now)
+            connection = session.connection()
+            turn = Draw.take_turn(connection, now)
             crowd = _crowd(session)
             mine = max(0, min(missing, MY_SUBMISSIONS - _own(session, user_id, turn.day), STEP))
             rows = [_row(turn, n, 1, user_id, lottery_id) for n in range(mine)]
@@ -60,13 +61,13 @@ def fill(
                     )
                     at += count
             session.execute(insert(Submission), rows)
-            Ballot.unfold(session, turn.day, turn.ballot_count + 1)
+            Ballot.unfold(connection, turn.day, turn.ballot_count + 1)
             counts: dict[tuple[int, int], int] = {}
             for row in rows:
                 key = (row["user_id"], lottery_id)
                 counts[key] = counts.get(key, 0) + row["ballot_count"]
-            Holding.add(session, turn.day, counts)
-            Draw.count_ballots(session, turn, at)
+            Holding.add(connection, turn.day, counts)
+            Draw.count_ballots(connection, turn, at)
 
 
 def _row(turn: Turn, at: int, count: int, user_id: int, lottery_id: int) -> dict[str, int]:

@@ -170,7 +170,7 @@ class Seeded:
         """Let a day end."""
         midnight = noon(day) + timedelta(hours=12)
         with self._session.begin():
-            Draw.open_until(self._session, day)
+            Draw.open_until(self._session.connection(), day)
             assert Draw.close(self._session, day, midnight, places, entropy=lambda size: dice(day))
         return self
 
