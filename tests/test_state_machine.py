@@ -1,0 +1,682 @@
+"""Whatever happens and in whatever order, the store holds what was answered and nothing else.
+
+Hypothesis makes up days on two hosts of one database, whose clocks need not agree: ballots come,
+one by one and many at once, also again and under somebody else's token; days end, on both hosts
+and halfway; transactions break at any of their steps. After each step the store is held against a
+model that fits on a page. It is told what happened and knows nothing of locks, rows and statements.
+
+The same days each time; `EXAMPLES=5000 pytest tests/test_state_machine.py` makes up that many new
+ones, and prints how to come back to those that failed.
+"""
+
+import os
+import shutil
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, TypeVar
+from unittest.mock import patch
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine, Row, create_engine, event, make_url, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from lottery_system import database
+from lottery_system.ballot_box import BallotBox, Waiting
+from lottery_system.clock import ONE_DAY, closes_at, day_of, starts_at
+from lottery_system.draws import run_due
+from lottery_system.errors import (
+    LotteryError,
+    LotteryFinished,
+    NotAdmitted,
+    TokenTaken,
+    TooEarly,
+    UnknownLottery,
+)
+from lottery_system.fairness.selection import winning_ballots
+from lottery_system.models import (
+    CLOSED,
+    DRAWN,
+    OPEN,
+    Ballot,
+    Draw,
+    Holding,
+    Lottery,
+    Submission,
+    User,
+    Winner,
+)
+from lottery_system.models.lottery import ClosesInThePast
+from tests.audit import audit, receipt
+from tests.conftest import FIRST_DAY, FIRST_NOON, empty
+
+EXAMPLES = "EXAMPLES"
+SETTINGS = settings(
+    max_examples=int(os.environ.get(EXAMPLES, "50")),
+    stateful_step_count=30,
+    derandomize=EXAMPLES not in os.environ,
+    print_blob=True,
+    report_multiple_bugs=False,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+USERS = (1, 2, 3)
+#: breaks the transaction that it shares with others
+NOBODY = 99
+#: lotteries, and for how many days after the first they are open
+LOTTERIES = {1: 0, 2: 2, 3: 60}
+NO_LOTTERY = 99
+#: so few that they come again, and that two come at once
+TOKENS = 40
+#: more steps than a call takes break nothing
+STEPS = 14
+#: the step that comes when the first transaction is stored
+AFTER_COMMIT = -1
+
+INSTANT = timedelta(microseconds=1)
+SPANS = (INSTANT, timedelta(hours=5), timedelta(hours=11), ONE_DAY, 3 * ONE_DAY)
+#: before the first day, most of the time
+FAR_BACK = -20 * ONE_DAY
+
+#: what days must have met with, lest they prove nothing
+EXPECTED = {
+    "receipt",
+    "receipt of before",
+    "TokenTaken",
+    "LotteryFinished",
+    "UnknownLottery",
+    "NotAdmitted",
+    "lost",
+    "stored but not answered",
+    "extended",
+    "days half ended",
+    "ended by both",
+    "closed out of turn",
+    "drawn out of turn",
+    "drawn with ballots",
+    "drawn without",
+    "audited",
+}
+
+
+class Click(NamedTuple):
+    """What a browser sends."""
+
+    token: UUID
+    user_id: int
+    lottery_id: int
+    ballot_count: int
+
+
+class Receipt(NamedTuple):
+    """What is promised once and for ever."""
+
+    user_id: int
+    lottery_id: int
+    day: date
+    first_number: int
+    ballot_count: int
+    submitted_at: datetime
+
+
+Answer = Receipt | type[LotteryError]
+
+
+class Model:
+    """What must be so."""
+
+    def __init__(self) -> None:
+        self.closes_on = {number: FIRST_DAY + days * ONE_DAY for number, days in LOTTERIES.items()}
+        self.receipts: dict[UUID, Receipt] = {}
+        #: each day's ballots in the order of their numbers: whose, for what, and when
+        self.ballots: defaultdict[date, list[tuple[int, int, datetime]]] = defaultdict(list)
+        #: the days that take no more ballots, and those of them that are drawn
+        self.over: set[date] = set()
+        self.drawn: set[date] = set()
+
+    def admit(self, click: Click, now: datetime) -> Answer:
+        day = max(day_of(now), FIRST_DAY)
+        while day in self.over:
+            day += ONE_DAY
+        earlier = self.receipts.get(click.token)
+        if earlier:
+            return earlier if earlier.user_id == click.user_id else TokenTaken
+        if click.lottery_id not in self.closes_on:
+            return UnknownLottery
+        if day > self.closes_on[click.lottery_id]:
+            return LotteryFinished
+        if click.user_id == NOBODY:
+            return NotAdmitted
+        at, ballots = max(now, starts_at(day)), self.ballots[day]
+        whose, count = (click.user_id, click.lottery_id), click.ballot_count
+        self.receipts[click.token] = Receipt(*whose, day, len(ballots) + 1, count, at)
+        ballots.extend([(*whose, at)] * count)
+        return self.receipts[click.token]
+
+
+class Box(BallotBox):
+    """A ballot box whose loop can be run in the thread that asks: what waits is known then."""
+
+    def admit_together(self, submissions: Sequence[Submission]) -> list[Future[Submission]]:
+        waiting = [Waiting(submission, Future()) for submission in submissions]
+        for each in (*waiting, None):
+            self._queue.put(each)
+        self._admit_all()
+        return [each.answer for each in waiting]
+
+
+class Broken(OperationalError):
+    """The connection to the database is gone."""
+
+
+class Break:
+    """Within this block one step of a host fails: a statement, or a commit before or after it.
+
+    After its commit a transaction is stored although whoever began it sees it fail.
+    """
+
+    def __init__(self, engine: Engine, step: int | None) -> None:
+        self._engine = engine
+        self._step = step
+        self._steps_done = 0
+        self._committing = patch.object(engine.dialect, "do_commit", self._commit)
+        self._do_commit = engine.dialect.do_commit
+        self.has_come = False
+        self.came_after_commit = False
+
+    def __enter__(self) -> "Break":
+        event.listen(self._engine, "before_cursor_execute", self._take_step)
+        self._committing.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> bool:
+        self._committing.stop()
+        event.remove(self._engine, "before_cursor_execute", self._take_step)
+        return kind is Broken
+
+    def _take_step(self, *_: object) -> None:
+        if self._step == self._steps_done and not self.has_come:
+            self._break()
+        self._steps_done += 1
+
+    def _commit(self, connection: Any) -> None:
+        self._take_step()
+        self._do_commit(connection)
+        if self._step in (AFTER_COMMIT, self._steps_done) and not self.has_come:
+            self.came_after_commit = True
+            self._break()
+
+    def _break(self) -> None:
+        self.has_come = True
+        raise Broken("", None, Exception("gone"))
+
+
+@contextmanager
+def before_transaction(engine: Engine, number: int, deed: Callable[[], None]) -> Iterator[None]:
+    """Do something when a host is about to begin a transaction, counted from 0."""
+    begun = 0
+
+    def begin(*_: object) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == number + 1:
+            deed()
+
+    event.listen(engine, "checkout", begin)  # "begin" would come when SQLite's lock is held
+    try:
+        yield
+    finally:
+        event.remove(engine, "checkout", begin)
+
+
+class Store(NamedTuple):
+    """All that the database holds."""
+
+    draws: Sequence[Row[Any]]
+    receipts: dict[UUID, Receipt]
+    ballots: dict[date, list[tuple[int, int, int, datetime]]]
+    holdings: dict[tuple[date, int, int], int]
+    winners: dict[date, list[tuple[int, int]]]
+
+    @classmethod
+    def read(cls, engine: Engine) -> "Store":
+        with database.reading(engine).connect() as connection:
+            draws, submissions, ballots, holdings, winners = (
+                connection.execute(select(model.__table__).order_by(*model.__table__.primary_key))
+                for model in (Draw, Submission, Ballot, Holding, Winner)
+            )
+            return cls(
+                draws.all(),
+                {row.token: a_receipt(row) for row in submissions},
+                by_day((row.day, (row.number, *whose(row), row.submitted_at)) for row in ballots),
+                {(row.day, *whose(row)): row.ballot_count for row in holdings},
+                by_day((row.day, (row.place, row.number)) for row in winners),
+            )
+
+    def days(self, *statuses: str) -> set[date]:
+        return {draw.day for draw in self.draws if draw.status in statuses}
+
+
+T = TypeVar("T")
+
+
+def by_day(rows: Iterable[tuple[date, T]]) -> dict[date, list[T]]:
+    return {
+        day: [row for _, row in of_day] for day, of_day in groupby(rows, key=lambda row: row[0])
+    }
+
+
+def whose(row: Any) -> tuple[int, int]:
+    return row.user_id, row.lottery_id
+
+
+def a_receipt(row: Any) -> Receipt:
+    return Receipt(*(getattr(row, field) for field in Receipt._fields))
+
+
+class Host:
+    """One of the machines that serve the lottery, with the clock that it believes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.now = FIRST_NOON
+        #: what this host was set to draw
+        self.places = 1
+        self.box = Box(engine, utcnow=lambda: self.now)
+
+    @property
+    def today(self) -> date:
+        return day_of(self.now)
+
+
+hosts = st.sampled_from([0, 1])
+spans = st.sampled_from(SPANS)
+steps = st.just(AFTER_COMMIT) | st.integers(0, STEPS)
+clicks = st.builds(
+    Click,
+    st.integers(1, TOKENS).map(lambda number: UUID(int=number)),
+    st.sampled_from([*USERS, *USERS, *USERS, NOBODY]),
+    st.sampled_from([1, 2, 3, 3, 3, NO_LOTTERY]),
+    st.integers(1, 9),
+)
+batches = st.lists(clicks, min_size=1, max_size=4)
+#: what a hand makes of which of the days that are not drawn
+moves = st.tuples(st.sampled_from([CLOSED, DRAWN]), st.integers(0, 4))
+
+
+class House(RuleBasedStateMachine):
+    """Two hosts of one lottery, the model beside them, and what may happen."""
+
+    def __init__(self, engines: Sequence[Engine], met: Counter[str]) -> None:
+        super().__init__()
+        #: how often what was met
+        self.met = met
+        *of_hosts, self.observer = engines
+        self.hosts = [Host(engine) for engine in of_hosts]
+        self.model = Model()
+        #: the days that some call said it drew
+        self.claimed: set[date] = set()
+        #: what was fixed when a day was seen closed, and its outcome when it was seen drawn
+        self.fixed: dict[date, tuple[object, ...]] = {}
+        self.outcomes: dict[date, tuple[object, ...]] = {}
+        self.last_day = FIRST_DAY
+
+    @initialize(places=st.sampled_from([1, 3]), by_ballot=st.booleans())
+    def the_first_day_begins(self, places: int, by_ballot: bool) -> None:
+        users = [User.sign_up(f"player{number}", "", FIRST_NOON) for number in USERS]
+        lotteries = [
+            Lottery.create(f"Lottery {number}", "", closes_on, FIRST_NOON)
+            for number, closes_on in self.model.closes_on.items()
+        ]
+        with Session(self.observer) as session, session.begin():
+            for number, user in zip(USERS, users, strict=True):
+                user.id = number
+            for number, lottery in zip(LOTTERIES, lotteries, strict=True):
+                lottery.id = number
+            session.add_all([*users, *lotteries])
+        self.hosts[1].places = places
+        if by_ballot:
+            self._submit(self.hosts[0], [Click(UUID(int=1), 1, 1, 1)])
+        else:
+            self._end_days(self.hosts[0])
+
+    # What may happen
+
+    @rule(host=hosts, batch=batches)
+    def ballots_come(self, host: int, batch: list[Click]) -> None:
+        self._submit(self.hosts[host], batch)
+
+    @rule(host=hosts, batch=batches, step=steps)
+    def ballots_come_and_a_step_breaks(self, host: int, batch: list[Click], step: int) -> None:
+        self._submit(self.hosts[host], batch, step)
+
+    @rule(host=hosts, batch=batches, span=spans, others=st.lists(clicks, max_size=2))
+    def ballots_wait_while_the_other_host_goes_on(
+        self, host: int, batch: list[Click], span: timedelta, others: list[Click]
+    ) -> None:
+        """As they wait for the day's row, time passes, and the day may end."""
+        one, other = self._one_and_the_other(host)
+        with before_transaction(one.engine, 0, partial(self._go_on, other, span, others)):
+            self._submit(one, batch)
+
+    @rule(host=hosts)
+    def days_end(self, host: int) -> None:
+        self._end_days(self.hosts[host])
+
+    @rule(host=hosts, step=steps)
+    def days_end_and_a_step_breaks(self, host: int, step: int) -> None:
+        self._end_days(self.hosts[host], step)
+
+    @rule(
+        host=hosts,
+        missed=st.integers(2, 4),
+        number=st.integers(0, 9),
+        span=spans,
+        others=st.lists(clicks, max_size=2),
+        step=st.none() | steps,
+    )
+    def days_end_while_the_other_host_goes_on(
+        self, host: int, missed: int, number: int, span: timedelta, others: list[Click],
+        step: int | None,
+    ) -> None:  # fmt: skip
+        """Several days may be due, and the other host may come between any two of the steps."""
+        self.time_passes(missed * ONE_DAY)
+        one, other = self._one_and_the_other(host)
+        now = one.now
+
+        def go_on() -> None:
+            self._learn(now)
+            self._go_on(other, span, others)
+
+        with before_transaction(one.engine, number, go_on):
+            self._end_days(one, step)
+
+    @rule(host=hosts, missed=st.integers(1, 3), moves=st.lists(moves, min_size=2, max_size=8))
+    def a_hand_moves_days(self, host: int, missed: int, moves: list[tuple[str, int]]) -> None:
+        """Whoever closes or draws single days, out of turn too, gets only what is due."""
+        self.time_passes(missed * ONE_DAY)
+        at = self.hosts[host]
+        with Session(at.engine) as session, session.begin():
+            Draw.open_until(session, at.today)
+        for status, place in moves:
+            self.store = Store.read(self.observer)
+            days = [*sorted(self.days - self.model.drawn), FIRST_DAY, FIRST_DAY - ONE_DAY]
+            day = days[place % len(days)]
+            with Session(at.engine) as session, session.begin():
+                if status == CLOSED:
+                    self._close_by_hand(session, at, day)
+                else:
+                    self._draw_by_hand(session, at, day)
+
+    @rule(span=spans)
+    def time_passes(self, span: timedelta) -> None:
+        for host in self.hosts:
+            host.now += span
+
+    @rule(past=st.sampled_from([-INSTANT, timedelta(), timedelta(seconds=1)]))
+    def midnight_comes(self, past: timedelta) -> None:
+        to = closes_at(max(host.today for host in self.hosts)) + past
+        for host in self.hosts:
+            host.now = to
+
+    @rule(host=hosts, by=st.sampled_from([*SPANS, *(-span for span in SPANS), FAR_BACK]))
+    def a_clock_is_set(self, host: int, by: timedelta) -> None:
+        self.hosts[host].now += by
+
+    @rule(host=hosts, lottery_id=st.sampled_from([*LOTTERIES]), days=st.integers(-1, 4))
+    def a_due_date_is_changed(self, host: int, lottery_id: int, days: int) -> None:
+        at, closed_on = self.hosts[host], self.model.closes_on[lottery_id]
+        closes_on = at.today + days * ONE_DAY
+        with Session(at.engine) as session, session.begin():
+            lottery = session.get_one(Lottery, lottery_id)
+            if days < 0 and closes_on != closed_on:
+                with pytest.raises(ClosesInThePast):
+                    lottery.change(lottery.name, lottery.prize, closes_on, at.today)
+            else:
+                lottery.change(lottery.name, lottery.prize, closes_on, at.today)
+                self.met["extended"] += closed_on < at.today <= closes_on
+                self.model.closes_on[lottery_id] = closes_on
+
+    # What must be so after each step
+
+    @invariant()
+    def the_store_holds_what_the_model_holds(self) -> None:
+        self.store = Store.read(self.observer)
+        self._what_was_accepted_is_stored_and_stays_as_it_was_acknowledged()
+        self._numbers_are_dense_and_as_many_as_the_days_count()
+        self._holdings_are_what_everybody_holds()
+        self._every_day_from_the_first_to_the_last_has_one_draw()
+        self._days_end_in_their_order_and_only_when_they_are_ended()
+        self._what_is_closed_is_fixed_and_what_is_drawn_follows_from_it()
+
+    def _what_was_accepted_is_stored_and_stays_as_it_was_acknowledged(self) -> None:
+        assert self.store.receipts == self.model.receipts
+
+    def _numbers_are_dense_and_as_many_as_the_days_count(self) -> None:
+        assert self.store.ballots == {
+            day: [(number, *ballot) for number, ballot in enumerate(ballots, 1)]
+            for day, ballots in self.model.ballots.items()
+        }
+        for draw in self.store.draws:
+            assert draw.ballot_count == len(self.store.ballots.get(draw.day, []))
+
+    def _holdings_are_what_everybody_holds(self) -> None:
+        assert self.store.holdings == Counter(
+            (day, user_id, lottery_id)
+            for day, ballots in self.model.ballots.items()
+            for user_id, lottery_id, _ in ballots
+        )
+
+    def _every_day_from_the_first_to_the_last_has_one_draw(self) -> None:
+        days = [draw.day for draw in self.store.draws]
+        assert days == [FIRST_DAY + step * ONE_DAY for step in range(len(days))]
+        assert days[-1] >= self.last_day
+        self.last_day = days[-1]
+
+    def _days_end_in_their_order_and_only_when_they_are_ended(self) -> None:
+        assert self.store.days(CLOSED, DRAWN) == self.model.over
+        assert self.store.days(DRAWN) == self.model.drawn
+        assert self.claimed <= self.model.drawn
+        statuses = [draw.status for draw in self.store.draws]
+        assert statuses == sorted(statuses, key=[DRAWN, CLOSED, OPEN].index)
+
+    def _what_is_closed_is_fixed_and_what_is_drawn_follows_from_it(self) -> None:
+        for draw in self.store.draws:
+            winners = self.store.winners.get(draw.day, [])
+            if draw.status != OPEN:
+                fixed = (draw.ballot_count, draw.seed, draw.places, draw.closed_at)
+                assert self.fixed.setdefault(draw.day, fixed) == fixed
+                assert draw.closed_at >= closes_at(draw.day)
+                assert draw.places in {host.places for host in self.hosts}
+            if draw.status == DRAWN:
+                outcome = (draw.drawn_at, *winners)
+                assert self.outcomes.setdefault(draw.day, outcome) == outcome
+                assert draw.drawn_at >= draw.closed_at
+                picks = winning_ballots(draw.seed, draw.ballot_count, draw.places)
+                assert winners == [(pick.place, pick.number) for pick in picks]
+            else:
+                assert not winners
+
+    def teardown(self) -> None:
+        """End all days and audit the whole, unless a step has failed already."""
+        if sys.exc_info()[0] is not None:
+            return
+        for name, count in self._seen().items():
+            self.met[name] += count
+        for host in self.hosts:
+            host.now = starts_at(self.last_day) + 2 * ONE_DAY
+            self._end_days(host)
+        if all(host.places == 1 for host in self.hosts):
+            self.met["audited"] += 1
+            with Session(self.observer) as session:
+                given = [
+                    Submission(token=token, **each._asdict())
+                    for token, each in self.model.receipts.items()
+                ]
+                audit(session, map(receipt, given))
+
+    def _seen(self) -> dict[str, int]:
+        counts = [draw.ballot_count for draw in self.store.draws if draw.status == DRAWN]
+        return {"drawn with ballots": sum(map(bool, counts)), "drawn without": counts.count(0)}
+
+    def _close_by_hand(self, session: Session, at: Host, day: date) -> None:
+        if at.now < closes_at(day):
+            with pytest.raises(TooEarly):
+                Draw.close(session, day, at.now, at.places)
+            return
+        in_turn = self._before(day) <= self.model.over
+        closed = Draw.close(session, day, at.now, at.places)
+        assert closed == (in_turn and day in self.days - self.model.over)
+        self.met["closed out of turn"] += not in_turn
+        self.model.over |= {day} if closed else set()
+
+    def _draw_by_hand(self, session: Session, at: Host, day: date) -> None:
+        in_turn = self._before(day) <= self.model.drawn
+        drawn = Draw.draw(session, day, at.now)
+        assert drawn == (in_turn and day in self.model.over - self.model.drawn)
+        self.met["drawn out of turn"] += day in self.model.over and not in_turn
+        self.model.drawn |= {day} if drawn else set()
+        self.claimed |= {day} if drawn else set()
+
+    def _before(self, day: date) -> set[date]:
+        return {each for each in self.days if each < day}
+
+    def _one_and_the_other(self, number: int) -> tuple[Host, Host]:
+        return self.hosts[number], self.hosts[1 - number]
+
+    @property
+    def days(self) -> set[date]:
+        """Return the days that have a draw, by what was last read."""
+        return self.store.days(OPEN, CLOSED, DRAWN)
+
+    def _go_on(self, host: Host, span: timedelta, batch: list[Click]) -> None:
+        """Let time pass, and a host do what it does meanwhile."""
+        self.time_passes(span)
+        self._end_days(host)
+        if batch:
+            self._submit(host, batch)
+
+    def _submit(self, host: Host, batch: Sequence[Click], step: int | None = None) -> None:
+        """Submit together, and compare the answers with the model's.
+
+        Where a step broke, nobody has an answer, but the store has the ballots if it had them by
+        then, and has them whole.
+        """
+        submissions = [Submission(**click._asdict()) for click in batch]
+        with Break(host.engine, step) as broken:
+            futures = host.box.admit_together(submissions)
+        for click, future in zip(batch, futures, strict=True):
+            error = future.exception(timeout=0)
+            answer = type(error) if error else a_receipt(future.result())
+            lost = broken.has_come and answer is NotAdmitted
+            if not lost or broken.came_after_commit:
+                known = click.token in self.model.receipts
+                expected = self.model.admit(click, host.now)
+                assert lost or answer == expected
+                self.met[answer.__name__ if isinstance(answer, type) else "receipt"] += 1
+                self.met["receipt of before"] += known and isinstance(answer, Receipt)
+            self.met["lost"] += lost and not broken.came_after_commit
+            self.met["stored but not answered"] += lost and broken.came_after_commit
+
+    def _end_days(self, host: Host, step: int | None = None) -> None:
+        """Do what is due; once that is done, no day before today is left."""
+        now = host.now
+        drawn_before, claimed_before = set(self.model.drawn), set(self.claimed)
+        with Break(host.engine, step) as broken, Session(host.engine) as session:
+            drawn = run_due(session, now, host.places)
+        self._learn(now)
+        if broken.has_come:
+            self.met["days half ended"] += self.model.drawn != self.model.over
+            return
+        assert self.model.drawn == self.model.over
+        assert self.model.over >= {day for day in self.days if day < day_of(now)}
+        by_others = self.claimed - claimed_before
+        assert drawn == sorted(self.model.drawn - drawn_before - by_others)
+        self.met["ended by both"] += bool(drawn and by_others)
+        self.claimed |= set(drawn)
+
+    def _learn(self, now: datetime) -> None:
+        """Learn from the store how far a host came, which may only be forward and to its day."""
+        self.store = Store.read(self.observer)
+        due = {day for day in self.days if day < day_of(now)}
+        over, drawn = self.store.days(CLOSED, DRAWN), self.store.days(DRAWN)
+        assert self.model.over <= over <= self.model.over | due
+        assert self.model.drawn <= drawn <= over
+        self.model.over, self.model.drawn = over, drawn
+
+
+@pytest.fixture
+def engines(database_url: str) -> Iterator[list[Engine]]:
+    """Return the engines of two hosts of one database, and one for whoever looks on."""
+    options = database.engine_options(database_url)
+    engines = [create_engine(database_url, **options) for _ in range(3)]
+    for engine in engines:
+        database.prepare(engine)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", do_not_flush)
+    yield engines
+    for engine in engines:
+        engine.dispose()
+
+
+def do_not_flush(connection: Any, record: object) -> None:
+    """Spare the disk: no power fails here."""
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+@pytest.fixture
+def begin_anew(
+    database_url: str, engines: list[Engine], request: pytest.FixtureRequest
+) -> Callable[[], None]:
+    """Return a function that empties the database, in whose tables no row can be deleted."""
+    if engines[0].dialect.name == "postgresql":
+        return partial(empty, database_url)
+    schema: Path = request.getfixturevalue("sqlite_file")
+    file = make_url(database_url).database
+    assert file is not None
+
+    def copy() -> None:
+        for engine in engines:
+            engine.dispose()
+        shutil.copy(schema, file)
+
+    return copy
+
+
+def test_whatever_happens_the_store_holds_what_was_answered(
+    engines: list[Engine], begin_anew: Callable[[], None]
+) -> None:
+    met: Counter[str] = Counter()
+
+    class EmptyHouse(House):
+        def __init__(self) -> None:
+            begin_anew()
+            super().__init__(engines, met)
+
+    run_state_machine_as_test(EmptyHouse, settings=SETTINGS)
+
+    print(met, f"{EXAMPLES}=5000 in the environment makes up more and other days", sep="\n")
+    if EXAMPLES not in os.environ:
+        assert set(met.elements()) >= EXPECTED
