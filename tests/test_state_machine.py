@@ -262,7 +262,7 @@ class Store(NamedTuple):
 
     @classmethod
     def read(cls, engine: Engine) -> "Store":
-        with database.reading(engine).connect() as connection:
+        with engine.connect() as connection:
             draws, submissions, ballots, holdings, winners = (
                 connection.execute(select(model.__table__).order_by(*model.__table__.primary_key))
                 for model in (Draw, Submission, Ballot, Holding, Winner)
@@ -419,7 +419,7 @@ class House(RuleBasedStateMachine):
         self.time_passes(missed * ONE_DAY)
         at = self.hosts[host]
         with Session(at.engine) as session, session.begin():
-            Draw.open_until(session, at.today)
+            Draw.open_until(session.connection(), at.today)
         for status, place in moves:
             self.store = Store.read(self.observer)
             days = [*sorted(self.days - self.model.drawn), FIRST_DAY, FIRST_DAY - ONE_DAY]
