@@ -7,9 +7,13 @@ from gevent import monkey
 monkey.patch_all()
 
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Any
+
+import gevent
+from gunicorn.glogging import Logger
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -24,10 +28,25 @@ bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
 worker_class = "gevent"
 control_socket_disable = True
+#: connections that a worker serves at once: several times what may wait in its ballot box, so that
+#: a full box is told to those who come, who would otherwise wait unseen
+worker_connections = 4000
 #: seconds that a worker may take to finish what it has begun; the ballot box needs less
 graceful_timeout = 30
 proc_name = "lottery"
 
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))  # each connection is an open file
+
+
+class EventLogger(Logger):
+    """Logs what happens to the server; pages are not events, and a proxy in front logs them."""
+
+    def access(self, *_: object) -> None:
+        """Say nothing."""
+
+
+logger_class = EventLogger
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -53,6 +72,16 @@ def when_ready(server: Any) -> None:
     """Say where to click."""
     host = "127.0.0.1" if _settings.host in EVERYWHERE else _settings.host
     server.log.info("The lottery is open: http://%s:%s/", host, _settings.port)
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """Let the others have their turn first.
+
+    A connection that has its next request ready when the answer before it is sent would otherwise
+    be served again at once, and again: one that never pauses kept all others of its worker waiting
+    for seconds.
+    """
+    gevent.sleep(0)
 
 
 def post_worker_init(worker: Any) -> None:
