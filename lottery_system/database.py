@@ -39,7 +39,20 @@ _POSTGRESQL_ARGUMENTS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-_POSTGRESQL_SETTINGS = f"-c statement_timeout={STATEMENT_TIMEOUT}s -c lock_timeout={LOCK_TIMEOUT}s"
+_POSTGRESQL_SETTINGS = " ".join(
+    f"-c {name}={value}"
+    for name, value in {
+        "statement_timeout": f"{STATEMENT_TIMEOUT}s",
+        "lock_timeout": f"{LOCK_TIMEOUT}s",
+        # Whatever is asked here is found by keys. A statement is planned once, maybe while its
+        # tables are small, and must not go through the whole of them when they are large.
+        "plan_cache_mode": "force_generic_plan",
+        "enable_seqscan": "off",
+        "enable_hashjoin": "off",
+        "enable_mergejoin": "off",
+        "jit": "off",
+    }.items()
+)
 
 
 class CooperativeConnection(sqlite.Connection):  # type: ignore[misc]
