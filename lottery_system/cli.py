@@ -16,7 +16,7 @@ from lottery_system.extensions import new_session, reading, transaction
 from lottery_system.models import Lottery, User
 from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
 from lottery_system.passwords import enforce_password, hash_password
-from lottery_system.queries.day import draw_of, winners_of
+from lottery_system.queries.day import look_up
 from lottery_system.usernames import enforce_username
 
 user = AppGroup("user", help="Participants and organisers.")
@@ -145,8 +145,7 @@ def show_draw(day: date | None) -> None:
 
 def _show(day: date) -> None:
     with reading() as connection:
-        found = draw_of(connection, day, user_id=None)
-        winners = winners_of(connection, day)
+        found, winners = look_up(connection, day, user_id=None)
     if found is None:
         raise click.ClickException(f"There is no draw of {day}.")
     click.echo(f"{day}: {found.status}, ballots: {found.ballot_count}")

@@ -10,7 +10,7 @@ from lottery_system.draws import run_due
 from lottery_system.errors import TooEarly
 from lottery_system.fairness.selection import winning_ballots
 from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, Lottery, Winner
-from lottery_system.queries.day import winners_of
+from lottery_system.queries.day import look_up
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 
 ONE_DAY = timedelta(days=1)
@@ -159,7 +159,7 @@ def test_the_winning_ballot_is_one_that_was_stored(
 
     run_due(session, FIRST_NOON + ONE_DAY, places=1)
 
-    (winner,) = winners_of(session.connection(), FIRST_DAY)
+    (winner,) = look_up(session.connection(), FIRST_DAY, None).winners
     assert (winner.number, winner.username, winner.lottery_name) == (1, "charlie", "Big Chance")
 
 

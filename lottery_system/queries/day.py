@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
@@ -10,13 +11,20 @@ from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
 
 
-def draw_of(connection: Connection, day: date, user_id: int | None) -> AnyRow | None:
-    """Return a day's draw, or None where it has none yet.
+class Day(NamedTuple):
+    """A day's draw and its winners."""
 
-    With it come `first`, the day on which the days begin, and `mine`, how many of the day's ballots
-    are the user's.
-    """
-    return connection.execute(_DRAW, {"day": day, "user_id": user_id}).one_or_none()
+    #: the draw, or None where the day has none yet; with it `first`, the day on which the days
+    #: begin, and `mine`, how many of the day's ballots are the asker's
+    draw: AnyRow | None
+    #: by place, each with its ballot's number, user, lottery and instant
+    winners: Sequence[AnyRow]
+
+
+def look_up(connection: Connection, day: date, user_id: int | None) -> Day:
+    """Ask for all that is known of a day, in one statement."""
+    rows = connection.execute(_DAY, {"day": day, "asker_id": user_id}).all()
+    return Day(rows[0] if rows else None, [row for row in rows if row.place is not None])
 
 
 def first_day(connection: Connection) -> date | None:
@@ -31,28 +39,21 @@ def latest_drawn(connection: Connection) -> date | None:
     return day
 
 
-def winners_of(connection: Connection, day: date) -> Sequence[AnyRow]:
-    """List a day's winners by place, each with its ballot's number, user, lottery and instant."""
-    return connection.execute(_WINNERS, {"day": day}).all()
-
-
 _draw, _holding, _winner, _ballot, _user, _lottery = (
     table_of(model).c for model in (Draw, Holding, Winner, Ballot, User, Lottery)
 )
 
-_mine = (
-    select(func.coalesce(func.sum(_holding.ballot_count), 0))
-    .where(_holding.user_id == bindparam("user_id"), _holding.day == bindparam("day"))
-    .scalar_subquery()
-)
 _FIRST_DAY = select(func.min(_draw.day))
 LATEST_DRAWN = select(_draw.day).where(_draw.status == DRAWN).order_by(_draw.day.desc()).limit(1)
-_DRAW = select(
-    table_of(Draw), _FIRST_DAY.scalar_subquery().label("first"), _mine.label("mine")
-).where(_draw.day == bindparam("day"))
 
-_WINNERS = (
+_mine = select(func.coalesce(func.sum(_holding.ballot_count), 0)).where(
+    _holding.user_id == bindparam("asker_id"), _holding.day == bindparam("day")
+)
+_DAY = (
     select(
+        table_of(Draw),
+        _FIRST_DAY.scalar_subquery().label("first"),
+        _mine.scalar_subquery().label("mine"),
         _winner.place,
         _winner.number,
         _ballot.submitted_at,
@@ -60,13 +61,15 @@ _WINNERS = (
         _user.username,
         _lottery.name.label("lottery_name"),
     )
-    .join_from(
-        table_of(Winner),
-        table_of(Ballot),
-        (_ballot.day == _winner.day) & (_ballot.number == _winner.number),
+    .select_from(
+        table_of(Draw)
+        .outerjoin(table_of(Winner), _winner.day == _draw.day)
+        .outerjoin(
+            table_of(Ballot), (_ballot.day == _winner.day) & (_ballot.number == _winner.number)
+        )
+        .outerjoin(table_of(User), _user.id == _ballot.user_id)
+        .outerjoin(table_of(Lottery), _lottery.id == _ballot.lottery_id)
     )
-    .join(table_of(User), _user.id == _ballot.user_id)
-    .join(table_of(Lottery), _lottery.id == _ballot.lottery_id)
-    .where(_winner.day == bindparam("day"))
+    .where(_draw.day == bindparam("day"))
     .order_by(_winner.place)
 )

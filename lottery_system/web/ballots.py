@@ -17,7 +17,7 @@ from lottery_system.clock import parse_day
 from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken
 from lottery_system.extensions import reading
 from lottery_system.models import Submission
-from lottery_system.queries.day import draw_of
+from lottery_system.queries.day import look_up
 from lottery_system.queries.my_ballots import days_of, submissions_of, winning_numbers
 from lottery_system.web.errors import error_page
 from lottery_system.web.forms import BadBallots, parse_ballots
@@ -81,14 +81,13 @@ def show(day: str) -> str:
             before=int(before) if is_number else None,
             limit=PAGE + 1,
         )
-        draw = draw_of(connection, asked, viewer().id)
-        won = winning_numbers(connection, viewer().id, [asked])
+        draw, winners = look_up(connection, asked, viewer().id)
     return render_template(
         "ballots/show.html",
         day=asked,
         draw=draw,
         submissions=rows[:PAGE],
-        won=won.get(asked, []),
+        won=[winner.number for winner in winners if winner.user_id == viewer().id],
         older=rows[PAGE - 1].first_number if len(rows) > PAGE else None,
     )
 

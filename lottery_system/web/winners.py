@@ -13,7 +13,7 @@ from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.extensions import reading
 from lottery_system.models import DRAWN
 from lottery_system.queries import AnyRow
-from lottery_system.queries.day import draw_of, first_day, latest_drawn, winners_of
+from lottery_system.queries.day import first_day, latest_drawn, look_up
 
 blueprint = Blueprint("winners", __name__)
 
@@ -61,10 +61,9 @@ def show(day: str) -> tuple[str, int]:
 def _answer(day: date) -> tuple[str, int]:
     user_id = viewer().id if current_user.is_authenticated else None
     with reading() as connection:
-        draw = draw_of(connection, day, user_id)
+        draw, winners = look_up(connection, day, user_id)
         first = draw.first if draw else first_day(connection)
-        state = _state(day, draw, first)
-        winners = winners_of(connection, day) if state is DayState.DRAWN else []
+    state = _state(day, draw, first)
     page = _page(state, day, draw=draw, first=first, winners=winners)
     return page, 404 if state in MISSING else 200
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from lottery_system.models import Ballot, LoginSession, Lottery, User
 from lottery_system.queries import AnyRow
-from lottery_system.queries.day import winners_of
+from lottery_system.queries.day import look_up
 from tests.browser.conftest import browsing, database, log_in
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
 from tests.processes import Gunicorn, wait_for
@@ -89,7 +89,7 @@ def count_sessions(url: str) -> int:
 
 def winner_of(url: str) -> AnyRow:
     with database(url) as session, session.begin():
-        (winner,) = winners_of(session.connection(), FIRST_DAY)
+        (winner,) = look_up(session.connection(), FIRST_DAY, None).winners
     return winner
 
 

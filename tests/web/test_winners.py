@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.draws import run_due
 from lottery_system.models import Draw, Lottery, Winner
-from lottery_system.queries.day import winners_of as stored_winners
+from lottery_system.queries.day import look_up
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.web.conftest import LogIn, Visitor, text_of
 
@@ -154,7 +154,7 @@ def test_whoever_did_not_win_sees_their_ballots_of_the_day(
         # with this seed ballot 1 wins, by the vectors' arithmetic
         Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1, entropy=lambda size: b"\1" * size)
         Draw.draw(session, FIRST_DAY, FIRST_NOON + ONE_DAY)
-        (winner,) = stored_winners(session.connection(), FIRST_DAY)
+        (winner,) = look_up(session.connection(), FIRST_DAY, None).winners
     lucky = winner.username
     unlucky = "charlie" if lucky == "bob" else "bob"
 
@@ -169,7 +169,7 @@ def test_reserves_are_listed_in_their_order(
     submit(cast.bob, big_chance, 9)
     clock.turn(ONE_DAY)
     run_due(session, FIRST_NOON + ONE_DAY, places=3)
-    numbers = [winner.number for winner in stored_winners(session.connection(), FIRST_DAY)]
+    numbers = [winner.number for winner in look_up(session.connection(), FIRST_DAY, None).winners]
 
     page = text_of(stranger.get(winners_of(FIRST_DAY)))
 
