@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, literal, select, true, union_all
 
-from lottery_system.models import DRAWN, Draw, Holding, Lottery
+from lottery_system.models import Draw, Holding, Lottery
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
 from lottery_system.queries.day import LATEST_DRAWN
@@ -29,15 +29,15 @@ class FrontPage(NamedTuple):
 
 
 def load_front_page(connection: Connection, user_id: int, day: date) -> FrontPage:
-    """Ask for all that the front page shows, in two statements, however much there is."""
-    draws = connection.execute(_DRAWS, {"day": day}).all()
-    lotteries = connection.execute(_LOTTERIES, {"day": day, "user_id": user_id}).all()
+    """Ask for all that the front page shows, in one statement, however much there is."""
+    rows = connection.execute(_FRONT_PAGE, {"day": day, "user_id": user_id}).all()
+    lotteries = [row for row in rows if row.id is not None]
     open_ones = [each for each in lotteries if each.closes_on >= day]
-    finished = lotteries[len(open_ones) :]
+    finished = [each for each in lotteries if each.closes_on < day]
     return FrontPage(
-        ballot_count=next((each.ballot_count for each in draws if each.day == day), 0),
+        ballot_count=rows[0].ballot_count,
         mine_count=sum(each.mine for each in open_ones),
-        latest_drawn=next((each.day for each in draws if each.status == DRAWN), None),
+        latest_drawn=rows[0].latest_drawn,
         open_ones=open_ones,
         finished=sorted(finished, key=lambda each: each.closes_on, reverse=True),
     )
@@ -45,31 +45,31 @@ def load_front_page(connection: Connection, user_id: int, day: date) -> FrontPag
 
 _draw, _lottery, _holding = (table_of(model).c for model in (Draw, Lottery, Holding))
 
-_DRAWS = select(_draw.day, _draw.status, _draw.ballot_count).where(
-    _draw.day.in_((bindparam("day"), LATEST_DRAWN.scalar_subquery()))
-)
-
-_is_open = _lottery.closes_on >= bindparam("day")
+_ballot_count = select(_draw.ballot_count).where(_draw.day == bindparam("day"))
+_lotteries = select(_lottery.id, _lottery.name, _lottery.prize, _lottery.closes_on)
+_open = _lotteries.where(_lottery.closes_on >= bindparam("day"))
 _recently_finished = (
-    select(_lottery.id)
-    .where(_lottery.closes_on < bindparam("day"))
+    _lotteries.where(_lottery.closes_on < bindparam("day"))
     .order_by(_lottery.closes_on.desc(), _lottery.name)
     .limit(RECENTLY_FINISHED)
+    .subquery()
 )
+# apart from each other, so that the index finds both, however many lotteries have finished
+_shown = union_all(_open, select(_recently_finished)).subquery()
 _my_holding = and_(
     _holding.user_id == bindparam("user_id"),
     _holding.day == bindparam("day"),
-    _holding.lottery_id == _lottery.id,
+    _holding.lottery_id == _shown.c.id,
 )
-_LOTTERIES = (
+#: one row at least, also where no lottery is
+_always = select(literal(1)).subquery()
+_FRONT_PAGE = (
     select(
-        _lottery.id,
-        _lottery.name,
-        _lottery.prize,
-        _lottery.closes_on,
+        func.coalesce(_ballot_count.scalar_subquery(), 0).label("ballot_count"),
+        LATEST_DRAWN.scalar_subquery().label("latest_drawn"),
+        _shown,
         func.coalesce(_holding.ballot_count, 0).label("mine"),
     )
-    .select_from(table_of(Lottery).outerjoin(table_of(Holding), _my_holding))
-    .where(or_(_is_open, _lottery.id.in_(_recently_finished)))
-    .order_by(_is_open.desc(), _lottery.closes_on, _lottery.name)
+    .select_from(_always.outerjoin(_shown, true()).outerjoin(table_of(Holding), _my_holding))
+    .order_by(_shown.c.closes_on, _shown.c.name)
 )
