@@ -19,7 +19,8 @@ from lottery_system.addresses import client_network
 from lottery_system.extensions import limiter
 from lottery_system.usernames import username_key
 
-ADDRESS = RateLimitItemPerMinute(30, 10)
+#: a club behind one address may log in all at once: tries count until they turn out right
+ADDRESS = RateLimitItemPerMinute(100, 10)
 ACCOUNT_AT_ADDRESS = RateLimitItemPerMinute(10, 10)
 ACCOUNT = RateLimitItemPerHour(100)
 KNOWN_BROWSER = RateLimitItemPerMinute(10, 10)

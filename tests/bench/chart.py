@@ -3,7 +3,13 @@
 from math import log10
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 360, 60, 30, 50
-COLOURS = {"ballots": "#0b6e4f", "home": "#b3541e", "winners": "#3b5bb5", "my ballots": "#8a3a8f"}
+COLOURS = {
+    "ballots": "#0b6e4f",
+    "home": "#b3541e",
+    "winners": "#3b5bb5",
+    "winners, logged in": "#6d7f8f",
+    "my ballots": "#8a3a8f",
+}
 
 
 def draw_chart(results: dict[str, dict[str, object]]) -> str:

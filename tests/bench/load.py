@@ -31,11 +31,13 @@ class Measured:
         ordered = sorted(self.latencies)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
-    def add(self, other: "Measured") -> None:
-        """Take another load's answers to one's own."""
-        self.seconds += other.seconds
-        self.latencies += other.latencies
-        self.statuses += other.statuses
+    def __add__(self, other: "Measured") -> "Measured":
+        """Return both together."""
+        return Measured(
+            self.seconds + other.seconds,
+            self.latencies + other.latencies,
+            self.statuses + other.statuses,
+        )
 
 
 class Connection:

@@ -1,11 +1,14 @@
 """What the database itself takes: batches of a thousand with the counter, by the plain driver."""
 
-import sqlite3
 from datetime import UTC, datetime
 from time import perf_counter
 
 import psycopg
 from sqlalchemy import make_url
+
+# the same library as everything else: two of them in one process break each other's locks, by
+# which a file was corrupted (sqlite.org, "How To Corrupt An SQLite Database File", 2.2.1)
+from lottery_system import database
 
 BATCH = 1000
 #: a day that no other figure touches
@@ -20,7 +23,7 @@ def plain_rate(url: str, lottery_id: int, user_id: int, seconds: float) -> float
 
 
 def _sqlite(file: str, lottery_id: int, user_id: int, seconds: float) -> float:
-    with sqlite3.connect(file, isolation_level=None) as connection:
+    with database.sqlite.connect(file, isolation_level=None) as connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("CREATE TABLE IF NOT EXISTS plain (day, number, lottery_id, user_id,"
                            " submitted_at, PRIMARY KEY (day, number)) WITHOUT ROWID")  # fmt: skip

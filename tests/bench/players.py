@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 from lottery_system.clock import utcnow
 from lottery_system.extensions import transaction
 from lottery_system.models import LoginSession, User
+from lottery_system.passwords import hash_password
 
 PLAYERS = 32
+PASSWORD = "correct horse battery"
 
 
 class Player:
@@ -46,15 +48,16 @@ class Player:
 
 
 def sign_up_all(app: Flask) -> list[Player]:
-    """Make the players, logged in; no password is hashed."""
+    """Make the players, logged in."""
+    password_hash = hash_password(PASSWORD)
     with app.app_context(), transaction() as session:
-        users = [_sign_up(session, number) for number in range(PLAYERS)]
+        users = [_sign_up(session, number, password_hash) for number in range(PLAYERS)]
         tokens = [LoginSession.open(session, user, utcnow()) for user in users]
     return [Player(app, user, token) for user, token in zip(users, tokens, strict=True)]
 
 
-def _sign_up(session: Session, number: int) -> User:
-    user = User.sign_up(f"player{number:02}", "no password fits", utcnow())
+def _sign_up(session: Session, number: int, password_hash: str) -> User:
+    user = User.sign_up(f"player{number:02}", password_hash, utcnow())
     session.add(user)
     session.flush()
     return user
@@ -63,6 +66,12 @@ def _sign_up(session: Session, number: int) -> User:
 def pages(players: list[Player], path: str) -> Callable[[], bytes]:
     """Return a function that asks for a page, as each player in turn."""
     return cycle([player.get(path) for player in players]).__next__
+
+
+def stranger(path: str) -> Callable[[], bytes]:
+    """Return a function that asks for a page as somebody who is not logged in."""
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    return lambda: request
 
 
 def ballots(players: list[Player], lottery_id: int, count: int = 1) -> Callable[[], bytes]:
