@@ -10,6 +10,7 @@ from flask import (
     url_for,
 )
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from lottery_system.access import lottery_or_404, settings, users, viewer
@@ -18,7 +19,7 @@ from lottery_system.clock import parse_day
 from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken
 from lottery_system.extensions import db
 from lottery_system.models import Draw, Holding, Lottery, Submission, Winner
-from lottery_system.web.errors import error_page
+from lottery_system.web.errors import error_page, no_database
 from lottery_system.web.forms import BadBallots, parse_ballots
 from lottery_system.web.lotteries import front_page, keep_receipt
 
@@ -48,6 +49,15 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
         return error_page(503, str(error), retry=submission)
     keep_receipt(receipt)
     return redirect(url_for("lotteries.index"), code=303)
+
+
+@blueprint.errorhandler(SQLAlchemyError)
+def no_answer(error: SQLAlchemyError) -> Response:
+    """Offer the same form again where the database does not even tell who sent it.
+
+    It may be one that is stored, and whose answer was lost: without its token nobody could tell.
+    """
+    return no_database(error, retry=_submission_sent())
 
 
 @blueprint.get("/ballots")
@@ -97,6 +107,17 @@ def show(day: str) -> str:
         won=Winner.numbers_of(db.session(), viewer().id, [asked]).get(asked, []),
         older=submissions[-1].first_number if len(rows) > PAGE else None,
     )
+
+
+def _submission_sent() -> Submission | None:
+    if request.endpoint != "ballots.create":
+        return None
+    try:
+        token, count = parse_ballots(request.form, settings().max_count)
+    except BadBallots:
+        return None
+    lottery_id = (request.view_args or {})["lottery_id"]
+    return Submission(token=token, lottery_id=lottery_id, ballot_count=count)
 
 
 def _refused(lottery_id: int, refusal: str) -> tuple[str, int]:
