@@ -15,8 +15,14 @@ blueprint = Blueprint("lotteries", __name__)
 @blueprint.get("/")
 @users
 def index() -> str:
-    """Show today's draw, the lotteries, and the receipt of a click once."""
-    return front_page(receipt=_receipt())
+    """Show today's draw, the lotteries, and the receipt of a click once.
+
+    The receipt is forgotten only once there is a page that shows it: who is told to try again
+    must find it there.
+    """
+    page = front_page(receipt=_receipt())
+    session.pop("receipt", None)
+    return page
 
 
 def front_page(
@@ -58,7 +64,7 @@ def keep_receipt(submission: Submission) -> None:
 
 
 def _receipt() -> Submission | None:
-    token = session.pop("receipt", None)
+    token = session.get("receipt")
     if token is None:
         return None
     return Submission.by_token(db.session(), UUID(token), viewer().id)

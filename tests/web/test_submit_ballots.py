@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from lottery_system.ballot_box import BallotBox
 from lottery_system.errors import NotAdmitted
 from lottery_system.extensions import db
-from lottery_system.models import Ballot, Lottery, Submission
+from lottery_system.models import Ballot, Holding, Lottery, Submission
 from tests.conftest import FIRST_NOON, Cast, Clock
 from tests.web.conftest import LogIn, Visitor, csrf_token, submission_token, text_of
 
@@ -240,6 +240,21 @@ def test_when_the_database_does_not_tell_who_asks_the_page_offers_the_same_form_
     assert f'name="submission" value="{token}"' in answer.text
     assert 'name="count" value="7"' in answer.text
     assert f'action="/lotteries/{big_chance.id}/ballots"' in answer.text
+
+
+def test_a_receipt_waits_for_a_page_that_shows_it(
+    bob: Visitor, big_chance: Lottery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise OperationalError("SELECT", None, Exception("server closed the connection"))
+
+    bob.submit(big_chance.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(Holding, "by_lottery", fail)
+        assert bob.get("/").status_code == 503
+
+    assert "Your ballot is in" in text_of(bob.get("/"))
+    assert "Your ballot is in" not in text_of(bob.get("/"))
 
 
 def test_a_refusal_leaves_one_line_in_the_log(
