@@ -21,6 +21,14 @@ LOCK_TIMEOUT = 10
 #: seconds that any statement may take on PostgreSQL
 STATEMENT_TIMEOUT = 30
 POOL_SIZE = 20
+#: libpq's own words for a host that says nothing more, as after a power cut: without them the
+#: ballot box would wait for its answer for two hours
+VANISHED = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
 
 # Taking the write lock and flushing to disk are what blocks in SQLite. Each has one thread: only
 # one transaction of a process can hold the lock, and it must always find a thread to commit in.
@@ -47,7 +55,7 @@ def engine_options(url: str) -> dict[str, Any]:
         }
     timeouts = f"-c statement_timeout={STATEMENT_TIMEOUT}s -c lock_timeout={LOCK_TIMEOUT}s"
     return {
-        "connect_args": {"connect_timeout": 5, "options": timeouts},
+        "connect_args": {"connect_timeout": 5, "options": timeouts, **VANISHED},
         "pool_size": POOL_SIZE,
         "pool_pre_ping": True,
     }
