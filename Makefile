@@ -19,6 +19,9 @@ run: $(VENV)/app ## serve the lottery on http://127.0.0.1:8080/
 test: $(VENV)/dev $(VENV)/browser ## run all tests, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest
 
+faults: $(VENV)/dev $(VENV)/browser ## kill, cut, fill and slow everything many times, while people play
+	@STRIKES=10 $(BIN)/python -m pytest tests/faults
+
 bench: $(VENV)/dev ## measure speed on this machine, as ratios within one run
 	@$(BIN)/python -m tests.bench
 
@@ -50,4 +53,4 @@ $(VENV)/browser: $(VENV)/dev tests/setup.sh
 	@PLAYWRIGHT=$(BIN)/playwright tests/setup.sh
 	@touch $@
 
-.PHONY: help run test bench lint format lock
+.PHONY: help run test faults bench lint format lock

@@ -17,6 +17,8 @@ except ImportError:  # it is made for Linux on x86-64 only
 
 #: seconds that a write waits for the one before it, before it gives up with an error
 LOCK_TIMEOUT = 10
+#: seconds that PostgreSQL may take to let us in
+CONNECT_TIMEOUT = 5
 #: seconds that any statement may take on PostgreSQL
 STATEMENT_TIMEOUT = 30
 #: the engine that only reads, among those of Flask-SQLAlchemy
@@ -25,21 +27,22 @@ READING = "reading"
 READERS = 20
 #: connections of a process for what writes: the ballot box needs one
 WRITERS = 5
+#: libpq's own words for a host that says nothing more, as after a power cut: without them the
+#: ballot box would wait for its answer for two hours
+VANISHED = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
 
 # Taking the write lock and flushing to disk are what blocks in SQLite. Each has one thread: only
 # one transaction of a process can hold the lock, and it must always find a thread to commit in.
 _begin = Offload(threads=1)
 _commit = Offload(threads=1)
 
-# A peer that has vanished without a word is given up within half a minute.
-_POSTGRESQL_ARGUMENTS = {
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
-_POSTGRESQL_SETTINGS = " ".join(
+_ARGUMENTS = {"connect_timeout": CONNECT_TIMEOUT, **VANISHED}
+_SETTINGS = " ".join(
     f"-c {name}={value}"
     for name, value in {
         "statement_timeout": f"{STATEMENT_TIMEOUT}s",
@@ -76,7 +79,7 @@ def engine_options(url: str) -> dict[str, Any]:
     if _is_sqlite(url):
         return _SQLITE_OPTIONS
     return {
-        "connect_args": {**_POSTGRESQL_ARGUMENTS, "options": _POSTGRESQL_SETTINGS},
+        "connect_args": _ARGUMENTS | {"options": _SETTINGS},
         "pool_size": WRITERS,
     }
 
@@ -90,9 +93,9 @@ def reading_options(url: str) -> dict[str, Any]:
     if _is_sqlite(url):
         options = _SQLITE_OPTIONS
     else:
-        settings = f"{_POSTGRESQL_SETTINGS} -c default_transaction_read_only=on"
+        settings = f"{_SETTINGS} -c default_transaction_read_only=on"
         options = {
-            "connect_args": {**_POSTGRESQL_ARGUMENTS, "options": settings},
+            "connect_args": _ARGUMENTS | {"options": settings},
             "isolation_level": "AUTOCOMMIT",
         }
     return {**options, "pool_size": READERS, "pool_reset_on_return": None}

@@ -20,34 +20,58 @@ class NoServer(Exception):
 class Server:
     """A cluster in a new folder, on a free port of the loopback address."""
 
-    def __init__(self, *, durable: bool) -> None:
+    def __init__(self, *, durable: bool, disk: Path | None = None) -> None:
         """Make the cluster and start it.
 
         Args:
             durable: flush to disk, as servers do; what no fault strikes is faster without.
+            disk: an existing folder to keep it in, sparing its space; the usual one where left out.
         """
         self._bin = _bin()
-        self.folder = Path(tempfile.mkdtemp(prefix="lottery-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="lottery-postgres-", dir=disk))
         self.port = free_port()
         self._durable = durable
         if os.geteuid() == 0:  # the server refuses to run as root
             shutil.chown(self.folder, "postgres")
-        self._run("initdb", "-U", "lottery", "-A", "trust", "-E", "UTF8", "--no-sync", "-D", "data")
+        size = ["--wal-segsize=1"] if disk else []
+        self._run(
+            "initdb", "-U", "lottery", "-A", "trust", "-E", "UTF8", "--no-sync", *size, "-D", "data"
+        )
         self.start()
 
-    def start(self) -> None:
+    def start(self, preload: Path | None = None) -> None:
+        """Start, and wait until it serves.
+
+        Args:
+            preload: a library that takes the place of some of the system's calls.
+        """
         flush = "on" if self._durable else "off"
         options = (
             f"-p {self.port} -k '' -c listen_addresses=127.0.0.1 -c fsync={flush} "
             f"-c full_page_writes={flush} -c max_connections=200"
         )
-        self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
+        self._run(
+            "pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start", preload=preload
+        )
 
     def stop(self, mode: str = "immediate") -> None:
         self._run("pg_ctl", "-D", "data", "-w", "-m", mode, "stop")
 
+    def is_up(self) -> bool:
+        """Tell whether it has not given up; it may be mending itself."""
+        return (self.folder / "data" / "postmaster.pid").exists()
+
+    def serves(self) -> bool:
+        """Tell whether it takes connections."""
+        try:
+            with psycopg.connect(self.url("postgres"), connect_timeout=5):
+                return True
+        except psycopg.OperationalError:
+            return False
+
     def remove(self) -> None:
-        self.stop()
+        if self.is_up():
+            self.stop()
         shutil.rmtree(self.folder)
 
     def url(self, database: str) -> str:
@@ -58,14 +82,15 @@ class Server:
             connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
         return self.url(database)
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, program: str, *arguments: str, preload: Path | None = None) -> None:
+        environ = os.environ | ({"LD_PRELOAD": str(preload)} if preload else {})
         command = [str(self._bin / program), *arguments]
         if os.geteuid() == 0:
             command = ["runuser", "-u", "postgres", "--", *command]
         # pg_ctl's server would inherit a pipe and keep it open for ever
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(
-                command, cwd=self.folder, stdout=output, stderr=output, check=False
+                command, cwd=self.folder, env=environ, stdout=output, stderr=output, check=False
             )
             output.seek(0)
             assert done.returncode == 0, f"{program}: {output.read()}"

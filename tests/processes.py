@@ -82,10 +82,17 @@ class Gunicorn:
         storage: an existing folder; the log is kept there too.
         at: what the clock shows now. It runs on while the server is down, as clocks do; to set it
             again, or stop it, there is `clock`. The usual clock where left out.
+        preload: a library that takes the place of some of the system's calls.
     """
 
     def __init__(
-        self, database_url: str, storage: Path, *, workers: int = 1, at: datetime | None = None
+        self,
+        database_url: str,
+        storage: Path,
+        *,
+        workers: int = 1,
+        at: datetime | None = None,
+        preload: Path | None = None,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -104,6 +111,9 @@ class Gunicorn:
         if at is not None:
             self.clock.run_from(at)
             self._environ |= self.clock.environ
+        if preload is not None:
+            others = self._environ.get("LD_PRELOAD", "")
+            self._environ["LD_PRELOAD"] = f"{others} {preload}".strip()
         self._master: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

@@ -9,6 +9,7 @@ from flask import (
     request,
     url_for,
 )
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from lottery_system.access import lottery_or_404, settings, users, viewer
@@ -19,7 +20,7 @@ from lottery_system.extensions import reading
 from lottery_system.models import Submission
 from lottery_system.queries.day import look_up
 from lottery_system.queries.my_ballots import days_of, submissions_of, winning_numbers
-from lottery_system.web.errors import error_page
+from lottery_system.web.errors import error_page, no_database
 from lottery_system.web.forms import BadBallots, parse_ballots
 from lottery_system.web.lotteries import front_page, keep_receipt
 
@@ -49,6 +50,15 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
         return error_page(503, str(error), retry=submission)
     keep_receipt(receipt)
     return redirect(url_for("lotteries.index"), code=303)
+
+
+@blueprint.errorhandler(SQLAlchemyError)
+def no_answer(error: SQLAlchemyError) -> Response:
+    """Offer the same form again where the database does not even tell who sent it.
+
+    It may be one that is stored, and whose answer was lost: without its token nobody could tell.
+    """
+    return no_database(error, retry=_submission_sent())
 
 
 @blueprint.get("/ballots")
@@ -90,6 +100,17 @@ def show(day: str) -> str:
         won=[winner.number for winner in winners if winner.user_id == viewer().id],
         older=rows[PAGE - 1].first_number if len(rows) > PAGE else None,
     )
+
+
+def _submission_sent() -> Submission | None:
+    if request.endpoint != "ballots.create":
+        return None
+    try:
+        token, count = parse_ballots(request.form, settings().max_count)
+    except BadBallots:
+        return None
+    lottery_id = (request.view_args or {})["lottery_id"]
+    return Submission(token=token, lottery_id=lottery_id, ballot_count=count)
 
 
 def _refused(lottery_id: int, refusal: str) -> tuple[str, int]:

@@ -1,10 +1,10 @@
-"""The browser's session cookie: Flask's, with its signer made once."""
+"""The browser's session cookie: Flask's, with its signer made once, and read without a clock."""
 
 from functools import cached_property
 
-from flask import Flask
-from flask.sessions import SecureCookieSessionInterface
-from itsdangerous import URLSafeTimedSerializer
+from flask import Flask, Request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 
 class SessionCookies(SecureCookieSessionInterface):
@@ -20,3 +20,17 @@ class SessionCookies(SecureCookieSessionInterface):
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """Return the application's signer."""
         return self._signer
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Read a cookie of any age; when a log-in ends is known to the database.
+
+        Flask's own would also refuse a cookie from the future: of a host whose clock is a second
+        ahead of this one's, or from before a clock was set back. Its owner would be logged out.
+        """
+        if self._signer is None:
+            return None
+        try:
+            cookie = request.cookies.get(self.get_cookie_name(app), "")
+            return self.session_class(self._signer.loads(cookie))
+        except BadSignature:
+            return self.session_class()

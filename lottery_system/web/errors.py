@@ -17,6 +17,7 @@ from lottery_system.errors import (
     TokenTaken,
     UnknownLottery,
 )
+from lottery_system.models import Submission
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,9 @@ SENTENCES = {
     405: "Go back and use the buttons of the page.",
     413: "What was sent is larger than any form here. Nothing was stored.",
     500: "Nothing was half done. The fault has been noted; please try again.",
-    503: "The lottery cannot reach its records. Nothing was stored; please try again in a minute.",
+    # a form sent earlier may be stored, and its answer lost: nothing more can be said for sure
+    503: "The lottery cannot reach its records just now. Ballots do not count unless you see a "
+    "receipt. Trying again is safe: nothing is entered twice.",
 }
 
 #: seconds after which whoever was turned away may try again
@@ -60,7 +63,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(CSRFError, _foreign_form)
     app.register_error_handler(RateLimitExceeded, _throttled)
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(SQLAlchemyError, _no_database)
+    app.register_error_handler(SQLAlchemyError, no_database)
     app.register_error_handler(Exception, _fault)
 
 
@@ -77,6 +80,12 @@ def error_page(status: int, sentence: str | None = None, **context: object) -> R
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
+
+
+def no_database(error: SQLAlchemyError, retry: Submission | None = None) -> Response:
+    """Note that the database does not answer, say so, and offer to send a submission again."""
+    log.error("database: %s", str(error).splitlines()[0])
+    return error_page(503, retry=retry)
 
 
 def _note_refusal(response: Response) -> Response:
@@ -122,11 +131,6 @@ def _http(error: HTTPException) -> Response:
         if name == "Allow":
             response.headers[name] = value
     return response
-
-
-def _no_database(error: SQLAlchemyError) -> Response:
-    log.error("database: %s", str(error).splitlines()[0])
-    return error_page(503)
 
 
 def _fault(error: Exception) -> Response:

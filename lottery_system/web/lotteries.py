@@ -17,9 +17,15 @@ blueprint = Blueprint("lotteries", __name__)
 @blueprint.get("/")
 @users
 def index() -> str:
-    """Show today's draw, the lotteries, and the receipt of a click once."""
-    token = session.pop("receipt", None)
-    return front_page(token=UUID(token) if token else None)
+    """Show today's draw, the lotteries, and the receipt of a click once.
+
+    The receipt is forgotten only once there is a page that shows it: who is told to try again
+    must find it there.
+    """
+    token = session.get("receipt")
+    page = front_page(token=UUID(token) if token else None)
+    session.pop("receipt", None)
+    return page
 
 
 def front_page(

@@ -23,7 +23,8 @@ def plain_rate(url: str, lottery_id: int, user_id: int, seconds: float) -> float
 
 
 def _sqlite(file: str, lottery_id: int, user_id: int, seconds: float) -> float:
-    with database.sqlite.connect(file, isolation_level=None) as connection:
+    sqlite = database.engine_options("sqlite://")["module"]
+    with sqlite.connect(file, isolation_level=None) as connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("CREATE TABLE IF NOT EXISTS plain (day, number, lottery_id, user_id,"
                            " submitted_at, PRIMARY KEY (day, number)) WITHOUT ROWID")  # fmt: skip

@@ -114,7 +114,8 @@ def test_without_its_database_the_site_says_so_and_goes_on_by_itself(
         ready = bob.get("/readyz")
 
     assert (answer.status_code, ready.status_code) == (503, 503)
-    assert "cannot reach its records. Nothing was stored" in text_of(answer)
+    assert "cannot reach its records just now" in text_of(answer)
+    assert "do not count unless you see a receipt. Trying again is safe" in text_of(answer)
     assert answer.headers["Retry-After"] == "5"
     assert "server closed" not in answer.text
     assert len(caplog.records) == 2  # one for each

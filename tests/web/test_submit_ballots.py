@@ -5,12 +5,16 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from lottery_system.ballot_box import BallotBox
 from lottery_system.errors import NotAdmitted
+from lottery_system.extensions import db
 from lottery_system.models import Ballot, Lottery, Submission
+from lottery_system.web import lotteries
 from tests.conftest import FIRST_NOON, Cast, Clock
 from tests.web.conftest import LogIn, Visitor, csrf_token, submission_token, text_of
 
@@ -216,6 +220,42 @@ def test_when_the_box_cannot_take_it_the_page_says_so_and_offers_the_same_form_a
     assert submission_token(answer) is not None
     assert bob.submit(big_chance.id, count="7", submission=token).status_code == 303
     assert count_ballots(session) == 7
+
+
+def test_when_the_database_does_not_tell_who_asks_the_page_offers_the_same_form_again(
+    app: Flask, bob: Visitor, big_chance: Lottery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise OperationalError("SELECT", None, Exception("server closed the connection"))
+
+    page = bob.get("/")
+    token = str(uuid4())
+    form = {"csrf_token": csrf_token(page), "submission": token, "count": "7"}
+    with monkeypatch.context() as patch, app.app_context():
+        patch.setattr(db.engine.dialect, "do_execute", fail)
+        answer = bob.client.post(f"/lotteries/{big_chance.id}/ballots", data=form)
+
+    assert answer.status_code == 503
+    assert "do not count unless you see a receipt. Trying again is safe" in text_of(answer)
+    assert "Nothing was stored" not in text_of(answer)  # an earlier try may be
+    assert f'name="submission" value="{token}"' in answer.text
+    assert 'name="count" value="7"' in answer.text
+    assert f'action="/lotteries/{big_chance.id}/ballots"' in answer.text
+
+
+def test_a_receipt_waits_for_a_page_that_shows_it(
+    bob: Visitor, big_chance: Lottery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise OperationalError("SELECT", None, Exception("server closed the connection"))
+
+    bob.submit(big_chance.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(lotteries, "load_front_page", fail)
+        assert bob.get("/").status_code == 503
+
+    assert "Your ballot is in" in text_of(bob.get("/"))
+    assert "Your ballot is in" not in text_of(bob.get("/"))
 
 
 def test_a_refusal_leaves_one_line_in_the_log(

@@ -1,0 +1,82 @@
+"""The disk is full, then there is room again."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from tests.conftest import migrate
+from tests.faults.small_disk import NoDisk, SmallDisk, small_disk
+from tests.faults.strikes import check, suffer, until_turned_away
+from tests.players import Player
+from tests.postgres import NoServer, Server
+from tests.processes import Gunicorn, wait_for
+
+MEGABYTES = 160
+
+
+@pytest.fixture
+def disk() -> Iterator[SmallDisk]:
+    folder = Path(tempfile.mkdtemp(prefix="lottery-disk-"))
+    folder.chmod(0o755)
+    try:
+        with small_disk(folder, MEGABYTES) as disk:
+            yield disk
+    except NoDisk as error:
+        pytest.skip(str(error))
+    finally:
+        folder.rmdir()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def postgres_there(request: pytest.FixtureRequest, disk: SmallDisk) -> Iterator[Server | None]:
+    """Run a PostgreSQL server whose data lie on the small disk; SQLite needs none."""
+    if request.param == "sqlite":
+        yield None
+        return
+    try:
+        server = Server(durable=True, disk=disk.folder)
+    except NoServer as error:
+        pytest.skip(str(error))
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def database_url(postgres_there: Server | None, disk: SmallDisk, sqlite_file: Path) -> str:
+    if postgres_there is None:
+        shutil.copy(sqlite_file, disk.folder / "lottery.db")
+        return f"sqlite:///{disk.folder}/lottery.db"
+    url = postgres_there.create("lottery")
+    migrate(url)
+    return url
+
+
+def mend(postgres: Server) -> bool:
+    """Start a server that has given up, and tell whether it serves."""
+    if not postgres.is_up():
+        postgres.start()
+    return postgres.serves()
+
+
+def test_a_full_disk_loses_nothing_and_players_go_on_when_there_is_room(
+    disk: SmallDisk,
+    postgres_there: Server | None,
+    server: Gunicorn,
+    players: list[Player],
+    session: Session,
+) -> None:
+    def fill_and_free() -> None:
+        disk.fill()
+        until_turned_away(players)
+        disk.free()
+        if postgres_there is not None:
+            wait_for(lambda: mend(postgres_there), "PostgreSQL serves again")
+
+    suffer(server, players, fill_and_free)
+
+    assert not any(player.unanswered_count for player in players)
+    check(server, players, session)
