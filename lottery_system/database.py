@@ -1,7 +1,7 @@
 """How SQLite and PostgreSQL are spoken to, so that everything above need not know which it is."""
 
 import sqlite3
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from flask_sqlalchemy.session import Session as FlaskSession
@@ -36,9 +36,7 @@ VANISHED = {
     "tcp_user_timeout": 30_000,
 }
 
-# Taking the write lock and flushing to disk are what blocks in SQLite. Each has one thread: only
-# one transaction of a process can hold the lock, and it must always find a thread to commit in.
-_begin = Offload(threads=1)
+# Flushing to disk is what blocks in SQLite. One thread is enough: only one transaction can commit.
 _commit = Offload(threads=1)
 
 _ARGUMENTS = {"connect_timeout": CONNECT_TIMEOUT, **VANISHED}
@@ -105,6 +103,7 @@ def prepare(engine: Engine) -> None:
     """Attach to an engine that writes what its database needs."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", _refuse_at_once)
         event.listen(engine, "begin", _begin_immediate)
     else:
         event.listen(engine, "checkout", _refuse_dead_connection)
@@ -150,28 +149,26 @@ def _refuse_writing(connection: sqlite3.Connection, record: object) -> None:
     connection.execute("PRAGMA query_only=ON")
 
 
+def _refuse_at_once(connection: sqlite3.Connection, record: object) -> None:
+    # whoever waits for the lock does so in `_begin_immediate`
+    connection.execute("PRAGMA busy_timeout=0")
+
+
 def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock at once: a lock taken at the first write loses what was read before."""
-    _begin(_take_write_lock, connection)
+    """Take the write lock at once: a lock taken at the first write loses what was read before.
 
-
-def _take_write_lock(connection: Connection) -> None:
-    """Ask for the lock each millisecond, for as long as its timeout.
-
-    SQLite's own way to wait asks ever more rarely, up to ten times a second: a worker that has
-    waited long is then overtaken again and again by one that has just come.
+    Where it is held, ask for it each millisecond, for as long as its timeout, while other greenlets
+    run. SQLite's own way to wait blocks them all, and asks ever more rarely, up to ten times a
+    second: a worker that has waited long is overtaken again and again by one that has just come.
+    Whoever gets the lock here goes on with it at once; a thread that took it would have to wait for
+    its greenlet's turn, and everybody else with it.
     """
-    raw = connection.connection.dbapi_connection
-    assert raw is not None
-    raw.execute("PRAGMA busy_timeout=1")
-    try:
-        give_up_at = monotonic() + LOCK_TIMEOUT
-        while monotonic() < give_up_at and _is_busy(raw):
-            pass
-        if not raw.in_transaction:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # so that SQLAlchemy names the error
-    finally:
-        raw.execute(f"PRAGMA busy_timeout={LOCK_TIMEOUT * 1000}")
+    raw: Any = connection.connection.dbapi_connection
+    give_up_at = monotonic() + LOCK_TIMEOUT
+    while _is_busy(raw) and monotonic() < give_up_at:
+        sleep(0.001)
+    if not raw.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # so that SQLAlchemy names the error
 
 
 def _is_busy(connection: Any) -> bool:
