@@ -14,6 +14,7 @@ from lottery_system.web import (
     lotteries,
     monitoring,
     organiser,
+    remembered,
     rules,
     winners,
     words,
@@ -27,6 +28,7 @@ def register(app: Flask, settings: Settings) -> None:
     app.session_interface = cookies.SessionCookies(app)
     errors.register(app)
     words.register(app, settings)
+    remembered.register(app)
     login.register(app)
     app.wsgi_app = headers.Headers(  # type: ignore[method-assign]
         app.wsgi_app, secure=settings.is_production

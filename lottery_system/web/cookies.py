@@ -1,10 +1,15 @@
 """The browser's session cookie: Flask's, with its signer made once, and read without a clock."""
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import Any
 
 from flask import Flask, Request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+#: cookies that a process remembers to have read
+REMEMBERED = 4096
 
 
 class SessionCookies(SecureCookieSessionInterface):
@@ -21,6 +26,12 @@ class SessionCookies(SecureCookieSessionInterface):
         """Return the application's signer."""
         return self._signer
 
+    @cached_property
+    def _read(self) -> Callable[[str], dict[str, Any]]:
+        """Return what reads a cookie; the same text, signed by the same key, says the same."""
+        assert self._signer is not None
+        return lru_cache(REMEMBERED)(self._signer.loads)
+
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Read a cookie of any age; when a log-in ends is known to the database.
 
@@ -31,6 +42,6 @@ class SessionCookies(SecureCookieSessionInterface):
             return None
         try:
             cookie = request.cookies.get(self.get_cookie_name(app), "")
-            return self.session_class(self._signer.loads(cookie))
+            return self.session_class(self._read(cookie))
         except BadSignature:
             return self.session_class()

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import date
 from enum import Enum
+from functools import lru_cache
+from time import monotonic
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, current_app, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -30,6 +32,9 @@ class DayState(Enum):
     NO_DATE = "no date"
 
 
+#: seconds for which the page of a drawn day is remembered, and how many such pages are
+MOMENT = 2
+DAYS_REMEMBERED = 256
 MISSING = frozenset({DayState.FUTURE, DayState.BEFORE_FIRST, DayState.NO_DATE})
 
 
@@ -45,7 +50,8 @@ def index() -> Response | tuple[str, int]:
         return _page(DayState.NO_DATE, None, typed=typed), 422
     with reading() as connection:
         latest = latest_drawn(connection)
-    return _answer(latest or day_of(utcnow()))
+    user_id = viewer().id if current_user.is_authenticated else None
+    return _answer(latest or day_of(utcnow()), user_id)
 
 
 @blueprint.get("/winners/<day>")
@@ -55,11 +61,25 @@ def show(day: str) -> tuple[str, int]:
     asked = parse_day(day)
     if asked is None:
         return _page(DayState.NO_DATE, None, typed=day), 404
-    return _answer(asked)
+    if current_user.is_authenticated:
+        return _answer(asked, viewer().id)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return _drawn_day(app, asked, monotonic() // MOMENT) or _answer(asked)
 
 
-def _answer(day: date) -> tuple[str, int]:
-    user_id = viewer().id if current_user.is_authenticated else None
+@lru_cache(DAYS_REMEMBERED)
+def _drawn_day(app: Flask, day: date, moment: float) -> tuple[str, int] | None:
+    """Return the page that all strangers see of a drawn day; None where it may change any time.
+
+    Right after midnight everybody looks at the same one. What a draw found never changes; other
+    words of the page may, but only by a moment later than elsewhere.
+    """
+    with reading() as connection:
+        draw, _ = look_up(connection, day, None)
+    return _answer(day) if draw and draw.status == DRAWN else None
+
+
+def _answer(day: date, user_id: int | None = None) -> tuple[str, int]:
     with reading() as connection:
         draw, winners = look_up(connection, day, user_id)
         first = draw.first if draw else first_day(connection)
