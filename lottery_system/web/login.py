@@ -1,12 +1,15 @@
 """How Flask-Login finds out who is there, and where it sends those who must log in first."""
 
-from flask import Flask, redirect, request, session, url_for
+from collections.abc import Sequence
+
+from flask import Flask, current_app, redirect, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
 from lottery_system.addresses import own_path
 from lottery_system.clock import utcnow
 from lottery_system.extensions import login_manager, reading, transaction
+from lottery_system.gathering import Gathering
 from lottery_system.models import LoginSession, User
 from lottery_system.models.login_session import Viewer
 
@@ -18,6 +21,7 @@ def register(app: Flask) -> None:
     that the database is gone must not ask it who is there. Flask-Login's own protection of sessions
     is off: it trusts `X-Forwarded-For`, and ours live on the server.
     """
+    app.extensions["viewers"] = Gathering(_viewers)
     login_manager.session_protection = None
     login_manager.user_loader(_viewer)
     login_manager.unauthorized_handler(_send_to_log_in)
@@ -40,8 +44,13 @@ def log_out() -> None:
 
 
 def _viewer(token: str) -> Viewer | None:
+    asking: Gathering[str, Viewer] = current_app.extensions["viewers"]
+    return asking.ask(token)
+
+
+def _viewers(tokens: Sequence[str]) -> dict[str, Viewer]:
     with reading() as connection:
-        return LoginSession.viewer(connection, token, utcnow())
+        return LoginSession.viewers(connection, tokens, utcnow())
 
 
 def _send_to_log_in() -> Response:

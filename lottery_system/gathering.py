@@ -1,0 +1,76 @@
+"""Questions that come at the same time, asked together.
+
+While one question is on its way, those that come in the meantime wait for each other; whoever is
+the first of them then asks for all. So a busy process asks seldom, and an idle one waits for
+nobody.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+class _Waiting(Generic[Question, Answer]):
+    """A question, and what became of it."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        #: set once there is an answer or an error, or it is this one's turn to ask for all
+        self.called = threading.Event()
+        self.is_answered = False
+        self.answer: Answer | None = None
+        self.error: BaseException | None = None
+
+
+class Gathering(Generic[Question, Answer]):
+    """Asks for all who wait.
+
+    Args:
+        ask_all: answers several questions at once; what it leaves out has no answer.
+    """
+
+    def __init__(self, ask_all: Callable[[Sequence[Question]], Mapping[Question, Answer]]) -> None:
+        self._ask_all = ask_all
+        self._lock = threading.Lock()
+        self._is_asking = False
+        self._waiting: list[_Waiting[Question, Answer]] = []
+
+    def ask(self, question: Question) -> Answer | None:
+        """Return the answer to a question, or None where it has none.
+
+        Raises:
+            Exception: whatever `ask_all` raised for those who asked together.
+        """
+        mine = _Waiting[Question, Answer](question)
+        with self._lock:
+            self._waiting.append(mine)
+            must_wait, self._is_asking = self._is_asking, True
+        if must_wait:
+            mine.called.wait()
+        if not mine.is_answered:
+            self._ask_for_all()
+        if mine.error is not None:
+            raise mine.error
+        return mine.answer
+
+    def _ask_for_all(self) -> None:
+        with self._lock:
+            together, self._waiting = self._waiting, []
+        try:
+            answers = self._ask_all([each.question for each in together])
+            for each in together:
+                each.answer = answers.get(each.question)
+        except BaseException as error:
+            for each in together:
+                each.error = error
+        with self._lock:
+            following = self._waiting[0] if self._waiting else None
+            self._is_asking = following is not None
+        for each in together:
+            each.is_answered = True
+            each.called.set()
+        if following is not None:
+            following.called.set()
