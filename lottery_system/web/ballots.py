@@ -48,8 +48,9 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
         return _refused(lottery_id, str(error))
     except NotAdmitted as error:
         return error_page(503, str(error), retry=submission)
-    keep_receipt(receipt)
-    return redirect(url_for("lotteries.index"), code=303)
+    response = redirect(url_for("lotteries.index"), code=303)
+    keep_receipt(response, receipt)
+    return response
 
 
 @blueprint.errorhandler(SQLAlchemyError)

@@ -1,12 +1,13 @@
-"""The browser's session cookie: Flask's, with its signer made once, and read without a clock."""
+"""What a browser keeps for us: Flask's session, read fast and without a clock, and small things."""
 
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any
 
-from flask import Flask, Request
+from flask import Flask, Request, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.wrappers import Response
 
 #: cookies that a process remembers to have read
 REMEMBERED = 4096
@@ -45,3 +46,25 @@ class SessionCookies(SecureCookieSessionInterface):
             return self.session_class(self._read(cookie))
         except BadSignature:
             return self.session_class()
+
+
+def keep(response: Response, name: str, text: str, max_age: int) -> None:
+    """Have the browser keep a text, out of reach of scripts, for some seconds; 0 forgets it."""
+    response.set_cookie(
+        _full_name(name),
+        text,
+        max_age=max_age,
+        secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def kept(name: str) -> str:
+    """Return what the browser keeps, which it may have made up; nothing where it keeps nothing."""
+    return request.cookies.get(_full_name(name), "")
+
+
+def _full_name(name: str) -> str:
+    """Return a name that browsers take only over TLS and for this very host, where there is TLS."""
+    return f"__Host-{name}" if current_app.config["SESSION_COOKIE_SECURE"] else name

@@ -83,10 +83,15 @@ def parse_ballots(form: Mapping[str, str], most: int) -> tuple[UUID, int]:
         raise BadBallots(f"Enter a whole number of ballots, 1 to {most:,}.")
     if not 1 <= int(text) <= most:
         raise BadBallots(f"Submit 1 to {most:,} ballots at once.")
-    token = form.get("submission", "")
-    if not UUID_TEXT.fullmatch(token):
+    token = parse_token(form.get("submission", ""))
+    if token is None:
         raise BadBallots("This form has lost its token. Open the page again.")
-    return UUID(token), int(text)
+    return token, int(text)
+
+
+def parse_token(text: str) -> UUID | None:
+    """Read a submission's token, or return None where it is none."""
+    return UUID(text) if UUID_TEXT.fullmatch(text) else None
 
 
 def _refuse_control_characters(text: str) -> None:

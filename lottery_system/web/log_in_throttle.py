@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from hashlib import sha256
 
-from flask import current_app, request
+from flask import current_app
 from itsdangerous import BadSignature, URLSafeSerializer
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from werkzeug.wrappers import Response
@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 from lottery_system.addresses import client_network
 from lottery_system.extensions import limiter
 from lottery_system.usernames import username_key
+from lottery_system.web.cookies import keep, kept
 
 #: a club behind one address may log in all at once: tries count until they turn out right
 ADDRESS = RateLimitItemPerMinute(100, 10)
@@ -53,15 +54,7 @@ class Attempt:
     def remember_browser(self, response: Response) -> None:
         """Let this browser be known as one of the account's from now on."""
         browser = self._known_browser() or secrets.token_urlsafe(12)
-        secure = bool(current_app.config["SESSION_COOKIE_SECURE"])
-        response.set_cookie(
-            _cookie_name(),
-            _serializer().dumps([self.account, browser]),
-            max_age=A_YEAR,
-            secure=secure,
-            httponly=True,
-            samesite="Lax",
-        )
+        keep(response, COOKIE, _serializer().dumps([self.account, browser]), A_YEAR)
 
     def _bounds(self) -> list[tuple[RateLimitItem, tuple[str, ...]]]:
         browser = self._known_browser()
@@ -76,14 +69,10 @@ class Attempt:
 
     def _known_browser(self) -> str | None:
         try:
-            account, browser = _serializer().loads(request.cookies.get(_cookie_name(), ""))
+            account, browser = _serializer().loads(kept(COOKIE))
         except (BadSignature, ValueError, TypeError):
             return None
         return str(browser) if account == self.account else None
-
-
-def _cookie_name() -> str:
-    return f"__Host-{COOKIE}" if current_app.config["SESSION_COOKIE_SECURE"] else COOKIE
 
 
 def _serializer() -> URLSafeSerializer:

@@ -286,3 +286,15 @@ def test_finished_lotteries_are_shown_below_without_a_form(
 
     assert "Finished Extra Win until Thursday 19 November 2026" in text_of(page)
     assert 'name="submission"' not in page.text
+
+
+def test_nobody_sees_the_receipt_of_somebody_else(
+    bob: Visitor, cast: Cast, big_chance: Lottery, submit: Submit
+) -> None:
+    for made_up in (str(submit(cast.charlie, big_chance).token), str(uuid4()), "no token"):
+        bob.client.set_cookie("receipt", made_up)
+
+        page = bob.get("/")
+
+        assert page.status_code == 200
+        assert "Your ballot is in" not in page.text
