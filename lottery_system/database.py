@@ -8,6 +8,7 @@ from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.exc import DisconnectionError
 
+from lottery_system.eager import EagerConnection
 from lottery_system.offload import Offload
 
 try:  # the wheel brings an SQLite without the WAL-reset fault of 3.7.0 to 3.51.2
@@ -106,6 +107,7 @@ def prepare(engine: Engine) -> None:
         event.listen(engine, "connect", _refuse_at_once)
         event.listen(engine, "begin", _begin_immediate)
     else:
+        event.listen(engine, "do_connect", _connect_eagerly)
         event.listen(engine, "checkout", _refuse_dead_connection)
 
 
@@ -120,6 +122,10 @@ def prepare_reading(engine: Engine) -> None:
 
 def _is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
+
+
+def _connect_eagerly(dialect: object, record: object, args: Any, options: Any) -> EagerConnection:
+    return EagerConnection.connect(*args, **options)
 
 
 def _refuse_dead_connection(connection: Any, record: object, proxy: object) -> None:

@@ -21,7 +21,7 @@ FLOORS = (
     {"queries", "throttles", "database", "addresses"},
     {"models"},
     {"passwords"},
-    {"usernames", "offload", "gathering", "fairness", "errors", "clock"},
+    {"usernames", "offload", "eager", "gathering", "fairness", "errors", "clock"},
 )
 
 

@@ -15,7 +15,7 @@ from lottery_system.errors import NotAdmitted
 from lottery_system.extensions import db
 from lottery_system.models import Ballot, Lottery, Submission
 from lottery_system.web import lotteries
-from tests.conftest import FIRST_NOON, Cast, Clock
+from tests.conftest import FIRST_NOON, Cast, Clock, Submit
 from tests.web.conftest import LogIn, Visitor, csrf_token, submission_token, text_of
 
 
