@@ -14,7 +14,7 @@ from lottery_system.errors import (
     UnknownLottery,
 )
 from lottery_system.models import Ballot, Draw, Holding, Lottery, Submission
-from lottery_system.models.base import insert_rows, table_of
+from lottery_system.models.base import table_of
 from lottery_system.models.draw import Turn
 from lottery_system.queries import AnyRow
 
@@ -69,7 +69,7 @@ def _lotteries(connection: Connection, ids: Collection[int]) -> dict[int, AnyRow
 
 
 def _store(connection: Connection, turn: Turn, submissions: Sequence[Submission]) -> None:
-    insert_rows(connection, _STORE, [_row(each) for each in submissions])
+    connection.execute(_STORE, [_row(each) for each in submissions])
     Ballot.unfold(connection, turn.day, turn.ballot_count + 1)
     counts: Counter[tuple[int, int]] = Counter()
     for each in submissions:

@@ -1,10 +1,8 @@
 """What all tables share: the base class, names of constraints, instants that know their zone."""
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Insert, MetaData, Table, literal_column
+from sqlalchemy import DateTime, Dialect, MetaData, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
@@ -68,12 +66,3 @@ def insert_into(dialect: Dialect, model: type[Base]) -> "postgresql.Insert | sql
     if dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
-
-
-def insert_rows(connection: Connection, insert: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert many rows by one statement.
-
-    Asked to return something, SQLAlchemy writes one INSERT of many rows; else the driver would send
-    one for each, and PostgreSQL's waits for each under gevent.
-    """
-    connection.execute(insert.returning(literal_column("1")), rows)

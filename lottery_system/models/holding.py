@@ -7,7 +7,7 @@ from functools import cache
 from sqlalchemy import CheckConstraint, Connection, Dialect, ForeignKey, Insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lottery_system.models.base import Base, insert_into, insert_rows, table_of
+from lottery_system.models.base import Base, insert_into, table_of
 
 
 class Holding(Base):
@@ -32,7 +32,7 @@ class Holding(Base):
             # in the order of the key, as every worker does, so that two never wait for each other
             for (user, lottery), count in sorted(counts.items())
         ]
-        insert_rows(connection, _adding(connection.dialect), rows)
+        connection.execute(_adding(connection.dialect), rows)
 
 
 @cache

@@ -4,10 +4,8 @@ from flask import (
     Blueprint,
     abort,
     current_app,
-    redirect,
     render_template,
     request,
-    url_for,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
@@ -23,6 +21,7 @@ from lottery_system.queries.my_ballots import days_of, submissions_of, winning_n
 from lottery_system.web.errors import error_page, no_database
 from lottery_system.web.forms import BadBallots, parse_ballots
 from lottery_system.web.lotteries import front_page, keep_receipt
+from lottery_system.web.remembered import path_for
 
 blueprint = Blueprint("ballots", __name__)
 
@@ -48,7 +47,7 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
         return _refused(lottery_id, str(error))
     except NotAdmitted as error:
         return error_page(503, str(error), retry=submission)
-    response = redirect(url_for("lotteries.index"), code=303)
+    response = Response(status=303, headers={"Location": path_for("lotteries.index")})
     keep_receipt(response, receipt)
     return response
 
