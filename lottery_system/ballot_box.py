@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
 from datetime import datetime
+from time import sleep
 from typing import NamedTuple
 
 from sqlalchemy import Engine
@@ -111,6 +112,7 @@ class BallotBox:
         batch: list[Waiting] = []
         ballots = 0
         waiting = self._queue.get()
+        sleep(0)  # whose turn it is anyway, comes along
         while waiting is not None:
             batch.append(waiting)
             ballots += waiting.submission.ballot_count

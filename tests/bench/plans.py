@@ -1,15 +1,19 @@
 """How the databases find what the busy pages ask for, in their own words."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
+from psycopg.sql import SQL, Literal
 from sqlalchemy import Connection, Engine, event
 
 from lottery_system.queries.day import look_up
 from lottery_system.queries.front_page import load_front_page
 from lottery_system.queries.my_ballots import days_of, submissions_of
 
+#: a parameter, as psycopg writes it
+NAMED = re.compile(r"%\((\w+)\)s")
 #: rows of a page, and one to see whether there are more
 LIMIT = 51
 
@@ -48,12 +52,19 @@ def _explain(connection: Connection, ask: Callable[[Connection], object]) -> str
     ask(connection)
     event.remove(connection, "before_cursor_execute", note)
     ((statement, parameters),) = asked
-    is_sqlite = connection.dialect.name == "sqlite"
-    how = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN (ANALYZE, COSTS OFF)"
     raw = connection.connection.cursor()
-    raw.execute(f"{how} {statement}", parameters)
-    rows = raw.fetchall()
-    return _indented(rows) if is_sqlite else "\n".join(row[0] for row in rows)
+    if connection.dialect.name == "sqlite":
+        raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return _indented(raw.fetchall())
+    # as a prepared statement: the plan that is kept, and not one made for these values
+    names = list(dict.fromkeys(NAMED.findall(statement)))
+    prepared = NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
+    raw.execute(f"PREPARE asked AS {prepared}")
+    values = SQL(", ").join(Literal(parameters[name]) for name in names)
+    raw.execute(SQL("EXPLAIN (ANALYZE, COSTS OFF) EXECUTE asked({})").format(values))
+    plan = "\n".join(row[0] for row in raw.fetchall())
+    raw.execute("DEALLOCATE asked")
+    return plan
 
 
 def _indented(rows: Sequence[tuple[int, int, int, str]]) -> str:
