@@ -1,5 +1,7 @@
 """Calls that block, made without holding up the other greenlets of a worker."""
 
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -15,10 +17,13 @@ class Offload:
 
     Args:
         threads: how many calls run at a time; the others wait for their turn, in order.
+        niceness: how far the calls stand back where there is not enough processor for all, from 0
+            to 19, as in nice(2); on Linux only, where it is each thread's own.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, niceness: int = 0) -> None:
         self._threads = threads
+        self._niceness = niceness if sys.platform == "linux" else 0
         self._pool: ThreadPool | None = None
 
     def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -27,17 +32,19 @@ class Offload:
             return function(*args, **kwargs)
         if self._pool is None:  # made at the first use, since threads do not survive a fork
             self._pool = ThreadPool(self._threads)
-        result, error = self._pool.apply(_outcome, (function, args, kwargs))
+        result, error = self._pool.apply(_outcome, (self._niceness, function, args, kwargs))
         if error is not None:
             raise error
         return cast(T, result)
 
 
 def _outcome(
-    function: Callable[..., T], args: Any, kwargs: Any
+    niceness: int, function: Callable[..., T], args: Any, kwargs: Any
 ) -> tuple[T | None, BaseException | None]:
     """Call and hand an error over as a value: a gevent thread would also print it."""
     try:
+        if niceness:
+            os.setpriority(os.PRIO_PROCESS, 0, niceness)  # 0: this thread (sched(7))
         return function(*args, **kwargs), None
     except BaseException as error:
         return None, error

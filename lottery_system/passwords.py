@@ -20,8 +20,9 @@ NOBODYS_HASH = f"$argon2id$v=19$m={19 * 1024},t=2,p=1${'A' * 22}${'A' * 43}"
 
 _PROFILE = get_profile("OpaqueString")
 
-# One thread short of all cores: a storm of log-ins must leave the pages something to run on.
-_offload = Offload(threads=max(1, (os.cpu_count() or 1) - 1))
+# One thread short of all cores, and behind whatever serves pages: a storm of log-ins must leave
+# them something to run on.
+_offload = Offload(threads=max(1, (os.cpu_count() or 1) - 1), niceness=10)
 
 
 class BadPassword(LotteryError):

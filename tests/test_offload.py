@@ -46,6 +46,17 @@ assert answer.get() == b"x"
 """)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="niceness is each thread's own on Linux only")
+def test_passwords_stand_back_behind_pages() -> None:
+    run_under_gevent("""
+import os
+from lottery_system import passwords
+
+assert passwords._offload(os.getpriority, os.PRIO_PROCESS, 0) == 10
+assert os.getpriority(os.PRIO_PROCESS, 0) == 0
+""")
+
+
 def test_an_error_comes_back_and_nothing_is_printed() -> None:
     printed = run_under_gevent("""
 from lottery_system.offload import Offload
