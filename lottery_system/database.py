@@ -70,6 +70,7 @@ _SQLITE_OPTIONS = {
     "module": sqlite,
     "connect_args": {"factory": CooperativeConnection, "timeout": LOCK_TIMEOUT},
     "pool_size": WRITERS,
+    "max_overflow": 0,
 }
 
 
@@ -80,6 +81,7 @@ def engine_options(url: str) -> dict[str, Any]:
     return {
         "connect_args": _ARGUMENTS | {"options": _SETTINGS},
         "pool_size": WRITERS,
+        "max_overflow": 0,
     }
 
 
@@ -97,7 +99,7 @@ def reading_options(url: str) -> dict[str, Any]:
             "connect_args": _ARGUMENTS | {"options": settings},
             "isolation_level": "AUTOCOMMIT",
         }
-    return {**options, "pool_size": READERS, "pool_reset_on_return": None}
+    return {**options, "pool_size": READERS, "max_overflow": 0, "pool_reset_on_return": None}
 
 
 def prepare(engine: Engine) -> None:

@@ -114,6 +114,8 @@ def _find(username: str) -> User | None:
         return User.by_username(db.session(), enforce_username(username))
     except BadUsername:  # nobody can be called so
         return None
+    finally:
+        db.session.close()  # whoever waits for the hashing that follows must hold no connection
 
 
 def _to_front_page() -> Response | None:

@@ -3,11 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from lottery_system import passwords
+from lottery_system.extensions import db
 from lottery_system.models import LoginSession
+from lottery_system.web import accounts
 from tests.conftest import PASSWORD, Cast, Clock, running, settings_for
 from tests.web.conftest import LogIn, Visitor, csrf_token, text_of
 
@@ -146,3 +150,20 @@ def test_the_cookie_is_host_only_and_secure_in_production(cast: Cast, database_u
         assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= attributes
         assert not any(part.startswith("Domain") for part in attributes)
     assert answer.headers["Strict-Transport-Security"] == "max-age=63072000"
+
+
+def test_whoever_waits_for_the_check_of_a_password_holds_no_connection(
+    app: Flask, cast: Cast, stranger: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a storm of log-ins would keep all connections from the pages."""
+    held: list[int] = []
+
+    def check(*_: object) -> bool:
+        pools = [engine.pool for engine in db.engines.values()]
+        held.extend(pool.checkedout() for pool in pools if isinstance(pool, QueuePool))
+        return True
+
+    monkeypatch.setattr(accounts, "check_password", check)
+
+    assert stranger.log_in("bob").status_code == 303
+    assert held == [0, 0]
