@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from lottery_system.access import everybody, viewer
 from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.extensions import reading
-from lottery_system.models import DRAWN
+from lottery_system.models import CLOSED, DRAWN
 from lottery_system.queries import AnyRow
 from lottery_system.queries.day import first_day, latest_drawn, look_up
 
@@ -90,15 +90,17 @@ def _answer(day: date, user_id: int | None = None) -> tuple[str, int]:
 
 def _state(day: date, draw: AnyRow | None, first: date | None) -> DayState:
     today = day_of(utcnow())
+    if draw is not None and draw.status == DRAWN:  # also where a clock was set back since
+        return DayState.DRAWN if draw.ballot_count else DayState.NOBODY_PLAYED
+    if draw is not None and draw.status == CLOSED:
+        return DayState.WAITING
     if day > today:
         return DayState.FUTURE
     if day == today:
         return DayState.OPEN
     if first is None or day < first:
         return DayState.BEFORE_FIRST
-    if draw is None or draw.status != DRAWN:
-        return DayState.WAITING
-    return DayState.DRAWN if draw.ballot_count else DayState.NOBODY_PLAYED
+    return DayState.WAITING
 
 
 def _page(

@@ -174,3 +174,18 @@ def test_reserves_are_listed_in_their_order(
     page = text_of(stranger.get(winners_of(FIRST_DAY)))
 
     assert f"2 {numbers[1]} bob Big Chance 3 {numbers[2]} bob Big Chance" in page
+
+
+def test_a_clock_that_was_set_back_does_not_open_a_drawn_day_again(
+    session: Session, cast: Cast, big_chance: Lottery, submit: Submit, stranger: Visitor,
+    clock: Clock,
+) -> None:  # fmt: skip
+    submit(cast.bob, big_chance)
+    clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + ONE_DAY, places=1)
+    clock.turn(-ONE_DAY)
+
+    page = text_of(stranger.get(winners_of(FIRST_DAY)))
+
+    assert "Ballot 1 bob Big Chance" in page
+    assert "Not drawn yet" not in page
