@@ -3,6 +3,8 @@
 from math import log10
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 360, 60, 30, 50
+#: the least height between two labels
+LABEL = 15
 COLOURS = {
     "ballots": "#0b6e4f",
     "home": "#b3541e",
@@ -48,11 +50,12 @@ def _panel(name: str, result: dict[str, object], top: int) -> str:
             f'<path d="M{LEFT} {y(rate):.1f}H{WIDTH - 130}" stroke="#ddd"/>'
             f'<text x="{LEFT - 6}" y="{y(rate) + 4:.1f}" text-anchor="end">{rate:.2f}</text>'
         )
-    for label, rates in points.items():
+    lowest = float(top + HEIGHT)
+    for label, rates in sorted(points.items(), key=lambda point: point[1][-1]):
         line = " ".join(f"{x(s):.1f},{y(r):.1f}" for s, r in zip(sizes, rates, strict=True))
+        lowest = min(y(rates[-1]) + 4, lowest - LABEL)  # labels stay apart where lines do not
         parts.append(
             f'<polyline points="{line}" fill="none" stroke="{COLOURS[label]}" stroke-width="2"/>'
-            f'<text x="{WIDTH - 122}" y="{y(rates[-1]) + 4:.1f}" fill="{COLOURS[label]}">'
-            f"{label}</text>"
+            f'<text x="{WIDTH - 122}" y="{lowest:.1f}" fill="{COLOURS[label]}">{label}</text>'
         )
     return "".join(parts)
