@@ -1,11 +1,12 @@
-"""From a seed to the winning ballots, without bias (daily-draw/v1, section 6)."""
+"""From the seed to the winning ballots, without bias (daily-draw/v1, section 6)."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import count
 from typing import NamedTuple
 
-NAMESPACE = b"daily-draw/v1 "
+from lottery_system.fairness.records import NAMESPACE
+
 SEED_BYTES = 32
 PICK_BITS = 256
 
@@ -16,6 +17,22 @@ class Pick(NamedTuple):
     place: int
     number: int
     counter: int
+
+
+def seed_of(freeze: bytes, signature: bytes | None) -> bytes:
+    r"""Return the seed of a day, 32 bytes.
+
+        H(NS || "seed beacon\n"   || H(freeze) || H(signature))      mode beacon
+        H(NS || "seed operator\n" || H(freeze))                      mode operator
+
+    Args:
+        freeze: the record, verbatim.
+        signature: of the day's round of the beacon; None in mode operator.
+    """
+    if signature is None:
+        return sha256(NAMESPACE + b"seed operator\n" + sha256(freeze).digest()).digest()
+    beacon = sha256(freeze).digest() + sha256(signature).digest()
+    return sha256(NAMESPACE + b"seed beacon\n" + beacon).digest()
 
 
 def pick_stream(seed: bytes) -> Iterator[int]:

@@ -1,0 +1,57 @@
+"""What is promised before it is shown: the operator's secrets, and who holds a ballot."""
+
+from hashlib import sha256
+
+from lottery_system.fairness.records import NAMESPACE
+
+SECRET_BYTES = 32
+SALT_BYTES = 16
+HOLDER_BYTES = 32
+#: links of the secret chain: a draw a day for a hundred years (daily-draw/v1, section 3)
+DRAWS = 36525
+
+_HOLDER = NAMESPACE + b"holder\n"
+_CHAIN = NAMESPACE + b"chain\n"
+
+
+def holder_hash(salt: bytes, username: str) -> bytes:
+    r"""Return H(NS || "holder\n" || salt || username), which names nobody without the salt.
+
+    Args:
+        salt: 16 random bytes of this ballot alone.
+        username: as stored; hashed as UTF-8.
+
+    Raises:
+        ValueError: the salt has another length.
+    """
+    if len(salt) != SALT_BYTES:
+        raise ValueError(f"a salt has {SALT_BYTES} bytes, not {len(salt)}")
+    return sha256(_HOLDER + salt + username.encode()).digest()
+
+
+def follow_chain(link: bytes, steps: int) -> bytes:
+    r"""Go along the secret chain: c_(i+1) = H(NS || "chain\n" || c_i)."""
+    for _ in range(steps):
+        link = sha256(_CHAIN + link).digest()
+    return link
+
+
+def anchor_of(tip: bytes) -> bytes:
+    """Return the end of the chain that begins with a tip: what the genesis promises."""
+    return follow_chain(tip, DRAWS)
+
+
+def reveal(tip: bytes, draw: int) -> bytes:
+    """Return the link that a draw reveals.
+
+    Raises:
+        ValueError: the chain is used up, or there is no such draw.
+    """
+    if not 0 <= draw < DRAWS:
+        raise ValueError(f"a chain of secrets is for draws 0 to {DRAWS - 1}, not for draw {draw}")
+    return follow_chain(tip, DRAWS - 1 - draw)
+
+
+def check_secret(secret: bytes, draw: int, anchor: bytes) -> bool:
+    """Tell whether a draw's secret is the one that the anchor promised."""
+    return 0 <= draw < DRAWS and follow_chain(secret, draw + 1) == anchor

@@ -1,0 +1,110 @@
+"""What a receipt shows, held against a certificate of its day."""
+
+from lottery_system.fairness import commitment, merkle, records
+from lottery_system.fairness.certificate import FormatError, Receipt
+from lottery_system.fairness.checks import CHECKS, Failed, NotMade, demand
+from lottery_system.fairness.listing import Listing
+from lottery_system.fairness.note import Checkpoint, VerifierKey, open_checkpoint
+from lottery_system.fairness.records import Freeze
+
+
+class ReceiptCase:
+    """A receipt, and what is known of it while it is checked.
+
+    Args:
+        receipt: None where none was given, or why it has not the form of one.
+        key: the lottery's.
+        name: the lottery's, as its genesis has it.
+        freeze: of the day that the receipt should be of.
+    """
+
+    def __init__(
+        self, receipt: Receipt | FormatError | None, key: VerifierKey, name: str, freeze: Freeze
+    ) -> None:
+        self._receipt = receipt
+        self._key = key
+        self._name = name
+        self._freeze = freeze
+        #: of the day's log when the receipt was given, once its signature was seen to hold
+        self._checkpoint: Checkpoint | None = None
+
+    @property
+    def size(self) -> int:
+        """Return how many ballots the log had when the receipt was given; 0 where it is unknown."""
+        return self._checkpoint.size if self._checkpoint else 0
+
+    def signed(self) -> str:
+        """Check who signed.
+
+        Raises:
+            NotMade: there is no receipt.
+            Failed, NoteError: this is none of that day and lottery.
+        """
+        receipt = self._given()
+        checkpoint = open_checkpoint(receipt.checkpoint, self._key)
+        origin = f"{self._name}/{self._freeze.day}"
+        demand(
+            checkpoint.origin == origin,
+            f"the receipt is of the log {checkpoint.origin}, not of {origin}",
+        )
+        self._checkpoint = checkpoint
+        return CHECKS["receipt signed"]
+
+    def included(self) -> str:
+        """Check that the ballot is its holder's, and in the log as it was then.
+
+        Raises:
+            NotMade: there is no receipt, or none to be believed.
+            Failed, RecordError: it is not.
+        """
+        receipt, checkpoint, day = self._given(), self._believed(), self._freeze.day
+        ballot = records.parse_ballot(receipt.ballot)
+        demand(ballot.day == ballot.time.date() == day, f"the receipt's ballot is not of {day}")
+        demand(ballot.number == receipt.index + 1, "number and index of the receipt do not fit")
+        leaf = merkle.leaf_hash(receipt.ballot.encode())
+        demand(
+            merkle.check_inclusion(
+                receipt.index, checkpoint.size, leaf, receipt.proof, checkpoint.root
+            ),
+            "the receipt's ballot is not in the log that its checkpoint signs",
+        )
+        opened = commitment.holder_hash(receipt.holder.salt, receipt.holder.username)
+        demand(opened == ballot.holder, "the receipt's ballot is somebody else's")
+        return f"{CHECKS['receipt included']}: ballot {ballot.number}"
+
+    def kept(self, listing: Listing) -> str:
+        """Check that the log that was frozen extends the one that the receipt is of.
+
+        Raises:
+            NotMade: it takes the list of ballots to tell, or there is no receipt to be believed.
+            Failed: ballots were dropped or changed since.
+        """
+        self._given()
+        checkpoint, freeze = self._believed(), self._freeze
+        demand(
+            checkpoint.size <= freeze.size,
+            f"the log had {checkpoint.size} ballots when the receipt was given, and was frozen "
+            f"with {freeze.size}: ballots were dropped",
+        )
+        roots = {freeze.size: freeze.root}
+        if checkpoint.size != freeze.size:
+            if not listing.was_read:
+                raise NotMade("it takes the list of ballots, which was not given")
+            roots = listing.roots
+        demand(
+            roots.get(checkpoint.size) == checkpoint.root,
+            "the log was changed after the receipt was given",
+        )
+        return CHECKS["receipt kept"]
+
+    def _given(self) -> Receipt:
+        if self._receipt is None:
+            raise NotMade("no receipt was given")
+        if isinstance(self._receipt, FormatError):
+            raise Failed(str(self._receipt))
+        return self._receipt
+
+    def _believed(self) -> Checkpoint:
+        if self._checkpoint is None:
+            raise NotMade("the receipt's checkpoint could not be believed")
+        return self._checkpoint

@@ -1,0 +1,262 @@
+"""The three kinds of records that logs consist of (daily-draw/v1, section 2).
+
+A record is ASCII text: a first line with the kind, then lines `key value` in a fixed order, each
+ended by a line feed. Nothing else parses: `parse(format(x)) == x` and `format(parse(t)) == t`.
+"""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Literal, NamedTuple, cast
+
+NAMESPACE = b"daily-draw/v1 "
+
+Mode = Literal["operator", "beacon"]
+OPERATOR: Mode = "operator"
+BEACON: Mode = "beacon"
+
+#: what a lottery may be called: visible ASCII without the plus sign, which ends the name in a key
+NAME = r"[!-*,-~]{1,200}"
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_INSTANT = _DAY + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
+_POSITIVE = r"[1-9][0-9]{0,17}"
+_NUMBER = rf"(?:0|{_POSITIVE})"
+_HEX = r"[0-9a-f]{64}"
+
+
+def _record(kind: str, **lines: str) -> re.Pattern[str]:
+    body = "".join(rf"{key} (?P<{key}>{value})\n" for key, value in lines.items())
+    return re.compile(rf"{NAMESPACE.decode()}{kind}\n{body}", re.ASCII)
+
+
+_BALLOT = _record(
+    "ballot", day=_DAY, number=_POSITIVE, lottery=_POSITIVE, holder=_HEX, time=_INSTANT
+)
+_GENESIS = _record(
+    "genesis", name=NAME, first=_DAY, anchor=_HEX, mode="operator|beacon", chain=rf"{_HEX}|none",
+    gap=_NUMBER,
+)  # fmt: skip
+_FREEZE = _record(
+    "freeze", draw=_NUMBER, day=_DAY, closes=_INSTANT, size=_NUMBER, frozen=_INSTANT, root=_HEX,
+    places=_POSITIVE, secret=_HEX, round=rf"{_POSITIVE}|none", previous=_HEX,
+)  # fmt: skip
+
+
+class RecordError(ValueError):
+    """A text is not a record of the kind asked for."""
+
+
+class Ballot(NamedTuple):
+    """One entry of one participant into one lottery on one day."""
+
+    day: date
+    #: from 1, dense within the day; the leaf's index plus one
+    number: int
+    #: the lottery's id
+    lottery: int
+    #: 32 bytes that only the holder can open, see `commitment.holder_hash`
+    holder: bytes
+    #: the second of its admission, UTC
+    time: datetime
+
+
+class Genesis(NamedTuple):
+    """The journal's first record: what is fixed for the life of a lottery."""
+
+    name: str
+    #: the day of draw 0
+    first: date
+    #: the end of the secret chain, 32 bytes
+    anchor: bytes
+    mode: Mode
+    #: the beacon's chain hash, 32 bytes; None in mode operator
+    chain: bytes | None
+    #: seconds between the closing of a day and the time of its beacon round
+    gap: int
+
+
+class Freeze(NamedTuple):
+    """What is fixed by the transaction that closes a day."""
+
+    #: days since the genesis' first
+    draw: int
+    day: date
+    #: the midnight that ends the day
+    closes: datetime
+    #: ballots of the day
+    size: int
+    #: the second of closing, never before `closes`
+    frozen: datetime
+    #: the root of the day's log, 32 bytes
+    root: bytes
+    #: how many different winning ballots are drawn
+    places: int
+    #: the draw's link of the secret chain, 32 bytes
+    secret: bytes
+    #: the beacon's round; None in mode operator
+    round: int | None
+    #: H of the journal's record before, 32 bytes
+    previous: bytes
+
+
+Record = Ballot | Genesis | Freeze
+
+
+def format_instant(at: datetime) -> str:
+    """Write an instant in whole seconds, like 2026-11-22T14:46:08Z."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_ballot(ballot: Ballot) -> bytes:
+    """Write the record of a ballot.
+
+    daily-draw/v1 ballot
+    day 2026-11-22
+    number 9
+    lottery 3
+    holder <64 hex>
+    time 2026-11-22T14:46:08Z
+    """
+    return _format(
+        "ballot",
+        day=ballot.day.isoformat(),
+        number=ballot.number,
+        lottery=ballot.lottery,
+        holder=ballot.holder.hex(),
+        time=format_instant(ballot.time),
+    )
+
+
+def format_genesis(genesis: Genesis) -> bytes:
+    """Write the journal's first record.
+
+    daily-draw/v1 genesis
+    name lottery.example
+    first 2026-11-19
+    anchor <64 hex>
+    mode operator | beacon
+    chain <64 hex> | none
+    gap 600
+    """
+    return _format(
+        "genesis",
+        name=genesis.name,
+        first=genesis.first.isoformat(),
+        anchor=genesis.anchor.hex(),
+        mode=genesis.mode,
+        chain=genesis.chain.hex() if genesis.chain else "none",
+        gap=genesis.gap,
+    )
+
+
+def format_freeze(freeze: Freeze) -> bytes:
+    """Write the record of a day's end.
+
+    daily-draw/v1 freeze
+    draw 3
+    day 2026-11-22
+    closes 2026-11-23T00:00:00Z
+    size 13
+    frozen 2026-11-23T00:00:01Z
+    root <64 hex>
+    places 1
+    secret <64 hex>
+    round 34196412 | none
+    previous <64 hex>
+    """
+    return _format(
+        "freeze",
+        draw=freeze.draw,
+        day=freeze.day.isoformat(),
+        closes=format_instant(freeze.closes),
+        size=freeze.size,
+        frozen=format_instant(freeze.frozen),
+        root=freeze.root.hex(),
+        places=freeze.places,
+        secret=freeze.secret.hex(),
+        round="none" if freeze.round is None else freeze.round,
+        previous=freeze.previous.hex(),
+    )
+
+
+def parse_ballot(record: str | bytes) -> Ballot:
+    """Read the record of a ballot.
+
+    Raises:
+        RecordError: it is not one, to the letter.
+    """
+    found = _parse("ballot", _BALLOT, record)
+    return Ballot(
+        day=_day(found["day"]),
+        number=int(found["number"]),
+        lottery=int(found["lottery"]),
+        holder=bytes.fromhex(found["holder"]),
+        time=_instant(found["time"]),
+    )
+
+
+def parse_genesis(record: str | bytes) -> Genesis:
+    """Read the journal's first record.
+
+    Raises:
+        RecordError: it is not one, to the letter.
+    """
+    found = _parse("genesis", _GENESIS, record)
+    return Genesis(
+        name=found["name"],
+        first=_day(found["first"]),
+        anchor=bytes.fromhex(found["anchor"]),
+        mode=cast(Mode, found["mode"]),
+        chain=None if found["chain"] == "none" else bytes.fromhex(found["chain"]),
+        gap=int(found["gap"]),
+    )
+
+
+def parse_freeze(record: str | bytes) -> Freeze:
+    """Read the record of a day's end.
+
+    Raises:
+        RecordError: it is not one, to the letter.
+    """
+    found = _parse("freeze", _FREEZE, record)
+    return Freeze(
+        draw=int(found["draw"]),
+        day=_day(found["day"]),
+        closes=_instant(found["closes"]),
+        size=int(found["size"]),
+        frozen=_instant(found["frozen"]),
+        root=bytes.fromhex(found["root"]),
+        places=int(found["places"]),
+        secret=bytes.fromhex(found["secret"]),
+        round=None if found["round"] == "none" else int(found["round"]),
+        previous=bytes.fromhex(found["previous"]),
+    )
+
+
+def _format(kind: str, **lines: object) -> bytes:
+    body = "".join(f"{key} {value}\n" for key, value in lines.items())
+    return NAMESPACE + f"{kind}\n{body}".encode("ascii")
+
+
+def _parse(kind: str, pattern: re.Pattern[str], record: str | bytes) -> re.Match[str]:
+    try:
+        text = record if isinstance(record, str) else record.decode("ascii")
+    except UnicodeDecodeError:
+        raise RecordError(f"this is not the record of a {kind}: it is not ASCII") from None
+    found = pattern.fullmatch(text)
+    if not found:
+        raise RecordError(f"this is not the record of a {kind}, to the letter")
+    return found
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise RecordError(f"{text} is not a day") from None
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise RecordError(f"{text} is not an instant") from None

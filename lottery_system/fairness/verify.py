@@ -1,0 +1,272 @@
+"""All checks of a certificate, each by its name (daily-draw/v1, section 8).
+
+Nothing here trusts the server. What cannot be checked, because something needed for it was not
+given, is named with the reason and never counts as checked.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from hashlib import sha256
+
+from lottery_system.fairness import beacon, commitment, merkle, records, selection
+from lottery_system.fairness.certificate import (
+    Certificate,
+    FormatError,
+    Receipt,
+    parse_certificate,
+    parse_receipt,
+)
+from lottery_system.fairness.checks import CHECKS, Check, Failed, NotMade, demand, make, not_made
+from lottery_system.fairness.listing import Listing, Progress, read_list
+from lottery_system.fairness.note import (
+    Checkpoint,
+    VerifierKey,
+    open_checkpoint,
+    parse_vkey,
+)
+from lottery_system.fairness.receipts import ReceiptCase
+from lottery_system.fairness.records import BEACON, OPERATOR, Ballot, Freeze, Genesis
+
+
+class _Case:
+    """A certificate and what is known of it while it is checked."""
+
+    def __init__(self, certificate: Certificate, key: VerifierKey | None) -> None:
+        self.certificate = certificate
+        self.genesis: Genesis = records.parse_genesis(certificate.genesis)
+        self.freeze: Freeze = records.parse_freeze(certificate.freeze)
+        self.ballots: list[Ballot] = [
+            records.parse_ballot(winner.ballot) for winner in certificate.winners
+        ]
+        hint = parse_vkey(certificate.log_key)
+        self.is_pinned = key is not None
+        self.key = key or hint
+        self.names_its_key = hint == self.key
+        #: the journal's checkpoint, once its signature was seen to hold
+        self.checkpoint: Checkpoint | None = None
+
+    def signed_checkpoint(self) -> Checkpoint:
+        if self.checkpoint is None:
+            raise NotMade("the journal's checkpoint could not be believed")
+        return self.checkpoint
+
+
+def verify(
+    certificate: bytes,
+    *,
+    key: VerifierKey | None = None,
+    ballots: Iterable[bytes] | None = None,
+    receipt: bytes | None = None,
+    progress: Progress = lambda done, size: None,
+) -> list[Check]:
+    """Make all checks of a certificate.
+
+    Args:
+        certificate: JSON, as it was downloaded.
+        key: the lottery's, as the verifier knows it from elsewhere; without one the certificate's
+            own word is taken, and the check `checkpoint` says so.
+        ballots: the day's records in their order, for the check `list`; read once, in batches.
+        receipt: JSON, for the checks of it.
+        progress: told, now and then, how many of the list's ballots have been read.
+
+    Returns:
+        All checks in the order of `CHECKS`.
+
+    Raises:
+        Unreadable: certificate or receipt are no JSON at all.
+    """
+    receipt_or_fault = None if receipt is None else _parsed_receipt(receipt)
+
+    cases: list[_Case] = []
+
+    def well_formed() -> str:
+        cases.append(_Case(parse_certificate(certificate), key))
+        return CHECKS["format"]
+
+    form = make("format", well_formed)
+    if not cases:
+        why = "the certificate is not well formed"
+        return [form, *(not_made(name, why) for name in list(CHECKS)[1:])]
+    (found,) = cases
+    of_certificate = [
+        make(name, lambda check=check: check(found))  # type: ignore[misc]
+        for name, check in _OF_THE_CERTIFICATE.items()
+    ]
+    of_receipt = ReceiptCase(receipt_or_fault, found.key, found.genesis.name, found.freeze)
+    signed = make("receipt signed", of_receipt.signed)
+    included = make("receipt included", of_receipt.included)
+    listing = Listing()
+    whole = make(
+        "list", lambda: read_list(listing, ballots, found.freeze, of_receipt.size, progress)
+    )
+    kept = make("receipt kept", lambda: of_receipt.kept(listing))
+    return [form, *of_certificate, whole, signed, included, kept]
+
+
+def _checkpoint(case: _Case) -> str:
+    demand(case.names_its_key, "the certificate names another key than the one given")
+    checkpoint = open_checkpoint(case.certificate.journal.checkpoint, case.key)
+    demand(
+        checkpoint.origin == case.genesis.name == case.key.name,
+        "checkpoint, genesis and key bear different names",
+    )
+    case.checkpoint = checkpoint
+    if case.is_pinned:
+        return CHECKS["checkpoint"]
+    return (
+        "the journal's checkpoint is signed by the key that the certificate itself names; "
+        "whether it is the lottery's key, this certificate alone cannot tell"
+    )
+
+
+def _genesis(case: _Case) -> str:
+    checkpoint = case.signed_checkpoint()
+    leaf = merkle.leaf_hash(case.certificate.genesis.encode())
+    proof = case.certificate.journal.genesis_proof
+    demand(
+        merkle.check_inclusion(0, checkpoint.size, leaf, proof, checkpoint.root),
+        "the genesis is not the first record of the journal",
+    )
+    return CHECKS["genesis"]
+
+
+def _freeze(case: _Case) -> str:
+    checkpoint = case.signed_checkpoint()
+    journal, draw = case.certificate.journal, case.freeze.draw
+    demand(
+        journal.index == draw + 1,
+        f"the freeze of draw {draw} cannot be record {journal.index} of the journal",
+    )
+    leaf = merkle.leaf_hash(case.certificate.freeze.encode())
+    demand(
+        merkle.check_inclusion(
+            journal.index, checkpoint.size, leaf, journal.proof, checkpoint.root
+        ),
+        "the freeze does not stand in the journal at its place",
+    )
+    genesis_hash = sha256(case.certificate.genesis.encode()).digest()
+    demand(
+        draw > 0 or case.freeze.previous == genesis_hash,
+        "the first freeze does not follow the genesis",
+    )
+    return CHECKS["freeze"]
+
+
+def _day(case: _Case) -> str:
+    freeze = case.freeze
+    day = case.genesis.first + timedelta(days=freeze.draw)
+    demand(freeze.day == day, f"draw {freeze.draw} is of {day}, not of {freeze.day}")
+    midnight = f"{day + timedelta(days=1)}T00:00:00Z"
+    demand(
+        records.format_instant(freeze.closes) == midnight,
+        f"{day} does not close at the midnight that ends it",
+    )
+    demand(freeze.frozen >= freeze.closes, "the day was frozen before it closed")
+    return CHECKS["day"]
+
+
+def _secret(case: _Case) -> str:
+    demand(
+        commitment.check_secret(case.freeze.secret, case.freeze.draw, case.genesis.anchor),
+        "the operator's secret is not the one promised in the genesis",
+    )
+    return CHECKS["secret"]
+
+
+def _round(case: _Case) -> str:
+    genesis, freeze, found = case.genesis, case.freeze, case.certificate.beacon
+    if genesis.mode == OPERATOR:
+        demand(
+            genesis.chain is None and genesis.gap == 0 and freeze.round is None and found is None,
+            "mode operator has neither chain, nor gap, nor round, nor beacon",
+        )
+        return "mode operator: the server alone made the draw, without a beacon"
+    if found is None:
+        raise Failed("mode beacon, but there is no beacon")
+    demand(
+        genesis.chain is not None and found.chain_info.chain_hash == genesis.chain,
+        "the beacon's chain is not the one that the genesis names",
+    )
+    demand(
+        found.chain_info.scheme_id == beacon.SCHEME and found.chain_info.period > 0,
+        "the beacon's scheme is not the one of this protocol",
+    )
+    due = beacon.due_time(freeze.closes, freeze.frozen, genesis.gap)
+    number = beacon.round_at(found.chain_info, due)
+    demand(freeze.round == number, f"the day fixes round {number}, not {freeze.round}")
+    demand(found.round == number, f"the beacon is of round {found.round}, not {number}")
+    late = beacon.is_late(freeze.closes, freeze.frozen, genesis.gap)
+    return f"mode beacon: round {number}" + (", moved since the day was frozen late" * late)
+
+
+def _beacon(case: _Case) -> str:
+    if case.genesis.mode == OPERATOR:
+        return "mode operator has no beacon to check"
+    found = case.certificate.beacon
+    if found is None:
+        raise Failed("there is no beacon")
+    demand(
+        beacon.check_signature(found.chain_info, found.round, found.signature),
+        "the beacon's signature is not the network's",
+    )
+    return CHECKS["beacon"]
+
+
+def _winners(case: _Case) -> str:
+    signature = None
+    if case.genesis.mode == BEACON:
+        if case.certificate.beacon is None:
+            raise Failed("without the beacon nothing follows")
+        signature = case.certificate.beacon.signature
+    given = [(each.place, each.number, each.counter) for each in case.certificate.winners]
+    count = min(case.freeze.places, case.freeze.size)
+    demand(len(given) == count, f"there are {len(given)} winning ballots, not {count}")
+    seed = selection.seed_of(case.certificate.freeze.encode(), signature)
+    picks = selection.winning_ballots(seed, case.freeze.size, case.freeze.places)
+    demand([tuple(pick) for pick in picks] == given, "the winning numbers are not those drawn")
+    return CHECKS["winners"]
+
+
+def _ballots(case: _Case) -> str:
+    freeze = case.freeze
+    for winner, ballot in zip(case.certificate.winners, case.ballots, strict=True):
+        what = f"the ballot of place {winner.place}"
+        demand(ballot.number == winner.number, f"{what} has another number")
+        demand(ballot.day == ballot.time.date() == freeze.day, f"{what} is not of {freeze.day}")
+        leaf = merkle.leaf_hash(winner.ballot.encode())
+        demand(
+            merkle.check_inclusion(ballot.number - 1, freeze.size, leaf, winner.proof, freeze.root),
+            f"{what} does not stand in the day's log",
+        )
+    if not freeze.size:
+        demand(freeze.root == merkle.EMPTY_ROOT, "a day without ballots has another root")
+        return "the day has no ballots"
+    return CHECKS["ballots"]
+
+
+def _holders(case: _Case) -> str:
+    for winner, ballot in zip(case.certificate.winners, case.ballots, strict=True):
+        opened = commitment.holder_hash(winner.holder.salt, winner.holder.username)
+        demand(opened == ballot.holder, f"the ballot of place {winner.place} is somebody else's")
+    return CHECKS["holders"]
+
+
+_OF_THE_CERTIFICATE: dict[str, Callable[[_Case], str]] = {
+    "checkpoint": _checkpoint,
+    "genesis": _genesis,
+    "freeze": _freeze,
+    "day": _day,
+    "secret": _secret,
+    "round": _round,
+    "beacon": _beacon,
+    "winners": _winners,
+    "ballots": _ballots,
+    "holders": _holders,
+}
+
+
+def _parsed_receipt(receipt: bytes) -> Receipt | FormatError:
+    try:
+        return parse_receipt(receipt)
+    except FormatError as error:
+        return error
