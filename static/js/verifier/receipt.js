@@ -1,0 +1,112 @@
+/** What a receipt shows, held against a certificate of its day. */
+
+import { equal, utf8 } from "./bytes.js";
+import { dayOf, formatDay } from "./calendar.js";
+import { FormatError } from "./certificate.js";
+import { holderHash } from "./chain.js";
+import { CHECKS, Failed, NotMade, demand } from "./checks.js";
+import { checkConsistency, checkInclusion, leafHash } from "./merkle.js";
+import { openCheckpoint } from "./note.js";
+import { parseBallot } from "./records.js";
+import { proveConsistency } from "./tiles.js";
+
+/** A receipt, and what is known of it while it is checked. */
+export class ReceiptCase {
+  #receipt;
+  #key;
+  #name;
+  #freeze;
+  /** of the day's log when the receipt was given, once its signature was seen to hold */
+  #checkpoint = null;
+
+  /**
+   * @param {object | FormatError | null} receipt null where none was given, or why it is none
+   * @param {object} key the lottery's
+   * @param {string} name the lottery's, as its genesis has it
+   * @param {object} freeze of the day that the receipt should be of
+   */
+  constructor(receipt, key, name, freeze) {
+    this.#receipt = receipt;
+    this.#key = key;
+    this.#name = name;
+    this.#freeze = freeze;
+  }
+
+  /** How many ballots the log had when the receipt was given; 0 where that is unknown. */
+  get size() {
+    return this.#checkpoint?.size ?? 0n;
+  }
+
+  /** Check who signed. */
+  signed() {
+    const checkpoint = openCheckpoint(this.#given().checkpoint, this.#key);
+    const origin = `${this.#name}/${formatDay(this.#freeze.day)}`;
+    demand(
+      checkpoint.origin === origin,
+      `the receipt is of the log ${checkpoint.origin}, not of ${origin}`,
+    );
+    this.#checkpoint = checkpoint;
+    return CHECKS.get("receipt signed");
+  }
+
+  /** Check that the ballot is its holder's, and in the log as it was then. */
+  included() {
+    const [receipt, checkpoint, { day }] = [this.#given(), this.#believed(), this.#freeze];
+    const ballot = parseBallot(receipt.ballot);
+    demand(
+      ballot.day === day && dayOf(ballot.time) === day,
+      `the receipt's ballot is not of ${formatDay(day)}`,
+    );
+    demand(
+      ballot.number === receipt.index + 1n, "number and index of the receipt do not fit",
+    );
+    const leaf = leafHash(utf8(receipt.ballot));
+    demand(
+      checkInclusion(receipt.index, checkpoint.size, leaf, receipt.proof, checkpoint.root),
+      "the receipt's ballot is not in the log that its checkpoint signs",
+    );
+    const opened = holderHash(receipt.holder.salt, receipt.holder.username);
+    demand(equal(opened, ballot.holder), "the receipt's ballot is somebody else's");
+    return `${CHECKS.get("receipt included")}: ballot ${ballot.number}`;
+  }
+
+  /**
+   * Check that the log that was frozen extends the one that the receipt is of.
+   *
+   * By the list of ballots where it was read, or else by a proof out of the log's tiles.
+   */
+  async kept(listing, tiles) {
+    this.#given();
+    const [checkpoint, freeze] = [this.#believed(), this.#freeze];
+    demand(
+      checkpoint.size <= freeze.size,
+      `the log had ${checkpoint.size} ballots when the receipt was given, and was frozen `
+        + `with ${freeze.size}: ballots were dropped`,
+    );
+    demand(await this.#extends(listing, tiles), "the log was changed after the receipt was given");
+    return CHECKS.get("receipt kept");
+  }
+
+  async #extends(listing, tiles) {
+    const [{ size, root }, freeze] = [this.#checkpoint, this.#freeze];
+    if (size === freeze.size) return equal(root, freeze.root);
+    if (listing.wasRead) {
+      const listed = listing.roots.get(size);
+      return listed !== undefined && equal(listed, root);
+    }
+    if (!tiles) throw new NotMade("it takes the list of ballots, which was not given");
+    const proof = await proveConsistency(tiles, size, freeze.size);
+    return checkConsistency(size, freeze.size, root, freeze.root, proof);
+  }
+
+  #given() {
+    if (!this.#receipt) throw new NotMade("no receipt was given");
+    if (this.#receipt instanceof FormatError) throw new Failed(this.#receipt.message);
+    return this.#receipt;
+  }
+
+  #believed() {
+    if (!this.#checkpoint) throw new NotMade("the receipt's checkpoint could not be believed");
+    return this.#checkpoint;
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * All checks of a certificate, each by its name (daily-draw/v1, section 8).
+ *
+ * Written against the protocol and independent of the server's own verifier. Nothing here trusts
+ * the server: what cannot be checked, because something needed for it was not given, is named with
+ * the reason and never counts as checked.
+ */
+
+import { checkSignature, SCHEME, chainHash, dueTime, isLate, roundAt } from "./beacon.js";
+import { equal, hash, utf8 } from "./bytes.js";
+import { dayOf, formatDay, midnightOf } from "./calendar.js";
+import { FormatError, parseCertificate, parseReceipt } from "./certificate.js";
+import { checkSecret, holderHash } from "./chain.js";
+import { CHECKS, Failed, NotMade, demand, holds, make, notMade } from "./checks.js";
+import { Unreadable } from "./json.js";
+import { Listing, readList } from "./listing.js";
+import { EMPTY_ROOT, checkInclusion, leafHash } from "./merkle.js";
+import { NoteError, isSameKey, openCheckpoint, parseVkey } from "./note.js";
+import { ReceiptCase } from "./receipt.js";
+import { BEACON, OPERATOR, parseBallot, parseFreeze, parseGenesis } from "./records.js";
+import { pickStream, seedOf, select } from "./selection.js";
+import { readRecords, tilesFrom } from "./tiles.js";
+
+export { CHECKS, NoteError, Unreadable, holds, parseVkey, readRecords, tilesFrom };
+
+/**
+ * Make all checks of a certificate.
+ *
+ * @param {string | Uint8Array} certificate JSON, as it was downloaded
+ * @param {object} [given]
+ * @param {string} [given.key] the lottery's verifier key, as the verifier knows it from elsewhere;
+ *   without one the certificate's own word is taken, and the check `checkpoint` says so
+ * @param {Iterable<Uint8Array> | AsyncIterable<Uint8Array>} [given.ballots] the day's records in
+ *   their order, for the check `list`; read once
+ * @param {string | Uint8Array} [given.receipt] JSON, for the checks of it
+ * @param {import("./tiles.js").Tiles} [given.tiles] the day's log, for the check `receipt kept`
+ *   where there is no list
+ * @param {(done: bigint, size: bigint) => void} [given.progress] told, now and then, how many of
+ *   the list's ballots have been read
+ * @returns {Promise<{name: string, verdict: "ok" | "FAIL" | "--", detail: string}[]>} all checks
+ *   in the order of `CHECKS`
+ * @throws {Unreadable} certificate or receipt are no JSON at all
+ * @throws {NoteError} the key given is none
+ */
+export async function verify(certificate, { key, ballots, receipt, tiles, progress } = {}) {
+  const pinned = key ? parseVkey(key) : null;
+  const receiptOrFault = receipt === undefined ? null : orFault(() => parseReceipt(receipt));
+  const parsed = orFault(() => parseCertificate(certificate));
+
+  let found;
+  const form = await make("format", () => {
+    found = new Case(parsed, pinned);
+    return CHECKS.get("format");
+  });
+  if (!found) {
+    const [, ...others] = CHECKS.keys();
+    return [form, ...others.map((name) => notMade(name, "the certificate is not well formed"))];
+  }
+  const checks = [form];
+  for (const [name, check] of OF_THE_CERTIFICATE) checks.push(await make(name, () => check(found)));
+
+  const { genesis, freeze } = found;
+  const ofReceipt = new ReceiptCase(receiptOrFault, found.key, genesis.name, freeze);
+  const signed = await make("receipt signed", () => ofReceipt.signed());
+  const included = await make("receipt included", () => ofReceipt.included());
+  const listing = new Listing();
+  const whole = await make("list", () =>
+    readList(listing, ballots, freeze, ofReceipt.size, progress ?? (() => {})));
+  const kept = await make("receipt kept", () => ofReceipt.kept(listing, tiles));
+  return [...checks, whole, signed, included, kept];
+}
+
+/** A certificate and what is known of it while it is checked. */
+class Case {
+  #checkpoint = null;
+
+  constructor(certificate, pinned) {
+    if (certificate instanceof FormatError) throw certificate;
+    this.certificate = certificate;
+    this.genesis = parseGenesis(certificate.genesis);
+    this.freeze = parseFreeze(certificate.freeze);
+    this.winners = certificate.winners.map((winner) => (
+      { ...winner, record: utf8(winner.ballot), ballot: parseBallot(winner.ballot) }
+    ));
+    const hint = parseVkey(certificate.logKey);
+    this.isPinned = pinned !== null;
+    this.key = pinned ?? hint;
+    this.namesItsKey = isSameKey(hint, this.key);
+  }
+
+  /** The journal's checkpoint, once its signature was seen to hold. */
+  get checkpoint() {
+    if (!this.#checkpoint) throw new NotMade("the journal's checkpoint could not be believed");
+    return this.#checkpoint;
+  }
+
+  set checkpoint(checkpoint) {
+    this.#checkpoint = checkpoint;
+  }
+}
+
+const OF_THE_CERTIFICATE = new Map(Object.entries({
+  checkpoint(found) {
+    demand(found.namesItsKey, "the certificate names another key than the one given");
+    const checkpoint = openCheckpoint(found.certificate.journal.checkpoint, found.key);
+    demand(
+      checkpoint.origin === found.genesis.name && found.genesis.name === found.key.name,
+      "checkpoint, genesis and key bear different names",
+    );
+    found.checkpoint = checkpoint;
+    if (found.isPinned) return CHECKS.get("checkpoint");
+    return "the journal's checkpoint is signed by the key that the certificate itself names; "
+      + "whether it is the lottery's key, this certificate alone cannot tell";
+  },
+
+  genesis({ checkpoint, certificate }) {
+    const leaf = leafHash(utf8(certificate.genesis));
+    demand(
+      checkInclusion(
+        0n, checkpoint.size, leaf, certificate.journal.genesisProof, checkpoint.root,
+      ),
+      "the genesis is not the first record of the journal",
+    );
+    return CHECKS.get("genesis");
+  },
+
+  freeze({ checkpoint, certificate, freeze }) {
+    const { index, proof } = certificate.journal;
+    demand(
+      index === freeze.draw + 1n,
+      `the freeze of draw ${freeze.draw} cannot be record ${index} of the journal`,
+    );
+    const leaf = leafHash(utf8(certificate.freeze));
+    demand(
+      checkInclusion(index, checkpoint.size, leaf, proof, checkpoint.root),
+      "the freeze does not stand in the journal at its place",
+    );
+    demand(
+      freeze.draw > 0n || equal(freeze.previous, hash(utf8(certificate.genesis))),
+      "the first freeze does not follow the genesis",
+    );
+    return CHECKS.get("freeze");
+  },
+
+  day({ genesis, freeze }) {
+    const day = genesis.first + freeze.draw;
+    demand(
+      freeze.day === day,
+      `draw ${freeze.draw} is of ${formatDay(day)}, not of ${formatDay(freeze.day)}`,
+    );
+    demand(
+      freeze.closes === midnightOf(day + 1n),
+      `${formatDay(day)} does not close at the midnight that ends it`,
+    );
+    demand(freeze.frozen >= freeze.closes, "the day was frozen before it closed");
+    return CHECKS.get("day");
+  },
+
+  secret({ genesis, freeze }) {
+    demand(
+      checkSecret(freeze.secret, freeze.draw, genesis.anchor),
+      "the operator's secret is not the one promised in the genesis",
+    );
+    return CHECKS.get("secret");
+  },
+
+  round({ genesis, freeze, certificate: { beacon } }) {
+    if (genesis.mode === OPERATOR) {
+      demand(
+        genesis.chain === null && genesis.gap === 0n && freeze.round === null && beacon === null,
+        "mode operator has neither chain, nor gap, nor round, nor beacon",
+      );
+      return "mode operator: the server alone made the draw, without a beacon";
+    }
+    if (!beacon) throw new Failed("mode beacon, but there is no beacon");
+    const info = beacon.chainInfo;
+    demand(
+      genesis.chain !== null && equal(chainHash(info), genesis.chain),
+      "the beacon's chain is not the one that the genesis names",
+    );
+    demand(
+      info.scheme === SCHEME && info.period > 0n,
+      "the beacon's scheme is not the one of this protocol",
+    );
+    const number = roundAt(info, dueTime(freeze, genesis.gap));
+    demand(freeze.round === number, `the day fixes round ${number}, not ${freeze.round}`);
+    demand(beacon.round === number, `the beacon is of round ${beacon.round}, not ${number}`);
+    const moved = isLate(freeze, genesis.gap) ? ", moved since the day was frozen late" : "";
+    return `mode beacon: round ${number}${moved}`;
+  },
+
+  beacon({ genesis, certificate: { beacon } }) {
+    if (genesis.mode === OPERATOR) return "mode operator has no beacon to check";
+    if (!beacon) throw new Failed("there is no beacon");
+    demand(
+      checkSignature(beacon.chainInfo, beacon.round, beacon.signature),
+      "the beacon's signature is not the network's",
+    );
+    return CHECKS.get("beacon");
+  },
+
+  winners({ genesis, freeze, certificate }) {
+    if (genesis.mode === BEACON && !certificate.beacon) {
+      throw new Failed("without the beacon nothing follows");
+    }
+    const signature = genesis.mode === BEACON ? certificate.beacon.signature : null;
+    const given = certificate.winners;
+    // before any is drawn: how many there could be is read from the file
+    const count = freeze.places < freeze.size ? freeze.places : freeze.size;
+    demand(
+      BigInt(given.length) === count, `there are ${given.length} winning ballots, not ${count}`,
+    );
+    const seed = seedOf(utf8(certificate.freeze), signature);
+    const picks = select(pickStream(seed), freeze.size, freeze.places);
+    const isDrawn = ({ place, number, counter }, at) =>
+      place === picks[at].place && number === picks[at].number && counter === picks[at].counter;
+    demand(given.every(isDrawn), "the winning numbers are not those drawn");
+    return CHECKS.get("winners");
+  },
+
+  ballots({ freeze, winners }) {
+    const { day, size, root } = freeze;
+    for (const { place, number, record, ballot, proof } of winners) {
+      const what = `the ballot of place ${place}`;
+      demand(ballot.number === number, `${what} has another number`);
+      demand(
+        ballot.day === day && dayOf(ballot.time) === day, `${what} is not of ${formatDay(day)}`,
+      );
+      demand(
+        checkInclusion(ballot.number - 1n, size, leafHash(record), proof, root),
+        `${what} does not stand in the day's log`,
+      );
+    }
+    if (size === 0n) {
+      demand(equal(root, EMPTY_ROOT), "a day without ballots has another root");
+      return "the day has no ballots";
+    }
+    return CHECKS.get("ballots");
+  },
+
+  holders({ winners }) {
+    for (const { place, holder, ballot } of winners) {
+      demand(
+        equal(holderHash(holder.salt, holder.username), ballot.holder),
+        `the ballot of place ${place} is somebody else's`,
+      );
+    }
+    return CHECKS.get("holders");
+  },
+}));
+
+/** Read, or say why it has not the form; what is no JSON at all is thrown further. */
+function orFault(read) {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof FormatError) return error;
+    throw error;
+  }
+}
