@@ -23,6 +23,8 @@ import { readRecords, tilesFrom } from "./tiles.js";
 
 export { CHECKS, NoteError, Unreadable, holds, parseVkey, readRecords, tilesFrom };
 
+/** @typedef {Iterable<Uint8Array> | AsyncIterable<Uint8Array>} Ballots */
+
 /**
  * Make all checks of a certificate.
  *
@@ -30,8 +32,8 @@ export { CHECKS, NoteError, Unreadable, holds, parseVkey, readRecords, tilesFrom
  * @param {object} [given]
  * @param {string} [given.key] the lottery's verifier key, as the verifier knows it from elsewhere;
  *   without one the certificate's own word is taken, and the check `checkpoint` says so
- * @param {Iterable<Uint8Array> | AsyncIterable<Uint8Array>} [given.ballots] the day's records in
- *   their order, for the check `list`; read once
+ * @param {Ballots | ((size: bigint) => Ballots)} [given.ballots] the day's records in their order,
+ *   for the check `list`, or what gives so many of them; read once
  * @param {string | Uint8Array} [given.receipt] JSON, for the checks of it
  * @param {import("./tiles.js").Tiles} [given.tiles] the day's log, for the check `receipt kept`
  *   where there is no list
@@ -64,8 +66,10 @@ export async function verify(certificate, { key, ballots, receipt, tiles, progre
   const signed = await make("receipt signed", () => ofReceipt.signed());
   const included = await make("receipt included", () => ofReceipt.included());
   const listing = new Listing();
-  const whole = await make("list", () =>
-    readList(listing, ballots, freeze, ofReceipt.size, progress ?? (() => {})));
+  const whole = await make("list", () => {
+    const list = typeof ballots === "function" ? ballots(freeze.size) : ballots;
+    return readList(listing, list, freeze, ofReceipt.size, progress ?? (() => {}));
+  });
   const kept = await make("receipt kept", () => ofReceipt.kept(listing, tiles));
   return [...checks, whole, signed, included, kept];
 }

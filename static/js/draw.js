@@ -1,0 +1,123 @@
+/**
+ * The draw page checks its draw in the reader's own browser. Load it with `type="module"`; what
+ * it expects of the page, and what it does there:
+ *
+ *     <section data-verifier data-certificate="/draws/2026-11-22/certificate.json"
+ *              data-log="/log/2026-11-22/">
+ *       <input data-key>                      optional: the lottery's key, as the reader knows it
+ *       <input type="checkbox" data-list>     optional: where ticked, every ballot is read too
+ *       <button type="button" data-check hidden>
+ *       <ol data-checks><li data-name="genesis">its sentence</li> …</ol>
+ *       <output data-verdict aria-live="polite"></output>
+ *       <button type="button" data-receipt="/draws/…/ballots/9/receipt.json" hidden>  any number
+ *     </section>
+ *
+ * The buttons are hidden until this script shows them. A check that was made leaves
+ * `data-verdict="ok | FAIL | --"` on its item, with `<strong data-mark>` before its sentence and,
+ * where there is more to say, `<span data-detail>` after it. Behind each receipt's button stands
+ * an `<output data-verdict="ok | FAIL | --">`. While something is checked the section is
+ * `aria-busy`. The verifier itself is loaded only once a button is pressed.
+ */
+
+const HERE_NOW = "Check your connection, then press the button again.";
+
+for (const section of document.querySelectorAll("[data-verifier]")) prepare(section);
+
+function prepare(section) {
+  const verdict = section.querySelector("output[data-verdict]");
+  offer(section, section.querySelector("[data-check]"), verdict, checkDraw);
+  for (const button of section.querySelectorAll("[data-receipt]")) {
+    // there before it has anything to say, or screen readers would miss it
+    const output = document.createElement("output");
+    button.after(output);
+    offer(section, button, output, checkReceipt);
+  }
+}
+
+/** Show a button, which does one thing at a time and ends in one sentence. */
+function offer(section, button, output, check) {
+  if (!button) return;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    if (section.ariaBusy === "true") return;
+    section.ariaBusy = "true";
+    output.dataset.verdict = "";
+    output.textContent = "Checking …";
+    const [found, sentence] = await check(section, output, button).catch(explained);
+    output.dataset.verdict = found;
+    output.textContent = sentence;
+    section.ariaBusy = "false";
+  });
+}
+
+async function checkDraw(section, output) {
+  const { verdictOf, conclusion, clearAll, markAll, verifier } = await load();
+  const list = section.querySelector("[data-checks]");
+  clearAll(list);
+  const tiles = verifier.tilesFrom(section.dataset.log);
+  const key = keyOf(section);
+  const checks = await verifier.verify(await fetched(section.dataset.certificate), {
+    key,
+    ballots: section.querySelector("[data-list]")?.checked
+      ? (size) => verifier.readRecords(tiles, size) : undefined,
+    progress: (done, size) => {
+      output.textContent = `Checking … ballot ${done} of ${size}`;
+    },
+  });
+  markAll(list, checks);
+  return [verdictOf(checks), conclusion(checks, { isPinned: Boolean(key) })];
+}
+
+async function checkReceipt(section, output, button) {
+  const { verdictOfReceipt, conclusionOfReceipt, verifier } = await load();
+  const [certificate, receipt] = await Promise.all(
+    [section.dataset.certificate, button.dataset.receipt].map(fetched),
+  );
+  const checks = await verifier.verify(certificate, {
+    key: keyOf(section), receipt, tiles: verifier.tilesFrom(section.dataset.log),
+  });
+  return [verdictOfReceipt(checks), conclusionOfReceipt(checks)];
+}
+
+function keyOf(section) {
+  return section.querySelector("[data-key]")?.value.trim() || undefined;
+}
+
+async function load() {
+  const [verifier, report] = await Promise.all([
+    import("./verifier/verify.js"), import("./verifier/report.js"),
+  ]).catch(() => { throw new Told(`The verifier could not be loaded. ${HERE_NOW}`); });
+  return { verifier, ...report };
+}
+
+/** The bytes at an address, as they are: what is hashed must not be decoded on the way. */
+async function fetched(address) {
+  const answer = await fetch(address).catch(() => {
+    throw new Told(`The lottery could not be reached. ${HERE_NOW}`);
+  });
+  if (answer.status === 404) {
+    throw new Told("There is nothing to check at this address yet. Come back once the day is drawn.");
+  }
+  if (answer.status === 401 || answer.status === 403 || answer.redirected) {
+    throw new Told("This is for its holder alone. Log in, then press the button again.");
+  }
+  if (!answer.ok) {
+    throw new Told(`The lottery answered with an error (${answer.status}). Try again in a minute.`);
+  }
+  return new Uint8Array(await answer.arrayBuffer());
+}
+
+/** An error that says what to do. */
+class Told extends Error {}
+
+function explained(error) {
+  if (error instanceof Told) return ["--", error.message];
+  if (error.name === "NoteError") {
+    return ["--", "This is not a key of a lottery. Paste the whole line: name+number+letters."];
+  }
+  if (error.name === "Unreadable") {
+    return ["FAIL", `What the lottery sent cannot be read: ${error.message}. Reload the page and try `
+      + "again; if it stays so, ask the lottery’s organiser."];
+  }
+  return ["--", `This browser could not make the checks (${error.message}). Try another one.`];
+}

@@ -1,0 +1,99 @@
+/** What the checks found, in words on a page. */
+
+import { CHECKS, FAILED, NOT_MADE, NOT_NEEDED, OK, holds } from "./checks.js";
+
+/** said, not only coloured */
+export const WORDS = { [OK]: "Holds", [FAILED]: "Does not hold", [NOT_MADE]: "Not checked" };
+
+/**
+ * Mark the items of a list, `<li data-name="genesis">…</li>`, with what was found: each gets
+ * `data-verdict`, a first word `<strong data-mark>`, and what its own sentence does not say in a
+ * `<span data-detail>`.
+ */
+export function markAll(list, checks) {
+  for (const { name, verdict, detail } of checks) {
+    const item = list.querySelector(`[data-name="${name}"]`);
+    if (!item) continue;
+    clear(item);
+    const mark = part("strong", "mark", `${WORDS[verdict]}: `);
+    item.dataset.verdict = verdict;
+    item.prepend(mark);
+    if (detail !== CHECKS.get(name)) item.append(part("span", "detail", ` ${sentence(detail)}`));
+  }
+}
+
+/** Take all marks away again. */
+export function clearAll(list) {
+  for (const item of list.children) clear(item);
+}
+
+/** Say in one sentence or two what follows from all checks. */
+export function conclusion(checks, { isPinned }) {
+  const failed = namesOf(checks, FAILED);
+  if (failed.length) {
+    return `This draw does not hold. What failed: ${failed.join(", ")}. Keep the certificate: `
+      + "it shows what the lottery claims.";
+  }
+  const open = namesOf(checks, NOT_MADE).filter((name) => !NOT_NEEDED.has(name));
+  if (open.length) return `Not everything could be checked. What is open: ${open.join(", ")}.`;
+  const made = namesOf(checks, OK).length;
+  const all = `This draw holds: all ${made} checks, made on this device.`;
+  return isPinned ? all : `${all} The key was the certificate’s own; compare it with one that you `
+    + "have from elsewhere.";
+}
+
+/** The verdict on all checks of a certificate. */
+export function verdictOf(checks) {
+  if (holds(checks)) return OK;
+  return namesOf(checks, FAILED).length ? FAILED : NOT_MADE;
+}
+
+/** The verdict on a receipt: unlike a certificate, it needs the checks of receipts, all of them. */
+export function verdictOfReceipt(checks) {
+  const steps = stepsOfReceipt(checks);
+  if (steps.some(({ verdict }) => verdict === FAILED)) return FAILED;
+  return holds(checks) && steps.every(({ verdict }) => verdict === OK) ? OK : NOT_MADE;
+}
+
+/** Say what follows for the holder of a receipt. */
+export function conclusionOfReceipt(checks) {
+  const steps = stepsOfReceipt(checks);
+  const failed = steps.find(({ verdict }) => verdict === FAILED);
+  if (failed) {
+    return `This receipt does not hold: ${failed.detail}. Keep the receipt and the certificate; `
+      + "together they show it to anybody.";
+  }
+  if (!holds(checks)) {
+    return "The draw’s certificate does not hold, so the receipt cannot be held against it.";
+  }
+  const open = steps.find(({ verdict }) => verdict === NOT_MADE);
+  if (open) return `Not all of this receipt could be checked: ${open.detail}.`;
+  return "This ballot was in the draw: the list that was frozen is the one that the receipt "
+    + "signs, and what came after.";
+}
+
+/** A detail, written as a sentence. */
+export function sentence(detail) {
+  const end = /[.!?]$/.test(detail) ? "" : ".";
+  return detail[0].toUpperCase() + detail.slice(1) + end;
+}
+
+function stepsOfReceipt(checks) {
+  return checks.filter(({ name }) => name.startsWith("receipt "));
+}
+
+function namesOf(checks, wanted) {
+  return checks.filter(({ verdict }) => verdict === wanted).map(({ name }) => name);
+}
+
+function clear(item) {
+  delete item.dataset.verdict;
+  for (const added of item.querySelectorAll("[data-mark], [data-detail]")) added.remove();
+}
+
+function part(tag, name, text) {
+  const element = document.createElement(tag);
+  element.dataset[name] = "";
+  element.textContent = text;
+  return element;
+}
