@@ -19,7 +19,7 @@
  * `aria-busy`. The verifier itself is loaded only once a button is pressed.
  */
 
-const HERE_NOW = "Check your connection, then press the button again.";
+const TRY_AGAIN = "Check your connection, then press the button again.";
 
 for (const section of document.querySelectorAll("[data-verifier]")) prepare(section);
 
@@ -86,14 +86,14 @@ function keyOf(section) {
 async function load() {
   const [verifier, report] = await Promise.all([
     import("./verifier/verify.js"), import("./verifier/report.js"),
-  ]).catch(() => { throw new Told(`The verifier could not be loaded. ${HERE_NOW}`); });
+  ]).catch(() => { throw new Told(`The verifier could not be loaded. ${TRY_AGAIN}`); });
   return { verifier, ...report };
 }
 
 /** The bytes at an address, as they are: what is hashed must not be decoded on the way. */
 async function fetched(address) {
   const answer = await fetch(address).catch(() => {
-    throw new Told(`The lottery could not be reached. ${HERE_NOW}`);
+    throw new Told(`The lottery could not be reached. ${TRY_AGAIN}`);
   });
   if (answer.status === 404) {
     throw new Told("There is nothing to check at this address yet. Come back once the day is drawn.");

@@ -29,14 +29,16 @@ export function clearAll(list) {
 
 /** Say in one sentence or two what follows from all checks. */
 export function conclusion(checks, { isPinned }) {
-  const failed = namesOf(checks, FAILED);
+  // a receipt that fails is another's word, or tells of the log: see conclusionOfReceipt
+  const ofDraw = checks.filter(({ name }) => !name.startsWith("receipt "));
+  const failed = namesOf(ofDraw, FAILED);
   if (failed.length) {
     return `This draw does not hold. What failed: ${failed.join(", ")}. Keep the certificate: `
       + "it shows what the lottery claims.";
   }
-  const open = namesOf(checks, NOT_MADE).filter((name) => !NOT_NEEDED.has(name));
+  const open = namesOf(ofDraw, NOT_MADE).filter((name) => !NOT_NEEDED.has(name));
   if (open.length) return `Not everything could be checked. What is open: ${open.join(", ")}.`;
-  const made = namesOf(checks, OK).length;
+  const made = namesOf(ofDraw, OK).length;
   const all = `This draw holds: all ${made} checks, made on this device.`;
   return isPinned ? all : `${all} The key was the certificate’s own; compare it with one that you `
     + "have from elsewhere.";

@@ -1,0 +1,92 @@
+/**
+ * The verifier as one saved file: somebody chooses or drops a certificate, and sees every check.
+ *
+ * Only this page's own markup, templates/verifier/saved.html, is known here.
+ */
+
+import { CERTIFICATE, RECEIPT } from "./certificate.js";
+import { CHECKS } from "./checks.js";
+import { MAX_BYTES, readJson } from "./json.js";
+import {
+  clearAll, conclusion, conclusionOfReceipt, markAll, sentence, verdictOf,
+} from "./report.js";
+import { verify } from "./verify.js";
+
+const form = document.querySelector("form");
+const list = document.querySelector("[data-checks]");
+const verdict = document.querySelector("output");
+/** what was chosen, by its kind @type {Map<string, Uint8Array>} */
+const files = new Map();
+
+for (const [name, says] of CHECKS) {
+  const item = document.createElement("li");
+  item.dataset.name = name;
+  item.textContent = sentence(says);
+  list.append(item);
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  check();
+});
+form.addEventListener("change", ({ target }) => {
+  if (target.type === "file") take(target.files);
+});
+// the whole window takes what is dropped, lest the browser opens it
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  take(event.dataTransfer.files);
+});
+
+/** Keep files, each as what it says it is, whichever field it came by. */
+async function take(chosen) {
+  for (const file of chosen) {
+    // one that is too large is no more read than its first bytes too many
+    const bytes = new Uint8Array(await file.slice(0, MAX_BYTES + 1).arrayBuffer());
+    const kind = kindOf(bytes);
+    files.set(kind, bytes);
+    form.querySelector(`[data-chosen="${kind}"]`).textContent = `Chosen: ${file.name}`;
+  }
+  if (chosen.length) await check();
+}
+
+/** Tell a receipt from a certificate; whatever else it is, the checks will say. */
+function kindOf(bytes) {
+  try {
+    const found = readJson(bytes);
+    return found instanceof Map && found.get("format") === RECEIPT ? RECEIPT : CERTIFICATE;
+  } catch {
+    return CERTIFICATE;
+  }
+}
+
+async function check() {
+  clearAll(list);
+  const [found, text] = await outcome();
+  verdict.dataset.verdict = found;
+  verdict.textContent = text;
+}
+
+async function outcome() {
+  if (!files.has(CERTIFICATE)) {
+    return ["--", "Choose the certificate of a draw: a receipt is held against one."];
+  }
+  const key = form.elements.key.value.trim() || undefined;
+  const receipt = files.get(RECEIPT);
+  try {
+    const checks = await verify(files.get(CERTIFICATE), { key, receipt });
+    markAll(list, checks);
+    const draw = conclusion(checks, { isPinned: Boolean(key) });
+    const own = receipt ? ` ${conclusionOfReceipt(checks)}` : "";
+    return [verdictOf(checks), draw + own];
+  } catch (error) {
+    if (error.name === "NoteError") {
+      return ["--", "The key is not one of a lottery. Paste the whole line: name+number+letters."];
+    }
+    if (error.name === "Unreadable") {
+      return ["FAIL", `This is no certificate or receipt: ${error.message}. Download it again.`];
+    }
+    return ["--", `This browser could not make the checks (${error.message}). Try another one.`];
+  }
+}

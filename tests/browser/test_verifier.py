@@ -1,0 +1,488 @@
+"""The verifier in the reader's own browser: against the vectors, and against the other one."""
+
+import json
+import mimetypes
+from base64 import b64encode
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple, cast
+from unittest import mock
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from lottery_system.fairness import checks, note
+from lottery_system.fairness.certificate import (
+    Unreadable,
+    parse_certificate,
+)
+from lottery_system.fairness.verify import verify
+from lottery_system.web.headers import HEADERS
+from tests.browser.conftest import browsing
+
+ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / "static"
+DATA = ROOT / "tests" / "fairness" / "data"
+CERTIFICATES = sorted((DATA / "certificates").glob("*.json"))
+by_certificate = pytest.mark.parametrize("path", CERTIFICATES, ids=lambda path: path.stem)
+
+
+def vectors(name: str) -> dict[str, Any]:
+    return cast(dict[str, Any], json.loads((DATA / name).read_text(encoding="utf-8")))
+
+
+class Files(SimpleHTTPRequestHandler):
+    """Serves the modules under the policy of the lottery's own pages, and an empty page."""
+
+    def end_headers(self) -> None:
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+class Server(NamedTuple):
+    url: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "static").symlink_to(STATIC)
+    (folder / "index.html").write_text("<!doctype html><link rel=icon href=/static/img/ticket.svg>")
+    assert mimetypes.guess_type("module.js")[0] in {"text/javascript", "application/javascript"}
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(folder)))
+    thread = Thread(target=httpd.serve_forever)
+    thread.start()
+    yield Server(f"http://127.0.0.1:{httpd.server_port}", folder)
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Browser, server: Server) -> Iterator[Page]:
+    """Open an empty page, from which modules can be imported."""
+    with browsing(chromium, server.url) as page:
+        page.goto("/")
+        yield page
+
+
+def run(page: Page, modules: str, script: str, given: object = None) -> Any:
+    """Run a script with the names of some modules at hand, `given` among them."""
+    imports = ",".join(f"import('/static/js/verifier/{name}.js')" for name in modules.split())
+    return page.evaluate(
+        "async (given) => { const m = Object.assign({}, ...await Promise.all(["
+        + imports
+        + "])); "
+        + script
+        + "}",
+        given,
+    )
+
+
+class Found(NamedTuple):
+    names: list[str]
+    verdicts: list[str]
+    details: list[str]
+
+
+def by_python(certificate: bytes, **given: Any) -> Found:
+    found = verify(certificate, **given)
+    return Found(
+        [each.name for each in found],
+        [each.verdict.value for each in found],
+        [each.detail for each in found],
+    )
+
+
+def by_browser(page: Page, certificate: bytes, **given: object) -> Found:
+    """Verify in the browser; bytes travel as numbers."""
+    found = run(
+        page,
+        "verify",
+        """
+        const { certificate, key, ballots, receipt } = given;
+        const found = await m.verify(new Uint8Array(certificate), {
+          key, receipt, ballots: ballots?.map((each) => new TextEncoder().encode(each)),
+        });
+        return [found.map((c) => c.name), found.map((c) => c.verdict), found.map((c) => c.detail)];
+        """,
+        {"certificate": list(certificate), **given},
+    )
+    return Found(*found)
+
+
+# --- the standards' vectors, and the protocol's ------------------------------------------------
+
+
+def test_trees_are_those_of_the_rfc(page: Page) -> None:
+    given = vectors("merkle_vectors.json")
+    leaves, roots = given["leaf_hashes"], given["root_hashes_by_size"]
+    for case in given["generated"]["inclusion"]:
+        case |= {"leaf_hash": leaves[case["leaf_index"]], "root": roots[case["tree_size"]]}
+    for case in given["generated"]["consistency"]:
+        case |= {"root1": roots[case["size1"]], "root2": roots[case["size2"]]}
+    # what has no place in a JavaScript number travels as text
+    cases = {
+        kind: [
+            [{k: str(v) if type(v) is int else v for k, v in case.items()} for case in found]
+            for found in (given[kind], given["generated"][kind])
+        ]
+        for kind in ("inclusion", "consistency")
+    }
+
+    wrong = run(
+        page,
+        "merkle bytes",
+        """
+        const hex = m.fromHex, hexes = (all) => all.map(hex), wrong = [];
+        for (const c of given.inclusion.flat()) {
+          const is = m.checkInclusion(BigInt(c.leaf_index), BigInt(c.tree_size), hex(c.leaf_hash),
+                                      hexes(c.proof), hex(c.root));
+          if (is !== (c.valid ?? true)) wrong.push(c);
+        }
+        for (const c of given.consistency.flat()) {
+          const is = m.checkConsistency(BigInt(c.size1), BigInt(c.size2), hex(c.root1), hex(c.root2),
+                                        hexes(c.proof));
+          if (is !== (c.valid ?? true)) wrong.push(c);
+        }
+        const leaves = given.leaves.map((leaf) => m.leafHash(hex(leaf)));
+        given.roots.forEach((root, size) => {
+          const tree = new m.Tree();
+          for (const leaf of leaves.slice(0, size)) tree.append(leaf);
+          if (m.toHex(tree.root) !== root) wrong.push(size);
+        });
+        return wrong;
+        """,
+        {**cases, "leaves": given["leaf_inputs_hex"], "roots": given["root_hashes_by_size"]},
+    )
+
+    assert wrong == []
+
+
+def test_the_beacon_is_drands(page: Page) -> None:
+    given = vectors("drand_rounds.json")["quicknet"]
+
+    wrong = run(
+        page,
+        "beacon bytes",
+        """
+        const { info, rounds } = given;
+        const chain = {
+          publicKey: m.fromHex(info.public_key), period: BigInt(info.period),
+          genesisTime: BigInt(info.genesis_time), groupHash: m.fromHex(info.groupHash),
+          scheme: info.schemeID, beaconId: info.metadata.beaconID,
+        };
+        const wrong = m.toHex(m.chainHash(chain)) === info.hash ? [] : ["chain"];
+        rounds.forEach(({ round, time, signature }, at) => {
+          const is = (number, hex) => m.checkSignature(chain, BigInt(number), m.fromHex(hex));
+          const other = rounds[(at + 1) % rounds.length].signature;
+          if (!is(round, signature) || is(round + 1, signature) || is(round, other)) wrong.push(round);
+          if (m.roundAt(chain, BigInt(time)) !== BigInt(round)) wrong.push([round, time]);
+        });
+        const infinity = "c0" + "0".repeat(94);
+        if (m.checkSignature(chain, 1n, m.fromHex(infinity))) wrong.push("infinity");
+        return wrong;
+        """,
+        given,
+    )
+
+    assert wrong == []
+
+
+def test_the_draw_is_that_of_the_vectors(page: Page) -> None:
+    given = vectors("daily_draw_v1_vectors.json")
+    for case in given["pick"]:
+        case["size"], case["places"] = str(case["size"]), str(case["places"])
+    refusal = given["pick_refusal"]
+    refusal["stream"] = [str(x) for x in refusal["stream"]]
+    quicknet = vectors("drand_rounds.json")["quicknet"]["info"]
+
+    wrong = run(
+        page,
+        "selection chain records merkle beacon bytes calendar",
+        """
+        const wrong = [], hex = m.fromHex;
+        const same = (what, one, other) => {
+          if (JSON.stringify(one) !== JSON.stringify(other)) wrong.push([what, one, other]);
+        };
+        const triples = (picks) =>
+          picks.map((p) => [p.place, p.number, p.counter].map((each) => Number(each)));
+        for (const { seed, size, places, winners } of given.pick) {
+          const picks = m.select(m.pickStream(hex(seed)), BigInt(size), BigInt(places));
+          same(["pick", seed, size], triples(picks), winners);
+        }
+        const r = given.pick_refusal;
+        same("refusal", triples(m.select(
+          r.stream.map(BigInt), BigInt(r.size), BigInt(r.places), BigInt(r.bits))), r.winners);
+        for (const [steps, link] of Object.entries(given.secret_chain.steps)) {
+          same(["chain", steps], m.toHex(m.followChain(hex(given.secret_chain.tip), +steps)), link);
+        }
+        const anchor = hex(given.secret_chain.steps[36525]);
+        for (const [draw, secret] of Object.entries(given.secret_chain.secret_of_draw)) {
+          same(["secret", draw], m.checkSecret(hex(secret), BigInt(draw), anchor), true);
+          same(["other", draw], m.checkSecret(hex(secret), BigInt(draw) + 1n, anchor), false);
+        }
+        for (const { salt, username, holder } of given.holder) {
+          same("holder", m.toHex(m.holderHash(hex(salt), username)), holder);
+        }
+        const chain = { period: BigInt(given.info.period),
+                        genesisTime: BigInt(given.info.genesis_time) };
+        for (const { time, utc, first_round_at_or_after: round } of given.rounds) {
+          same(["round", time], Number(m.roundAt(chain, BigInt(time))), round);
+          same(["utc", time], Number(m.parseInstant(utc)), time);
+          same(["instant", time], m.formatInstant(BigInt(time)), utc);
+        }
+        const { genesis, freeze, ballots, leaf_hashes: leaves } = given.records;
+        same("genesis", m.parseGenesis(genesis).mode, "operator");
+        same("size", Number(m.parseFreeze(freeze).size), ballots.length);
+        const tree = new m.Tree();
+        ballots.forEach((ballot, at) => {
+          same(["number", at], Number(m.parseBallot(ballot).number), at + 1);
+          const leaf = m.leafHash(m.utf8(ballot));
+          same(["leaf", at], m.toHex(leaf), leaves[at]);
+          tree.append(leaf);
+        });
+        same("root", m.toHex(tree.root), m.toHex(m.parseFreeze(freeze).root));
+        return wrong;
+        """,
+        {**given, "info": quicknet},
+    )
+
+    assert wrong == []
+
+
+# --- both verifiers ----------------------------------------------------------------------------
+
+
+def outcome_by_python(certificate: bytes) -> list[str] | str:
+    try:
+        parse_certificate(certificate)
+    except Unreadable:
+        return "Unreadable"
+    except ValueError:
+        pass
+    return by_python(certificate).verdicts
+
+
+def outcomes_by_browser(page: Page, certificates: list[bytes]) -> list[list[str] | str]:
+    found = run(
+        page,
+        "verify",
+        """
+        const found = [];
+        for (const each of given) {
+          const bytes = Uint8Array.from(atob(each), (byte) => byte.charCodeAt(0));
+          found.push(await m.verify(bytes).then(
+            (checks) => checks.map((check) => check.verdict), (error) => error.name));
+        }
+        return found;
+        """,
+        [b64encode(each).decode() for each in certificates],
+    )
+    return cast(list[list[str] | str], found)
+
+
+def assert_agreement(page: Page, certificates: list[bytes]) -> None:
+    outcomes = outcomes_by_browser(page, certificates)
+    for certificate, outcome in zip(certificates, outcomes, strict=True):
+        assert outcome == outcome_by_python(certificate), certificate[:300]
+
+
+@by_certificate
+def test_a_certificate_holds_in_both(page: Page, path: Path) -> None:
+    certificate = path.read_bytes()
+    key = json.loads(certificate)["log_key"]
+
+    for given in ({}, {"key": key}):
+        pinned = {name: note.parse_vkey(each) for name, each in given.items()}
+        expected = by_python(certificate, **pinned)
+
+        assert by_browser(page, certificate, **given) == expected
+        assert expected.names == list(checks.CHECKS)
+        assert expected.verdicts == ["ok"] * 11 + ["--"] * 4
+
+
+def test_both_say_the_same_of_each_check(page: Page) -> None:
+    found = run(page, "checks", "return [[...m.CHECKS], [...m.NOT_NEEDED]]")
+
+    assert found == [[list(each) for each in checks.CHECKS.items()], mock.ANY]
+    assert set(found[1]) == checks.NOT_NEEDED
+
+
+@by_certificate
+def test_no_changed_character_is_overlooked(page: Page, path: Path) -> None:
+    """Each in turn becomes a neighbour, changes its case, is left out, is doubled."""
+    held = run(
+        page,
+        "verify",
+        """
+        const original = JSON.stringify(JSON.parse(given)), held = [];
+        const means = (text) => { try { return JSON.stringify(JSON.parse(text)); } catch { return; } };
+        let count = 0;
+        for (let at = 0; at < given.length; at += 1) {
+          const code = given.charCodeAt(at), sign = given[at];
+          for (const other of [String.fromCharCode(code ^ 1), String.fromCharCode(code ^ 32), "",
+                               sign + sign]) {
+            const text = given.slice(0, at) + other + given.slice(at + 1);
+            count += 1;
+            if (means(text) === original) continue;
+            const checks = await m.verify(text).catch(() => []);
+            if (checks.length && m.holds(checks)) held.push([at, other]);
+          }
+        }
+        return [count, held];
+        """,
+        path.read_text(encoding="utf-8"),
+    )
+
+    assert held == [4 * len(path.read_text(encoding="utf-8")), []]
+
+
+@by_certificate
+def test_both_see_the_same_in_a_changed_certificate(page: Page, path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    changed = [
+        (text[:at] + other + text[at + 1 :]).encode()
+        for at in range(3, len(text), 41)
+        for other in (chr(ord(text[at]) ^ 1), "0", "9", "")
+    ]
+
+    assert_agreement(page, changed)
+
+
+def nasty(original: str) -> dict[str, bytes]:
+    """Return what only a careless reader takes for a certificate."""
+    whole = json.loads(original)
+    genesis, freeze, root = whole["genesis"], whole["freeze"], whole["journal"]["proof"][0]
+
+    def with_(**changes: object) -> str:
+        return json.dumps({**whole, **changes})
+
+    def journal(**changes: object) -> str:
+        return with_(journal={**whole["journal"], **changes})
+
+    checkpoint = whole["journal"]["checkpoint"]
+    texts = {
+        "nothing": "",
+        "no JSON": "certificate",
+        "a number": "1",
+        "null": "null",
+        "a list": "[]",
+        "an empty object": "{}",
+        "two values": original + "{}",
+        "a comma too many": original.rstrip()[:-1] + ",}",
+        "a byte order mark": "\ufeff" + original,
+        "a no-break space": "\u00a0" + original,
+        "single quotes": original.replace('"', "'"),
+        "a missing field": json.dumps({k: v for k, v in whole.items() if k != "beacon"}),
+        "a field of Object": with_(constructor="x"),
+        "an own prototype": original.rstrip()[:-1] + ',"__proto__":{}}',
+        "only a prototype": '{"__proto__":' + original + "}",
+        "a repeated key": original.rstrip()[:-1]
+        + ',"log_key":'
+        + json.dumps(whole["log_key"])
+        + "}",
+        "a key repeated in escapes": original.rstrip()[:-1] + ',"log\\u005fkey":"x"}',
+        "a number as text": journal(index="4"),
+        "a fraction": original.replace('"index": 4', '"index": 4.0'),
+        "an exponent": original.replace('"index": 4', '"index": 4e0'),
+        "a leading zero": original.replace('"index": 4', '"index": 04'),
+        "a plus sign": original.replace('"index": 4', '"index": +4'),
+        "minus zero": original.replace('"counter": 0', '"counter": -0'),
+        "negative": journal(index=-4),
+        "not a number": original.replace('"index": 4', '"index": NaN'),
+        "infinite": original.replace('"index": 4', '"index": -Infinity'),
+        "true": journal(index=True),
+        "too large": journal(index=10**18 + 1),
+        "far too large": journal(index=10**30),
+        "rounded to the right one": original.replace('"index": 4', '"index": 18446744073709551620'),
+        "false for the beacon": with_(beacon=False),
+        "0 for the beacon": with_(beacon=0),
+        "no text for the beacon": with_(beacon=""),
+        "an empty beacon": with_(beacon={}),
+        "no winners": with_(winners=[]),
+        "winners that are none": with_(winners=[None]),
+        "twice the winner": with_(winners=whole["winners"] * 2),
+        "CRLF": with_(genesis=genesis.replace("\n", "\r\n")),
+        "no last line feed": with_(genesis=genesis[:-1]),
+        "a line too many": with_(freeze=freeze + "\n"),
+        "other digits": with_(freeze=freeze.replace("13", "\u0661\u0663")),
+        "full-width hex": journal(proof=["\uff10" + root[1:]]),
+        "upper-case hex": journal(proof=[root.upper()]),
+        "hex with spaces": journal(proof=[" " + root[1:]]),
+        "a short hash": journal(proof=[root[:-2]]),
+        "a hash of text": journal(proof=[1]),
+        "a long proof": journal(proof=[root] * 65),
+        "base64 unpadded": journal(checkpoint=checkpoint.replace("=\n", "\n")),
+        "base64 with bits over": journal(checkpoint=checkpoint.replace("Kc=\n", "Kd=\n")),
+        "base64 of the web": journal(checkpoint=checkpoint.replace("/", "_")),
+        "base64 on two lines": journal(checkpoint=checkpoint.replace("Kc=\n", "\nKc=\n")),
+        "a checkpoint of CRLF": journal(checkpoint=checkpoint.replace("\n", "\r\n")),
+        "no signature": journal(checkpoint=checkpoint.split("—")[0]),
+        "twice the signature": journal(checkpoint=checkpoint + checkpoint.split("\n\n")[1]),
+        "a hyphen for a dash": journal(checkpoint=checkpoint.replace("—", "-")),
+        "a witness": journal(checkpoint=checkpoint + "— witness AAAAAAAA\n"),
+        "a witness of spaces": journal(checkpoint=checkpoint + "— wit\u2003ness AAAAAAAA\n"),
+        "a witness of a mark": journal(checkpoint=checkpoint + "— wit\ufeffness AAAAAAAA\n"),
+        "a witness of emoji": journal(checkpoint=checkpoint + "— \U0001f9d0 AAAAAAAA\n"),
+        "a witness with a separator": journal(checkpoint=checkpoint + "— wit\x1fness AAAAAAAA\n"),
+        "sixteen witnesses": journal(checkpoint=checkpoint + "— witness AAAAAAAA\n" * 16),
+        "half a surrogate pair": with_(genesis="\ud800"),
+        "half a pair in a name": original.replace('"username": "', '"username": "\\udc00'),
+        "a key of half a pair": original.rstrip()[:-1] + ',"\\ud800":1}',
+        "no such day": with_(genesis=genesis.replace("2026-11-19", "2026-02-30")),
+        "the year 0": with_(genesis=genesis.replace("2026-11-19", "0000-11-19")),
+        "the last year": with_(genesis=genesis.replace("2026-11-19", "9999-12-31")),
+        "an hour too many": with_(freeze=freeze.replace("T00:00:00", "T24:00:00")),
+        "a leap second": with_(freeze=freeze.replace("T00:00:00", "T23:59:60")),
+        "a draw in no calendar": with_(freeze=freeze.replace("draw 3", "draw 999999999999999999")),
+        "a size in no memory": with_(freeze=freeze.replace("size 13", "size 999999999999999999")),
+        "places without end": with_(
+            freeze=freeze.replace("size 13", "size 999999999999999999").replace(
+                "places 1", "places 999999999999999999"
+            )
+        ),
+        "the other mode": with_(genesis=genesis.replace("operator", "beacon")),
+        "somebody else's key": with_(
+            log_key="lottery.example+c74f1b57+AeuKRHBOh2mXBzaKOgfmRLZDy4bc/u3CWJ3iBTmBLvCa"
+        ),
+        "deep": "[" * 100_000,
+        "deep in a field": with_(winners="x").replace('"x"', "[" * 100_000 + "]" * 100_000),
+        "a tab in a text": original.replace("lottery.example\\n", "lottery.example\t\\n"),
+        "an unknown escape": original.replace("\\n", "\\q", 1),
+        "an unfinished escape": '{"format": "\\u00',
+        "larger than 8 MiB": original + " " * (8 * 1024 * 1024),
+    }
+    found = {name: text.encode("utf-8", "surrogatepass") for name, text in texts.items()}
+    return {**found, "no UTF-8": original.encode("latin-1", "replace") + b"\xff"}
+
+
+#: what is different and yet the same certificate: a witness's signature is passed over
+HARMLESS = {"a witness", "a witness of a mark", "a witness of emoji"}
+
+
+def test_both_see_through_what_is_nasty(page: Page) -> None:
+    original = (DATA / "certificates" / "operator.json").read_text(encoding="utf-8")
+    cases = nasty(original)
+    assert all(each != original.encode() for each in cases.values())
+
+    outcomes = outcomes_by_browser(page, list(cases.values()))
+
+    # nesting is cut at another depth in each, so that the one may call unreadable what the other
+    # finds to have another form
+    found = dict(zip(cases, outcomes, strict=True))
+    assert {name: each for name, each in found.items() if "deep" not in name} == {
+        name: outcome_by_python(each) for name, each in cases.items() if "deep" not in name
+    }
+    bad = ["FAIL", *["--"] * 14]
+    assert all(found[name] in ("Unreadable", bad) for name in found if "deep" in name)
+    held = {name for name, each in found.items() if each == ["ok"] * 11 + ["--"] * 4}
+    assert held == HARMLESS
