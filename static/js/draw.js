@@ -86,7 +86,10 @@ function keyOf(section) {
 async function load() {
   const [verifier, report] = await Promise.all([
     import("./verifier/verify.js"), import("./verifier/report.js"),
-  ]).catch(() => { throw new Told(`The verifier could not be loaded. ${TRY_AGAIN}`); });
+  ]).catch(() => {
+    // browsers remember that a module could not be loaded for as long as the page stands
+    throw new Told("The verifier could not be loaded. Check your connection, then reload the page.");
+  });
   return { verifier, ...report };
 }
 

@@ -2,25 +2,31 @@
 
 import json
 import mimetypes
+import shutil
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 from unittest import mock
 
 import pytest
-from playwright.sync_api import Browser, Page
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
 
-from lottery_system.fairness import checks, note
+from lottery_system.fairness import checks, merkle, note, tiles
 from lottery_system.fairness.certificate import (
+    Holder,
+    Receipt,
     Unreadable,
+    format_receipt,
     parse_certificate,
 )
 from lottery_system.fairness.verify import verify
 from lottery_system.web.headers import HEADERS
+from lottery_system.web.saved_verifier import saved_verifier
 from tests.browser.conftest import browsing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +46,7 @@ class Files(SimpleHTTPRequestHandler):
     def end_headers(self) -> None:
         for name, value in HEADERS.items():
             self.send_header(name, value)
+        self.send_header("Cache-Control", "no-store")  # a test may change what it serves
         super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
@@ -149,8 +156,8 @@ def test_trees_are_those_of_the_rfc(page: Page) -> None:
           if (is !== (c.valid ?? true)) wrong.push(c);
         }
         for (const c of given.consistency.flat()) {
-          const is = m.checkConsistency(BigInt(c.size1), BigInt(c.size2), hex(c.root1), hex(c.root2),
-                                        hexes(c.proof));
+          const is = m.checkConsistency(BigInt(c.size1), BigInt(c.size2), hex(c.root1),
+                                        hex(c.root2), hexes(c.proof));
           if (is !== (c.valid ?? true)) wrong.push(c);
         }
         const leaves = given.leaves.map((leaf) => m.leafHash(hex(leaf)));
@@ -184,7 +191,8 @@ def test_the_beacon_is_drands(page: Page) -> None:
         rounds.forEach(({ round, time, signature }, at) => {
           const is = (number, hex) => m.checkSignature(chain, BigInt(number), m.fromHex(hex));
           const other = rounds[(at + 1) % rounds.length].signature;
-          if (!is(round, signature) || is(round + 1, signature) || is(round, other)) wrong.push(round);
+          if (!is(round, signature)) wrong.push(round);
+          if (is(round + 1, signature) || is(round, other)) wrong.push(-round);
           if (m.roundAt(chain, BigInt(time)) !== BigInt(round)) wrong.push([round, time]);
         });
         const infinity = "c0" + "0".repeat(94);
@@ -325,7 +333,9 @@ def test_no_changed_character_is_overlooked(page: Page, path: Path) -> None:
         "verify",
         """
         const original = JSON.stringify(JSON.parse(given)), held = [];
-        const means = (text) => { try { return JSON.stringify(JSON.parse(text)); } catch { return; } };
+        const means = (text) => {
+          try { return JSON.stringify(JSON.parse(text)); } catch { return null; }
+        };
         let count = 0;
         for (let at = 0; at < given.length; at += 1) {
           const code = given.charCodeAt(at), sign = given[at];
@@ -486,3 +496,514 @@ def test_both_see_through_what_is_nasty(page: Page) -> None:
     assert all(found[name] in ("Unreadable", bad) for name in found if "deep" in name)
     held = {name for name, each in found.items() if each == ["ok"] * 11 + ["--"] * 4}
     assert held == HARMLESS
+
+
+# --- receipts, and the log's tiles -------------------------------------------------------------
+
+
+DAY = "/log/2026-11-22/"
+
+
+class Day(NamedTuple):
+    """The day of the certificate `operator`, and what its holder of ballot 4 was given."""
+
+    certificate: bytes
+    key: str
+    ballots: list[str]
+    receipt: Receipt
+
+    @property
+    def receipt_json(self) -> str:
+        return format_receipt(self.receipt)
+
+
+@pytest.fixture(scope="module")
+def day() -> Day:
+    given = vectors("daily_draw_v1_vectors.json")
+    certificate = (DATA / "certificates" / "operator.json").read_bytes()
+    found, index = given["receipt"], given["receipt"]["index"]
+    holder = given["records"]["holders"][index]
+    return Day(
+        certificate,
+        json.loads(certificate)["log_key"],
+        given["records"]["ballots"],
+        Receipt(
+            ballot=given["records"]["ballots"][index],
+            holder=Holder(holder["username"], bytes.fromhex(holder["salt"])),
+            index=index,
+            proof=[bytes.fromhex(each) for each in found["proof"]],
+            checkpoint=found["checkpoint"],
+        ),
+    )
+
+
+def write_log(folder: Path, ballots: list[bytes]) -> None:
+    """Write a log's tiles, as a server has them."""
+    leaves = [merkle.leaf_hash(ballot) for ballot in ballots]
+    found: dict[tiles.Tile, bytes] = {}
+    for piece in tiles.pieces(merkle.Frontier().extend(leaves)[1]):
+        found[piece.tile] = found.get(piece.tile, b"") + piece.hashes
+    addresses = {
+        tiles.TilePath(*tile, len(hashes) // merkle.HASH_BYTES): hashes
+        for tile, hashes in found.items()
+    }
+    for at in range(0, len(ballots), tiles.TILE_WIDTH):
+        bundle = ballots[at : at + tiles.TILE_WIDTH]
+        path = tiles.TilePath(None, at // tiles.TILE_WIDTH, len(bundle))
+        addresses[path] = tiles.format_entries(bundle)
+    for path, content in addresses.items():
+        file = folder / "tile" / tiles.format_path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+
+@pytest.fixture
+def log(server: Server, day: Day) -> Iterator[Path]:
+    """Serve the day's log, which a test may spoil."""
+    folder = server.folder / DAY.strip("/")
+    write_log(folder, [ballot.encode() for ballot in day.ballots])
+    yield folder
+    shutil.rmtree(folder)
+
+
+def kept_by_tiles(page: Page, day: Day) -> tuple[str, str]:
+    found = run(
+        page,
+        "verify",
+        """
+        const { certificate, key, receipt, log } = given;
+        const found = await m.verify(certificate, { key, receipt, tiles: m.tilesFrom(log) });
+        return found.at(-1);
+        """,
+        {
+            "certificate": day.certificate.decode(),
+            "key": day.key,
+            "receipt": day.receipt_json,
+            "log": DAY,
+        },
+    )
+    assert found["name"] == "receipt kept"
+    return found["verdict"], found["detail"]
+
+
+def test_a_receipt_and_a_list_hold_in_both(page: Page, day: Day) -> None:
+    expected = by_python(
+        day.certificate,
+        key=note.parse_vkey(day.key),
+        ballots=[ballot.encode() for ballot in day.ballots],
+        receipt=day.receipt_json.encode(),
+    )
+
+    found = by_browser(
+        page, day.certificate, key=day.key, ballots=day.ballots, receipt=day.receipt_json
+    )
+
+    assert found == expected
+    assert found.verdicts == ["ok"] * 15
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda list_, receipt: (list_[:-1], receipt),
+        lambda list_, receipt: (list_ + list_[-1:], receipt),
+        lambda list_, receipt: ([list_[1], list_[0], *list_[2:]], receipt),
+        lambda list_, receipt: ([list_[0].replace("T", "t"), *list_[1:]], receipt),
+        lambda list_, receipt: ([list_[0].replace("lottery ", "lottery 9"), *list_[1:]], receipt),
+        lambda list_, receipt: ([], receipt),
+        lambda list_, receipt: (None, receipt),
+        lambda list_, receipt: (list_, receipt.replace('"index": 3', '"index": 2')),
+        lambda list_, receipt: (list_, receipt.replace('"index": 3', '"index": "3"')),
+        lambda list_, receipt: (list_, receipt.replace("2026-11-22\\n6", "2026-11-22\\n7")),
+        lambda list_, receipt: (list_, receipt.replace('"salt": "', '"salt": "0')),
+        lambda list_, receipt: (list_, receipt.replace('"username": "', '"username": "x')),
+        lambda list_, receipt: (list_, receipt.replace("number 4", "number 5")),
+        lambda list_, receipt: (list_, "{}"),
+    ],
+)
+def test_both_see_the_same_in_a_changed_receipt_or_list(
+    page: Page, day: Day, change: Callable[[list[str], str], tuple[list[str] | None, str]]
+) -> None:
+    ballots, receipt = change(day.ballots, day.receipt_json)
+    expected = by_python(
+        day.certificate,
+        key=note.parse_vkey(day.key),
+        ballots=None if ballots is None else [ballot.encode() for ballot in ballots],
+        receipt=receipt.encode(),
+    )
+
+    found = by_browser(page, day.certificate, key=day.key, ballots=ballots, receipt=receipt)
+
+    assert found == expected
+    assert found.verdicts != ["ok"] * 15
+
+
+def test_tiles_show_that_a_receipt_was_kept(page: Page, day: Day, log: Path) -> None:
+    assert kept_by_tiles(page, day) == ("ok", checks.CHECKS["receipt kept"])
+
+
+def test_tiles_of_another_log_convict(page: Page, day: Day, log: Path) -> None:
+    (tile,) = (log / "tile" / "0").rglob("13")
+    tile.write_bytes(tile.read_bytes()[:-1] + b"?")
+
+    assert kept_by_tiles(page, day) == ("FAIL", "the log was changed after the receipt was given")
+
+
+def test_short_tiles_convict(page: Page, day: Day, log: Path) -> None:
+    (tile,) = (log / "tile" / "0").rglob("13")
+    tile.write_bytes(tile.read_bytes()[:-32])
+
+    assert kept_by_tiles(page, day) == ("FAIL", "tile/0/000 does not reach so far")
+
+
+def test_without_tiles_nothing_is_said(page: Page, day: Day) -> None:
+    verdict, detail = kept_by_tiles(page, day)
+
+    assert verdict == "--"
+    assert "tile/0/000.p/13 was answered with 404" in detail
+
+
+def test_a_full_tile_stands_in_for_a_part(page: Page, day: Day, log: Path) -> None:
+    """A server need not keep a partial tile once it is full (C2SP tlog-tiles)."""
+    (tile,) = (log / "tile" / "0").rglob("13")
+    content = tile.read_bytes()
+    shutil.rmtree(tile.parent)
+    (log / "tile" / "0" / "000").write_bytes(content + bytes(32 * 243))
+
+    assert kept_by_tiles(page, day)[0] == "ok"
+
+
+def test_records_of_a_log_are_the_list(page: Page, day: Day, log: Path) -> None:
+    found = run(
+        page,
+        "verify",
+        """
+        const { certificate, key, log } = given;
+        const tiles = m.tilesFrom(log);
+        const found = await m.verify(certificate, {
+          key, ballots: (size) => m.readRecords(tiles, size) });
+        return found.find(({ name }) => name === "list");
+        """,
+        {"certificate": day.certificate.decode(), "key": day.key, "log": DAY},
+    )
+
+    assert found["verdict"] == "ok"
+
+
+def test_proofs_out_of_tiles_are_those_of_python(page: Page, server: Server) -> None:
+    """A log with a third level of tiles, and addresses of two groups."""
+    size = 256 * 1001 + 3
+    ballots = [b"%d" % number for number in range(size)]
+    folder = server.folder / "log" / "long"
+    write_log(folder, ballots)
+    rows = merkle.Frontier().extend([merkle.leaf_hash(each) for each in ballots])[1]
+    known: dict[tiles.Tile, bytes] = {}
+    for piece in tiles.pieces(rows):
+        known[piece.tile] = known.get(piece.tile, b"") + piece.hashes
+    sizes = [1, 2, 255, 256, 257, 65_535, 65_536, 65_537, 131_072, 200_000, size - 1, size]
+
+    found = run(
+        page,
+        "tiles bytes",
+        """
+        const tiles = m.tilesFrom("/log/long/");
+        const proofs = [];
+        for (const size of given.sizes) {
+          const proof = await m.proveConsistency(tiles, BigInt(size), BigInt(given.size));
+          proofs.push(proof.map(m.toHex));
+        }
+        let count = 0;
+        // fewer than the log has: a bundle that is full now is asked for as it was then
+        for await (const record of m.readRecords(tiles, 600n)) {
+          if (new TextDecoder().decode(record) !== String(count)) throw new Error(count);
+          count += 1;
+        }
+        return [proofs, count];
+        """,
+        {"sizes": sizes, "size": size},
+    )
+
+    expected = [tiles.prove_consistency(lambda wanted: known, each, size) for each in sizes]
+    assert found == [[[each.hex() for each in proof] for proof in expected], 600]
+
+
+@pytest.mark.parametrize("number", [0, 7, 999, 1000, 1234067, 10**15 // 256])
+@pytest.mark.parametrize("width", [256, 255, 1])
+def test_addresses_of_tiles_are_those_of_python(page: Page, number: int, width: int) -> None:
+    found = run(
+        page,
+        "tiles",
+        "return m.pathOf(3n, BigInt(given[0]), BigInt(given[1]))",
+        [str(number), width],
+    )
+
+    assert found == f"tile/{tiles.format_path(tiles.TilePath(3, number, width))}"
+
+
+# --- the draw page -----------------------------------------------------------------------------
+
+DRAW_PAGE = """<!doctype html>
+<html lang="en">
+<head><title>Draw</title><link rel="icon" href="/static/img/ticket.svg">
+<script type="module" src="/static/js/draw.js"></script></head>
+<body><section data-verifier data-certificate="/draw/certificate.json" data-log="/log/2026-11-22/">
+<label>Key <input data-key></label>
+<label><input type="checkbox" data-list> Every ballot, too</label>
+<button type="button" data-check hidden>Check this draw</button>
+<ol data-checks>{items}</ol>
+<output data-verdict aria-live="polite"></output>
+<button type="button" data-receipt="/draw/receipt.json" hidden>Was ballot 4 in?</button>
+</section></body></html>
+"""
+
+
+@pytest.fixture
+def draw(server: Server, day: Day) -> Iterator[Path]:
+    """Serve the page of a draw, as it is agreed on in draw.js."""
+    items = "".join(f"<li data-name='{name}'>{says}.</li>" for name, says in checks.CHECKS.items())
+    folder = server.folder / "draw"
+    folder.mkdir()
+    (folder / "index.html").write_text(DRAW_PAGE.format(items=items), encoding="utf-8")
+    (folder / "certificate.json").write_bytes(day.certificate)
+    (folder / "receipt.json").write_text(day.receipt_json, encoding="utf-8")
+    yield folder
+    shutil.rmtree(folder)
+
+
+def check(page: Page) -> str:
+    """Press the button and return the sentence in which it ends."""
+    page.get_by_role("button", name="Check this draw").click()
+    page.locator("section:not([aria-busy=true])").wait_for()
+    return page.locator("output").first.inner_text()
+
+
+def ask_for_ballot(page: Page) -> tuple[str | None, str]:
+    page.get_by_role("button", name="Was ballot 4 in?").click()
+    page.locator("section:not([aria-busy=true])").wait_for()
+    output = page.locator("[data-receipt] + output")
+    return output.get_attribute("data-verdict"), output.inner_text()
+
+
+def verdicts(page: Page) -> list[str | None]:
+    items = page.locator("[data-checks] li")
+    found = items.evaluate_all("(all) => all.map((item) => item.dataset.verdict)")
+    return cast(list[str | None], found)
+
+
+def test_the_draw_page_checks_its_draw(page: Page, draw: Path, log: Path, day: Day) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/draw/")
+    button = page.get_by_role("button", name="Check this draw")
+    button.wait_for()
+    assert not any("/verifier/" in url or "/vendor/" in url for url in asked)
+
+    sentence = check(page)
+
+    assert sentence.startswith("This draw holds: all 11 checks, made on this device.")
+    assert "compare it with one that you have from elsewhere" in sentence
+    assert verdicts(page) == ["ok"] * 11 + ["--"] * 4
+    secret = page.locator("[data-name=secret]")
+    assert secret.inner_text() == f"Holds: {checks.CHECKS['secret']}."
+    assert "the server alone made the draw" in page.locator("[data-name=round]").inner_text()
+
+    page.locator("[data-key]").fill(day.key)
+    page.locator("[data-list]").check()
+    assert check(page) == "This draw holds: all 12 checks, made on this device."
+    assert verdicts(page) == ["ok"] * 12 + ["--"] * 3
+    assert secret.inner_text() == f"Holds: {checks.CHECKS['secret']}."  # once, not twice
+
+
+def test_the_draw_page_finds_ones_own_ballot(page: Page, draw: Path, log: Path) -> None:
+    page.goto("/draw/")
+
+    verdict, sentence = ask_for_ballot(page)
+
+    assert (verdict, sentence[:28]) == ("ok", "This ballot was in the draw:")
+
+
+def test_the_draw_page_convicts_who_drops_a_ballot(page: Page, draw: Path, log: Path) -> None:
+    (tile,) = (log / "tile" / "0").rglob("13")
+    tile.write_bytes(bytes(13 * 32))
+    page.goto("/draw/")
+
+    verdict, sentence = ask_for_ballot(page)
+
+    assert verdict == "FAIL"
+    assert "the log was changed after the receipt was given" in sentence
+
+
+def test_the_draw_page_does_not_call_a_receipt_good_that_it_could_not_check(
+    page: Page, draw: Path
+) -> None:
+    page.goto("/draw/")
+
+    verdict, sentence = ask_for_ballot(page)
+
+    assert verdict == "--"
+    assert sentence.startswith("Not all of this receipt could be checked: the log could not be")
+
+
+def test_the_draw_page_names_what_does_not_hold(page: Page, draw: Path, day: Day) -> None:
+    forged = day.certificate.replace(b'"number": 5', b'"number": 6')
+    (draw / "certificate.json").write_bytes(forged)
+    page.goto("/draw/")
+
+    sentence = check(page)
+
+    assert sentence.startswith("This draw does not hold. What failed: winners, ballots.")
+    assert page.locator("[data-name=winners]").get_attribute("data-verdict") == "FAIL"
+    assert page.locator("[data-name=winners] [data-mark]").inner_text().strip() == "Does not hold:"
+
+
+def test_the_draw_page_ends_in_a_sentence_whatever_happens(
+    page: Page, draw: Path, day: Day
+) -> None:
+    page.goto("/draw/")
+    page.locator("[data-key]").fill("my key")
+    assert check(page).startswith("This is not a key of a lottery.")
+
+    page.locator("[data-key]").fill("")
+    (draw / "certificate.json").write_text("<!doctype html>")
+    assert check(page).startswith("What the lottery sent cannot be read: this is not JSON")
+
+    (draw / "certificate.json").unlink()
+    assert check(page).startswith("There is nothing to check at this address yet.")
+    assert verdicts(page) == [None] * 15
+
+
+def test_the_draw_page_says_when_it_is_offline(
+    chromium: Browser, server: Server, draw: Path
+) -> None:
+    context = chromium.new_context(base_url=server.url)  # which will complain on its console
+    page = context.new_page()
+    page.goto("/draw/")
+    page.get_by_role("button", name="Check this draw").wait_for()
+    context.set_offline(True)
+
+    assert check(page).startswith("The verifier could not be loaded. Check your connection")
+    context.set_offline(False)
+    page.reload()
+    assert check(page).startswith("This draw holds")
+    context.set_offline(True)
+    assert check(page).startswith("The lottery could not be reached. Check your connection")
+    context.close()
+
+
+def test_the_script_of_a_page_stays_small() -> None:
+    ours = [STATIC / "js" / name for name in ("lottery.js", "draw.js")]
+
+    assert sum(path.stat().st_size for path in ours) < 10_000
+
+
+# --- the saved file ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def saved(chromium: Browser, tmp_path: Path) -> Iterator[Page]:
+    """Open the saved file from the disk, without a network."""
+    file = tmp_path / "check-a-draw.html"
+    file.write_text(saved_verifier(STATIC), encoding="utf-8")
+    with browsing(chromium, "about:blank", offline=True) as page:
+        page.goto(file.as_uri())
+        page.locator("li").last.wait_for()
+        yield page
+
+
+def drop(page: Page, name: str, content: bytes) -> None:
+    given = page.evaluate_handle(
+        """([name, text]) => {
+          const given = new DataTransfer();
+          given.items.add(new File([text], name, { type: "application/json" }));
+          return given;
+        }""",
+        [name, content.decode()],
+    )
+    page.dispatch_event("main", "drop", {"dataTransfer": given})
+
+
+@by_certificate
+def test_the_saved_file_checks_what_is_dropped_on_it(saved: Page, path: Path) -> None:
+    drop(saved, path.name, path.read_bytes())
+
+    expect(saved.locator("output")).to_contain_text("This draw holds: all 11 checks")
+    assert verdicts(saved) == ["ok"] * 11 + ["--"] * 4
+    expect(saved.get_by_text(f"Chosen: {path.name}")).to_be_visible()
+
+
+def test_the_saved_file_names_what_does_not_hold(saved: Page, day: Day, tmp_path: Path) -> None:
+    forged = tmp_path / "certificate.json"
+    forged.write_bytes(day.certificate.replace(b'"username": "', b'"username": "x'))
+
+    saved.get_by_label("Certificate").set_input_files(forged)
+
+    expect(saved.locator("output")).to_contain_text("What failed: holders.")
+    assert saved.locator("[data-name=holders]").get_attribute("data-verdict") == "FAIL"
+    expect(saved.locator("[data-name=holders]")).to_contain_text("Does not hold")
+
+
+def test_the_saved_file_takes_key_and_receipt(saved: Page, day: Day) -> None:
+    drop(saved, "receipt.json", day.receipt_json.encode())
+    expect(saved.locator("output")).to_contain_text("Choose the certificate of a draw")
+    drop(saved, "certificate.json", day.certificate)
+    expect(saved.locator("output")).to_contain_text("Not all of this receipt could be checked")
+
+    saved.get_by_label("The lottery’s key").fill(day.key)
+    saved.keyboard.press("Enter")
+    expect(saved.locator("output")).to_contain_text("all 11 checks, made on this device. Not all")
+    assert verdicts(saved) == ["ok"] * 11 + ["--", "ok", "ok", "--"]
+
+    saved.get_by_label("The lottery’s key").fill(day.key.replace("lottery", "other"))
+    saved.get_by_role("button", name="Check").click()
+    expect(saved.locator("output")).to_contain_text("The key is not one of a lottery.")
+
+
+def test_the_saved_file_says_what_is_no_certificate(saved: Page) -> None:
+    drop(saved, "photo.json", b"not json")
+
+    expect(saved.locator("output")).to_contain_text("This is no certificate or receipt")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1440])
+def test_the_saved_file_can_be_read_by_everybody(
+    saved: Page, day: Day, scheme: Literal["light", "dark"], width: int
+) -> None:
+    saved.set_viewport_size({"width": width, "height": 800})
+    saved.emulate_media(color_scheme=scheme)
+    drop(saved, "certificate.json", day.certificate.replace(b'"number": 5', b'"number": 6'))
+    expect(saved.locator("output")).to_contain_text("What failed")
+
+    found = Axe().run(saved, options={"resultTypes": ["violations"]})
+
+    assert [each["id"] for each in found.response["violations"]] == []
+    assert saved.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_saved_file_is_made_of_every_module() -> None:
+    page = saved_verifier(STATIC)
+
+    for path in [*STATIC.glob("js/verifier/*.js"), STATIC / "js" / "vendor" / "noble.js"]:
+        assert f'"{path.parent.name}/{path.name}": "data:text/javascript;base64,' in page
+    for word in ("http://", "https://"):
+        assert word not in page
+
+
+# --- what it is made of ------------------------------------------------------------------------
+
+
+def test_the_bundle_is_of_the_versions_that_are_pinned() -> None:
+    pinned = json.loads((ROOT / "requirements" / "vendor" / "package.json").read_text())
+    versions = {**pinned["dependencies"], **pinned["devDependencies"]}
+    head = (STATIC / "js" / "vendor" / "noble.js").read_text().split("*/")[0]
+
+    for name, version in versions.items():
+        assert f"{name} {version}" in head
+    assert "MIT licence" in head
+
+
+def test_the_lock_of_the_bundle_names_no_registry() -> None:
+    packages = json.loads((ROOT / "requirements" / "vendor" / "package-lock.json").read_text())
+
+    assert "resolved" not in json.dumps(packages)
+    assert all("integrity" in each for name, each in packages["packages"].items() if name)
