@@ -14,8 +14,8 @@
  *
  * The buttons are hidden until this script shows them. A check that was made leaves
  * `data-verdict="ok | FAIL | --"` on its item, with `<strong data-mark>` before its sentence and,
- * where there is more to say, `<span data-detail>` after it. Behind each receipt's button stands
- * an `<output data-verdict="ok | FAIL | --">`. While something is checked the section is
+ * where there is more to say, `<span data-detail>` after it or in its place (see report.js). Behind
+ * each receipt's button stands an `<output data-verdict="ok | FAIL | --">`. While something is checked the section is
  * `aria-busy`. The verifier itself is loaded only once a button is pressed.
  */
 

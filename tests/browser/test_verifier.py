@@ -804,14 +804,19 @@ def test_the_draw_page_checks_its_draw(page: Page, draw: Path, log: Path, day: D
     assert "compare it with one that you have from elsewhere" in sentence
     assert verdicts(page) == ["ok"] * 11 + ["--"] * 4
     secret = page.locator("[data-name=secret]")
-    assert secret.inner_text() == f"Holds: {checks.CHECKS['secret']}."
-    assert "the server alone made the draw" in page.locator("[data-name=round]").inner_text()
+    assert secret.inner_text() == f"Holds. {checks.CHECKS['secret']}."
+    assert page.locator("[data-name=beacon]").inner_text() == (
+        "Holds. Mode operator has no beacon to check."  # and not that its signature is right
+    )
 
     page.locator("[data-key]").fill(day.key)
     page.locator("[data-list]").check()
-    assert check(page) == "This draw holds: all 12 checks, made on this device."
+    assert check(page) == (
+        "This draw holds: all 12 checks, made on this device. "
+        "Mode operator: they show the list and the arithmetic, not the operator’s honesty."
+    )
     assert verdicts(page) == ["ok"] * 12 + ["--"] * 3
-    assert secret.inner_text() == f"Holds: {checks.CHECKS['secret']}."  # once, not twice
+    assert secret.inner_text() == f"Holds. {checks.CHECKS['secret']}."  # once, not twice
 
 
 def test_the_draw_page_finds_ones_own_ballot(page: Page, draw: Path, log: Path) -> None:
@@ -853,7 +858,7 @@ def test_the_draw_page_names_what_does_not_hold(page: Page, draw: Path, day: Day
 
     assert sentence.startswith("This draw does not hold. What failed: winners, ballots.")
     assert page.locator("[data-name=winners]").get_attribute("data-verdict") == "FAIL"
-    assert page.locator("[data-name=winners] [data-mark]").inner_text().strip() == "Does not hold:"
+    assert page.locator("[data-name=winners] [data-mark]").inner_text().strip() == "Does not hold."
 
 
 def test_the_draw_page_ends_in_a_sentence_whatever_happens(
@@ -950,7 +955,7 @@ def test_the_saved_file_takes_key_and_receipt(saved: Page, day: Day) -> None:
 
     saved.get_by_label("The lottery’s key").fill(day.key)
     saved.keyboard.press("Enter")
-    expect(saved.locator("output")).to_contain_text("all 11 checks, made on this device. Not all")
+    expect(saved.locator("output")).to_contain_text("the operator’s honesty. Not all of this")
     assert verdicts(saved) == ["ok"] * 11 + ["--", "ok", "ok", "--"]
 
     saved.get_by_label("The lottery’s key").fill(day.key.replace("lottery", "other"))

@@ -6,19 +6,25 @@ import { CHECKS, FAILED, NOT_MADE, NOT_NEEDED, OK, holds } from "./checks.js";
 export const WORDS = { [OK]: "Holds", [FAILED]: "Does not hold", [NOT_MADE]: "Not checked" };
 
 /**
- * Mark the items of a list, `<li data-name="genesis">…</li>`, with what was found: each gets
- * `data-verdict`, a first word `<strong data-mark>`, and what its own sentence does not say in a
- * `<span data-detail>`.
+ * Mark the items of a list, `<li data-name="genesis">its sentence</li>`, with what was found.
+ *
+ * Each gets `data-verdict`, a first word in `<strong data-mark>`, and what its sentence does not
+ * say in `<span data-detail>`. Where a check holds, that takes the place of the sentence, which is
+ * kept in a hidden `<span data-says>`: without a beacon nothing should be read of its signature.
  */
 export function markAll(list, checks) {
   for (const { name, verdict, detail } of checks) {
     const item = list.querySelector(`[data-name="${name}"]`);
     if (!item) continue;
     clear(item);
-    const mark = part("strong", "mark", `${WORDS[verdict]}: `);
+    const says = part("span", "says", "");
+    says.append(...item.childNodes);
     item.dataset.verdict = verdict;
-    item.prepend(mark);
-    if (detail !== CHECKS.get(name)) item.append(part("span", "detail", ` ${sentence(detail)}`));
+    item.append(part("strong", "mark", `${WORDS[verdict]}.`), " ", says);
+    if (detail !== CHECKS.get(name)) {
+      says.hidden = verdict === OK;
+      item.append(" ", part("span", "detail", sentence(detail)));
+    }
   }
 }
 
@@ -27,7 +33,7 @@ export function clearAll(list) {
   for (const item of list.children) clear(item);
 }
 
-/** Say in one sentence or two what follows from all checks. */
+/** Say in a few sentences what follows from all checks. */
 export function conclusion(checks, { isPinned }) {
   // a receipt that fails is another's word, or tells of the log: see conclusionOfReceipt
   const ofDraw = checks.filter(({ name }) => !name.startsWith("receipt "));
@@ -39,9 +45,18 @@ export function conclusion(checks, { isPinned }) {
   const open = namesOf(ofDraw, NOT_MADE).filter((name) => !NOT_NEEDED.has(name));
   if (open.length) return `Not everything could be checked. What is open: ${open.join(", ")}.`;
   const made = namesOf(ofDraw, OK).length;
-  const all = `This draw holds: all ${made} checks, made on this device.`;
-  return isPinned ? all : `${all} The key was the certificate’s own; compare it with one that you `
-    + "have from elsewhere.";
+  const sentences = [`This draw holds: all ${made} checks, made on this device.`];
+  if (checks.some(({ name, detail }) => name === "round" && detail.startsWith("mode operator"))) {
+    sentences.push(
+      "Mode operator: they show the list and the arithmetic, not the operator’s honesty.",
+    );
+  }
+  if (!isPinned) {
+    sentences.push(
+      "The key was the certificate’s own; compare it with one that you have from elsewhere.",
+    );
+  }
+  return sentences.join(" ");
 }
 
 /** The verdict on all checks of a certificate. */
@@ -89,8 +104,10 @@ function namesOf(checks, wanted) {
 }
 
 function clear(item) {
+  const says = item.querySelector("[data-says]");
+  if (!says) return;
   delete item.dataset.verdict;
-  for (const added of item.querySelectorAll("[data-mark], [data-detail]")) added.remove();
+  item.replaceChildren(...says.childNodes);
 }
 
 function part(tag, name, text) {
