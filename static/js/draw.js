@@ -44,9 +44,10 @@ function offer(section, button, output, check) {
     output.dataset.verdict = "";
     output.textContent = "Checking …";
     const [found, sentence] = await check(section, output, button).catch(explained);
+    // no longer busy before it says so: what changes in between need not be read out
+    section.ariaBusy = "false";
     output.dataset.verdict = found;
     output.textContent = sentence;
-    section.ariaBusy = "false";
   });
 }
 
