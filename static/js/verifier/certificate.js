@@ -135,7 +135,9 @@ class Fields {
 
   end() {
     for (const key of this.#rest.keys()) {
-      throw new FormatError(`${this.#what} has an unknown key '${key.slice(0, 40)}'`);
+      // whatever somebody has written there, it is shown in visible characters
+      const visible = JSON.stringify(key.slice(0, 40)).slice(1, -1);
+      throw new FormatError(`${this.#what} has an unknown key '${visible}'`);
     }
   }
 
