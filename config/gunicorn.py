@@ -68,6 +68,32 @@ logconfig_dict = {
 }
 
 
+def on_starting(server: Any) -> None:
+    """Begin the journal at the very first start, and refuse keys that do not fit it, before all.
+
+    A database that cannot be reached is no reason not to start: the workers try again, and turn
+    players away meanwhile.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from lottery_system import create_app
+    from lottery_system.clock import utcnow
+    from lottery_system.errors import UnfitKeys
+    from lottery_system.extensions import db
+
+    app = create_app()
+    with app.app_context():
+        try:
+            app.extensions["keyring"].operator(utcnow())
+        except UnfitKeys as error:
+            sys.exit(str(error))
+        except SQLAlchemyError as error:
+            server.log.error("start: %s", str(error).splitlines()[0])
+        finally:
+            for engine in db.engines.values():
+                engine.dispose()
+
+
 def when_ready(server: Any) -> None:
     """Say where to click."""
     host = "127.0.0.1" if _settings.host in EVERYWHERE else _settings.host

@@ -8,11 +8,12 @@ import difflib
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
+from config.files import made_once
 from config.sets import SETS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,8 +41,14 @@ class Settings:
     name: str
     #: the folder of the database file, keys and exports
     storage: Path
-    #: `off`: draws are made by the operator alone
+    #: `off`: draws are made by the operator alone; `drand`: with a public beacon
     beacon: str
+    #: relays of the beacon, asked in turn
+    beacon_urls: tuple[str, ...]
+    #: the hash of the beacon's chain, 32 bytes
+    beacon_chain: bytes
+    #: seconds between the closing of a day and its beacon round
+    beacon_gap: int
     #: winning ballots a day
     places: int
     #: ballots in one submission
@@ -81,7 +88,12 @@ def load(environ: Mapping[str, str]) -> Settings:
         secret_key=_secret_key(values["LOTTERY_SECRET_KEY"], env, storage),
         name=_matching(values, "LOTTERY_NAME", r"[a-z0-9]([a-z0-9./-]{0,98}[a-z0-9])?"),
         storage=storage,
-        beacon=_one_of(values, "LOTTERY_BEACON", ("off",)),
+        beacon=_one_of(values, "LOTTERY_BEACON", ("off", "drand")),
+        beacon_urls=_relays(values, "LOTTERY_BEACON_URLS"),
+        beacon_chain=_hash(values, "LOTTERY_BEACON_CHAIN"),
+        # at least a minute, since the list must stand before the number exists: each midnight is
+        # a round's time, and a day is frozen by the first tick after it
+        beacon_gap=_number(values, "LOTTERY_BEACON_GAP", 60, 86_400),
         places=_number(values, "LOTTERY_PLACES", 1, 1000),
         max_count=_number(values, "LOTTERY_MAX_COUNT", 1, 100_000),
         host=values["LOTTERY_HOST"],
@@ -100,6 +112,11 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_NAME": "lottery.local",
     "LOTTERY_STORAGE": str(ROOT / "storage"),
     "LOTTERY_BEACON": "off",
+    "LOTTERY_BEACON_URLS": "https://api.drand.sh https://api2.drand.sh https://api3.drand.sh "
+    "https://drand.cloudflare.com",
+    # drand's quicknet: a round each three seconds
+    "LOTTERY_BEACON_CHAIN": "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
+    "LOTTERY_BEACON_GAP": "600",
     "LOTTERY_PLACES": "1",
     "LOTTERY_MAX_COUNT": "1000",
     "LOTTERY_HOST": "127.0.0.1",
@@ -150,6 +167,24 @@ def _one_of(values: Mapping[str, str], name: str, words: tuple[str, ...]) -> str
     return values[name]
 
 
+def _relays(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    urls = tuple(values[name].replace(",", " ").split())
+    for url in urls:
+        if not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", url):
+            raise SettingsError(
+                f"{name}: write the relays like https://api.drand.sh, with spaces between."
+            )
+    return urls
+
+
+def _hash(values: Mapping[str, str], name: str) -> bytes:
+    if not re.fullmatch(r"[0-9a-f]{64}", values[name]):
+        raise SettingsError(
+            f"{name} is {values[name]!r}; a chain hash is 64 hex digits, a to f small."
+        )
+    return bytes.fromhex(values[name])
+
+
 def _matching(values: Mapping[str, str], name: str, pattern: str) -> str:
     if not re.fullmatch(pattern, values[name]):
         raise SettingsError(
@@ -193,7 +228,7 @@ def _make_folder(path: Path) -> None:
 
 def _secret_key(given: str, env: str, storage: Path) -> str:
     if env != "production":
-        return given or _made_once(storage / "secret_key", lambda: secrets.token_hex(32))
+        return given or _own_secret_key(storage / "secret_key")
     if len(given.encode()) < SECRET_KEY_BYTES:
         raise SettingsError(
             f"LOTTERY_SECRET_KEY must be given in production, at least {SECRET_KEY_BYTES} bytes; "
@@ -202,24 +237,9 @@ def _secret_key(given: str, env: str, storage: Path) -> str:
     return given
 
 
-def _made_once(path: Path, make: Callable[[], str]) -> str:
-    """Read a file, making it first, mode 0600, where there is none.
-
-    Any number of processes may start at once: each writes a draft, the first to link it wins.
-    """
+def _own_secret_key(path: Path) -> str:
     try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
-            draft.touch(mode=0o600)
-            draft.write_text(make(), encoding="utf-8")
-            try:
-                os.link(draft, path)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        return path.read_text(encoding="utf-8")
+        return made_once(path, lambda: secrets.token_hex(SECRET_KEY_BYTES))
     except OSError as error:
         raise SettingsError(
             f"LOTTERY_STORAGE: cannot write {path.name} in {path.parent} ({error.strerror})."

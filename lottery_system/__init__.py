@@ -27,7 +27,8 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     import config
     from lottery_system import access, cli, database, web
     from lottery_system.ballot_box import BallotBox
-    from lottery_system.extensions import csrf, db, limiter, login_manager, migrate
+    from lottery_system.extensions import csrf, db, limiter, login_manager, migrate, new_session
+    from lottery_system.keys import Keyring
 
     settings = settings or config.load(os.environ)
     app = Flask(__name__, static_folder="../static", template_folder="../templates")
@@ -38,6 +39,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
         database.READING: {"url": url, **database.reading_options(url)}
     }
     app.extensions["settings"] = settings
+    app.extensions["keyring"] = Keyring(settings, new_session)
 
     db.init_app(app)
     with app.app_context():

@@ -13,8 +13,10 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from config import Settings
+from lottery_system.clock import utcnow
 from lottery_system.extensions import db, login_manager
-from lottery_system.models import Lottery
+from lottery_system.keys import Keyring
+from lottery_system.models import Lottery, Operator
 from lottery_system.models.login_session import Viewer
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -91,6 +93,17 @@ def settings() -> Settings:
     found = current_app.extensions["settings"]
     assert isinstance(found, Settings)
     return found
+
+
+def operator() -> Operator:
+    """Return the keys of the logs of the application at hand.
+
+    Raises:
+        UnfitKeys: they are not those with which the journal was begun.
+    """
+    keyring = current_app.extensions["keyring"]
+    assert isinstance(keyring, Keyring)
+    return keyring.operator(utcnow())
 
 
 def _is_operator() -> bool:

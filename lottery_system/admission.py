@@ -13,7 +13,10 @@ from lottery_system.errors import (
     TokenTaken,
     UnknownLottery,
 )
-from lottery_system.models import Ballot, Draw, Holding, Lottery, Submission
+from lottery_system.fairness.commitment import HOLDER_BYTES
+from lottery_system.fairness.merkle import leaf_hash
+from lottery_system.fairness.records import format_run
+from lottery_system.models import Ballot, BallotTile, Draw, Holding, Lottery, Submission
 from lottery_system.models.base import table_of
 from lottery_system.models.draw import Turn
 from lottery_system.queries import AnyRow
@@ -26,9 +29,9 @@ def admit(
 ) -> list[Answer]:
     """Number and store ballots in the day that is open now; the caller commits.
 
-    Takes submissions with token, user, lottery and count, and answers each in turn: with itself,
-    now with day, first number and instant; with the stored one, where its token came before; or
-    with the error that refuses it alone. The day's row is locked first and until the end of the
+    Takes submissions made by `Submission.of`, and answers each in turn: with itself, now with day,
+    first number and instant; with the stored one, where its token came before; or with the error
+    that refuses it alone. The day's row is locked first and until the end of the
     transaction, so everything read here still holds when it is committed.
     """
     turn = Draw.take_turn(connection, utcnow)
@@ -70,12 +73,27 @@ def _lotteries(connection: Connection, ids: Collection[int]) -> dict[int, AnyRow
 
 def _store(connection: Connection, turn: Turn, submissions: Sequence[Submission]) -> None:
     connection.execute(_STORE, [_row(each) for each in submissions])
+    grown, rows = turn.frontier.extend([leaf for each in submissions for leaf in _leaves(each)])
+    BallotTile.grow(connection, turn.day, rows)
     Ballot.unfold(connection, turn.day, turn.ballot_count + 1)
     counts: Counter[tuple[int, int]] = Counter()
     for each in submissions:
         counts[each.user_id, each.lottery_id] += each.ballot_count
     Holding.add(connection, turn.day, counts)
-    Draw.count_ballots(connection, turn, counts.total())
+    Draw.count_ballots(connection, turn, grown)
+
+
+def _leaves(submission: Submission) -> list[bytes]:
+    """Return the hashes by which ballots stand in the day's log."""
+    holders = submission.holders
+    records = format_run(
+        submission.day,
+        submission.first_number,
+        submission.lottery_id,
+        [holders[at : at + HOLDER_BYTES] for at in range(0, len(holders), HOLDER_BYTES)],
+        submission.submitted_at,
+    )
+    return [leaf_hash(record) for record in records]
 
 
 def _row(submission: Submission) -> dict[str, object]:
@@ -87,11 +105,15 @@ def _row(submission: Submission) -> dict[str, object]:
         "first_number": submission.first_number,
         "ballot_count": submission.ballot_count,
         "submitted_at": submission.submitted_at,
+        "salts": submission.salts,
+        "holders": submission.holders,
     }
 
 
 _submission, _lottery = table_of(Submission), table_of(Lottery)
-_STORED = select(_submission).where(_submission.c.token.in_(bindparam("tokens", expanding=True)))
+#: all but what only the log needs, which may be long
+_ANSWER = [column for column in _submission.c if column.name not in ("salts", "holders")]
+_STORED = select(*_ANSWER).where(_submission.c.token.in_(bindparam("tokens", expanding=True)))
 _LOTTERIES = select(_lottery.c.id, _lottery.c.name, _lottery.c.closes_on).where(
     _lottery.c.id.in_(bindparam("ids", expanding=True))
 )

@@ -1,6 +1,8 @@
 """What operators type: `flask --app lottery_system ...`."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 
 import click
@@ -10,9 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from lottery_system import draws
+from lottery_system.audit import audit
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.errors import LotteryError
 from lottery_system.extensions import new_session, reading, transaction
+from lottery_system.keys import Keyring
 from lottery_system.models import Lottery, User
 from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
 from lottery_system.passwords import enforce_password, hash_password
@@ -128,12 +132,52 @@ def create_demo(if_empty: bool) -> None:
 @draw.command("run")
 def run_draws() -> None:
     """Close and draw whatever is due. Safe at any time, any number at once."""
-    with new_session() as session:
-        drawn = draws.run_due(session, utcnow(), current_app.extensions["settings"].places)
+    now, keyring = utcnow(), _keyring()
+    with new_session() as session, _told():
+        operator = keyring.operator(now)
+        places = current_app.extensions["settings"].places
+        drawn = draws.run_due(session, now, places, operator, keyring.fetch_signature)
+        waiting = draws.waiting(session)
     for day in drawn:
         _show(day)
-    if not drawn:
+    for freeze in waiting:
+        click.echo(f"The draw of {freeze.day} waits for round {freeze.round} of the beacon.")
+    if not drawn and not waiting:
         click.echo("Nothing is due.")
+
+
+@draw.command("beacon")
+@click.argument("number", metavar="ROUND", type=click.IntRange(1))
+@click.argument("signature", metavar="SIGNATURE")
+def hand_in_beacon(number: int, signature: str) -> None:
+    """Draw what waits for a round of the beacon, by its signature (96 hex digits).
+
+    For a server that cannot reach a relay. The signature is verified before it is used.
+    """
+    now = utcnow()
+    try:
+        given = bytes.fromhex(signature)
+    except ValueError:
+        raise click.ClickException("A signature is written as 96 hex digits.") from None
+    with new_session() as session, _told():
+        drawn = draws.hand_in(session, now, number, given, _keyring().operator(now))
+    for day in drawn:
+        _show(day)
+
+
+@draw.command("audit")
+def audit_draws() -> None:
+    """Hold the database against its own logs: every day, every number. Changes nothing."""
+    with _told():
+        operator = _keyring().operator(utcnow())
+    count = 0
+    with reading() as connection:
+        for fault in audit(connection, operator, _progress):
+            click.echo(fault, err=True)
+            count += 1
+    if count:
+        raise click.ClickException(f"{count} things are wrong.")
+    click.echo("All days, ballots and logs fit each other.")
 
 
 @draw.command("show")
@@ -153,6 +197,26 @@ def _show(day: date) -> None:
         click.echo(
             f"  place {each.place}: ballot {each.number}, {each.username}, {each.lottery_name}"
         )
+
+
+def _keyring() -> Keyring:
+    found = current_app.extensions["keyring"]
+    assert isinstance(found, Keyring)
+    return found
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell whoever types what the domain refuses."""
+    try:
+        yield
+    except LotteryError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _progress(day: date, done: int, size: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{day}: {done:,} of {size:,} ballots", err=True, nl=done == size)
 
 
 def _password() -> str:

@@ -4,26 +4,51 @@ Whoever calls, however often, in however many processes: the database decides wh
 """
 
 import logging
+from collections.abc import Callable
 from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import day_of
-from lottery_system.models import Draw
+from lottery_system.errors import BadBeacon
+from lottery_system.fairness.beacon import time_of
+from lottery_system.fairness.records import Freeze
+from lottery_system.models import Draw, JournalRecord, Operator
 
 log = logging.getLogger(__name__)
 
+#: asks the relays for the signature of a round; None where none has it yet
+FetchSignature = Callable[[int], bytes | None]
 
-def run_due(session: Session, now: datetime, places: int) -> list[date]:
+
+def waiting(session: Session) -> list[Freeze]:
+    """List what was frozen of the days that are closed and not drawn, the oldest first."""
+    with session.begin():
+        days = Draw.due_to_draw(session)
+        freezes = JournalRecord.freezes(session, days)
+    return [freezes[day] for day in days]
+
+
+def run_due(
+    session: Session,
+    now: datetime,
+    places: int,
+    operator: Operator,
+    fetch: FetchSignature = lambda number: None,
+) -> list[date]:
     """Close every day that is over and draw every day that is closed, the oldest first.
 
     Missed days, also days without a ballot, are made up; today gets its draw, open. Each step is a
     transaction of its own, so that whatever a crash leaves is a whole step, and the next call goes
-    on from there. Nothing happens where nothing is due.
+    on from there. Nothing happens where nothing is due. In mode beacon a draw waits for its round,
+    for as long as it takes, and those of later days with it; the relays are asked outside of any
+    transaction.
 
     Args:
         session: without a transaction begun.
         places: winning ballots of the days closed by this call.
+        operator: with whose keys the journal was begun.
+        fetch: asked for rounds whose time has come; what it returns is verified before use.
 
     Returns:
         The days that this call drew.
@@ -34,16 +59,77 @@ def run_due(session: Session, now: datetime, places: int) -> list[date]:
         over = Draw.due_to_close(session, now)
     for day in over:
         with session.begin():
-            closed = Draw.close(session, day, now, places)
+            closed = Draw.close(session, day, now, places, operator)
         if closed:
             log.info("draw of %s: closed", day)
-    with session.begin():
-        closed_days = Draw.due_to_draw(session)
     drawn = []
-    for day in closed_days:
-        with session.begin():
-            done = Draw.draw(session, day, now)
-        if done:
-            log.info("draw of %s: drawn", day)
-            drawn.append(day)
+    for freeze in waiting(session):
+        signature = None
+        if freeze.round is not None:
+            signature = _signature(freeze, now, operator, fetch)
+            if signature is None:
+                break
+        if _draw(session, freeze.day, now, operator, signature):
+            drawn.append(freeze.day)
     return drawn
+
+
+def hand_in(
+    session: Session, now: datetime, number: int, signature: bytes, operator: Operator
+) -> list[date]:
+    """Draw the days that wait for a round of the beacon, by its signature.
+
+    For a server without a network. Days closed late share a round.
+
+    Args:
+        session: without a transaction begun.
+
+    Returns:
+        The days that this call drew.
+
+    Raises:
+        BadBeacon: no day waits for this round, an earlier day waits for another one, or the
+            signature is not the network's.
+    """
+    wait = waiting(session)
+    if number not in [freeze.round for freeze in wait]:
+        rounds = ", ".join(str(freeze.round) for freeze in wait if freeze.round is not None)
+        raise BadBeacon(
+            f"No draw waits for round {number}. "
+            + (f"Those that wait take round {rounds}." if rounds else "No draw waits at all.")
+        )
+    first = wait[0]
+    if first.round != number:
+        raise BadBeacon(
+            f"The draw of {first.day} comes first. Hand in round {first.round} before this one."
+        )
+    drawn = []
+    for freeze in wait:
+        if freeze.round != number:
+            break
+        if _draw(session, freeze.day, now, operator, signature):
+            drawn.append(freeze.day)
+    return drawn
+
+
+def _signature(
+    freeze: Freeze, now: datetime, operator: Operator, fetch: FetchSignature
+) -> bytes | None:
+    assert freeze.round is not None
+    assert operator.chain is not None
+    if now.timestamp() < time_of(operator.chain, freeze.round):
+        return None
+    signature = fetch(freeze.round)
+    if signature is None:
+        log.warning("draw of %s: waits for round %d of the beacon", freeze.day, freeze.round)
+    return signature
+
+
+def _draw(
+    session: Session, day: date, now: datetime, operator: Operator, signature: bytes | None
+) -> bool:
+    with session.begin():
+        done = Draw.draw(session, day, now, operator, signature)
+    if done:
+        log.info("draw of %s: drawn", day)
+    return done

@@ -9,6 +9,14 @@ class TooEarly(LotteryError):
     """A day was to be closed before the midnight that ends it."""
 
 
+class BadBeacon(LotteryError):
+    """What was given is not the beacon's signature of the round that a day takes."""
+
+
+class UnfitKeys(LotteryError):
+    """The keys or settings at hand are not those with which the journal was begun."""
+
+
 class UnknownLottery(LotteryError):
     """There is no such lottery."""
 

@@ -25,13 +25,15 @@ class Offload:
         self._threads = threads
         self._niceness = niceness if sys.platform == "linux" else 0
         self._pool: ThreadPool | None = None
+        #: the process whose threads they are
+        self._pid = 0
 
     def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call and return as `function` does, errors included."""
         if not monkey.is_module_patched("threading"):
             return function(*args, **kwargs)
-        if self._pool is None:  # made at the first use, since threads do not survive a fork
-            self._pool = ThreadPool(self._threads)
+        if self._pool is None or self._pid != os.getpid():  # threads do not survive a fork
+            self._pool, self._pid = ThreadPool(self._threads), os.getpid()
         result, error = self._pool.apply(_outcome, (self._niceness, function, args, kwargs))
         if error is not None:
             raise error

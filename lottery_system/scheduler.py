@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lottery_system import draws
 from lottery_system.clock import utcnow
+from lottery_system.errors import LotteryError
 from lottery_system.extensions import new_session, scheduler
 from lottery_system.models import LoginSession, Throttle
 
@@ -43,9 +44,12 @@ def tick(app: Flask) -> None:
     now = utcnow()
     with app.app_context(), new_session() as session:
         try:
-            draws.run_due(session, now, app.extensions["settings"].places)
+            keyring = app.extensions["keyring"]
+            operator = keyring.operator(now)
+            places = app.extensions["settings"].places
+            draws.run_due(session, now, places, operator, keyring.fetch_signature)
             with session.begin():
                 LoginSession.sweep(session, now)
                 Throttle.sweep(session, now)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, LotteryError) as error:
             log.error("tick: %s; trying again at the next", str(error).splitlines()[0])

@@ -24,6 +24,7 @@ from lottery_system.ballot_box import BallotBox
 from lottery_system.extensions import db
 from lottery_system.models import Base, Lottery, Submission, User
 from lottery_system.passwords import hash_password
+from tests.operators import keep_keys
 from tests.postgres import NoServer, Server
 
 #: the first day of every test's lottery, and an instant within it
@@ -120,6 +121,7 @@ def given_settings() -> dict[str, str]:
 @pytest.fixture
 def app(database_url: str, given_settings: dict[str, str], tmp_path: Path) -> Iterator[Flask]:
     """Return an application; outside its context, as requests come."""
+    keep_keys(tmp_path)
     settings = settings_for(database_url, LOTTERY_STORAGE=str(tmp_path), **given_settings)
     with running(settings) as app:
         yield app
@@ -214,8 +216,12 @@ def submit(box: BallotBox) -> Submit:
         user: User, lottery: Lottery, count: int = 1, token: UUID | None = None
     ) -> Submission:
         return box.submit(
-            Submission(
-                token=token or uuid4(), user_id=user.id, lottery_id=lottery.id, ballot_count=count
+            Submission.of(
+                token=token or uuid4(),
+                user_id=user.id,
+                username=user.username or "nobody",
+                lottery_id=lottery.id,
+                ballot_count=count,
             )
         )
 

@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 from lottery_system import ballot_box
 from lottery_system.admission import Answer, admit
 from lottery_system.ballot_box import BallotBox
-from lottery_system.draws import run_due
 from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken, UnknownLottery
 from lottery_system.models import Ballot, Draw, Holding, Lottery, Submission, User
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
+from tests.operators import OPERATOR, run_due
 
 ONE_DAY = timedelta(days=1)
 
@@ -120,7 +120,13 @@ def test_a_token_twice_in_one_transaction_enters_once(
 ) -> None:
     token = uuid4()
     clicks = [
-        Submission(token=token, user_id=cast.bob.id, lottery_id=big_chance.id, ballot_count=2)
+        Submission.of(
+            token=token,
+            user_id=cast.bob.id,
+            username="bob",
+            lottery_id=big_chance.id,
+            ballot_count=2,
+        )
         for _ in range(2)
     ]
 
@@ -163,10 +169,10 @@ def test_a_lottery_takes_ballots_until_its_last_day_is_over(
 
 
 def test_a_lottery_that_does_not_exist_takes_no_ballots(
-    session: Session, cast: Cast, box: BallotBox
+    session: Session, cast: Cast, submit: Submit
 ) -> None:
     with pytest.raises(UnknownLottery):
-        box.submit(Submission(token=uuid4(), user_id=cast.bob.id, lottery_id=99, ballot_count=1))
+        submit(cast.bob, Lottery(id=99))
 
     assert ballots(session) == []
 
@@ -177,7 +183,7 @@ def test_a_ballot_that_comes_after_the_close_counts_in_the_next_day(
     """Another host, whose clock is ahead, has closed the day that our clock is still in."""
     run_due(session, FIRST_NOON, places=1)
     with session.begin():
-        assert Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1)
+        assert Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1, OPERATOR)
 
     receipt = submit(cast.bob, big_chance)
 
@@ -191,7 +197,7 @@ def test_a_ballot_that_comes_after_the_close_of_its_lotterys_last_day_is_refused
 ) -> None:
     run_due(session, FIRST_NOON, places=1)
     with session.begin():
-        assert Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1)
+        assert Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1, OPERATOR)
 
     with pytest.raises(LotteryFinished):
         submit(cast.bob, extra_win)
@@ -207,7 +213,13 @@ def test_the_clock_is_read_after_the_lock_is_held(
     run_due(session, late, places=1)
 
     receipt = box.submit(
-        Submission(token=uuid4(), user_id=cast.bob.id, lottery_id=big_chance.id, ballot_count=1)
+        Submission.of(
+            token=uuid4(),
+            user_id=cast.bob.id,
+            username="bob",
+            lottery_id=big_chance.id,
+            ballot_count=1,
+        )
     )
     box.drain()
 
@@ -294,7 +306,13 @@ def test_a_full_box_turns_away_at_once(
 
     def submit() -> Submission:
         return box.submit(
-            Submission(token=uuid4(), user_id=cast.bob.id, lottery_id=big_chance.id, ballot_count=1)
+            Submission.of(
+                token=uuid4(),
+                user_id=cast.bob.id,
+                username="bob",
+                lottery_id=big_chance.id,
+                ballot_count=1,
+            )
         )
 
     monkeypatch.setattr(ballot_box, "admit", admit_slowly)

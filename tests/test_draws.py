@@ -6,12 +6,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lottery_system.draws import run_due
 from lottery_system.errors import TooEarly
-from lottery_system.fairness.selection import winning_ballots
-from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, Lottery, Winner
+from lottery_system.fairness.records import format_freeze
+from lottery_system.fairness.selection import seed_of, winning_ballots
+from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, JournalRecord, Lottery, Winner
 from lottery_system.queries.day import look_up
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
+from tests.operators import OPERATOR, begin, run_due
 
 ONE_DAY = timedelta(days=1)
 
@@ -99,14 +100,16 @@ def test_a_crash_between_closing_and_drawing_does_not_lead_to_a_second_throw(
 ) -> None:
     submit(cast.bob, big_chance, 1000)
     later = FIRST_NOON + ONE_DAY
+    begin(session, FIRST_NOON)
     with session.begin():
-        assert Draw.close(session, FIRST_DAY, later, 1, entropy=lambda size: b"\x07" * size)
+        assert Draw.close(session, FIRST_DAY, later, 1, OPERATOR)
+        (frozen,) = JournalRecord.freezes(session, [FIRST_DAY]).values()
     with session.begin():  # somebody else tries to throw again
-        assert not Draw.close(session, FIRST_DAY, later, 1, entropy=lambda size: b"\x08" * size)
+        assert not Draw.close(session, FIRST_DAY, later + ONE_DAY, 2, OPERATOR)
 
     run_due(session, later, places=1)
 
-    (expected,) = winning_ballots(b"\x07" * 32, 1000, 1)
+    (expected,) = winning_ballots(seed_of(format_freeze(frozen), None), 1000, 1)
     assert session.scalars(select(Winner.number)).all() == [expected.number]
 
 
@@ -115,7 +118,7 @@ def test_a_day_is_not_closed_before_its_midnight(session: Session) -> None:
     last_instant = FIRST_NOON.replace(hour=23, minute=59, second=59, microsecond=999_999)
 
     with pytest.raises(TooEarly, match="closes at 2026-11-20 00:00"), session.begin():
-        Draw.close(session, FIRST_DAY, last_instant, 1)
+        Draw.close(session, FIRST_DAY, last_instant, 1, OPERATOR)
 
     assert run_due(session, last_instant, places=1) == []
     assert days_of(session) == [(FIRST_DAY, OPEN, 0)]
@@ -128,12 +131,12 @@ def test_a_day_waits_for_the_days_before_it(session: Session) -> None:
     later = FIRST_NOON + 5 * ONE_DAY
 
     with session.begin():
-        assert not Draw.close(session, FIRST_DAY + ONE_DAY, later, 1)
-        assert Draw.close(session, FIRST_DAY, later, 1)
-        assert Draw.close(session, FIRST_DAY + ONE_DAY, later, 1)
-        assert not Draw.draw(session, FIRST_DAY + ONE_DAY, later)
-        assert Draw.draw(session, FIRST_DAY, later)
-        assert Draw.draw(session, FIRST_DAY + ONE_DAY, later)
+        assert not Draw.close(session, FIRST_DAY + ONE_DAY, later, 1, OPERATOR)
+        assert Draw.close(session, FIRST_DAY, later, 1, OPERATOR)
+        assert Draw.close(session, FIRST_DAY + ONE_DAY, later, 1, OPERATOR)
+        assert not Draw.draw(session, FIRST_DAY + ONE_DAY, later, OPERATOR)
+        assert Draw.draw(session, FIRST_DAY, later, OPERATOR)
+        assert Draw.draw(session, FIRST_DAY + ONE_DAY, later, OPERATOR)
 
     assert [status for _, status, _ in days_of(session)] == [DRAWN, DRAWN, OPEN]
 
@@ -142,7 +145,7 @@ def test_an_open_day_is_not_drawn(session: Session) -> None:
     run_due(session, FIRST_NOON, places=1)
 
     with session.begin():
-        assert not Draw.draw(session, FIRST_DAY, FIRST_NOON + ONE_DAY)
+        assert not Draw.draw(session, FIRST_DAY, FIRST_NOON + ONE_DAY, OPERATOR)
 
 
 def test_a_clock_set_back_closes_nothing_and_opens_nothing(session: Session) -> None:
@@ -166,7 +169,7 @@ def test_the_winning_ballot_is_one_that_was_stored(
 def test_closed_days_wait_to_be_drawn_by_the_next_call(session: Session) -> None:
     run_due(session, FIRST_NOON, places=1)
     with session.begin():
-        Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1)
+        Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1, OPERATOR)
     assert days_of(session) == [(FIRST_DAY, CLOSED, 0)]
 
     assert run_due(session, FIRST_NOON + ONE_DAY, places=1) == [FIRST_DAY]

@@ -29,9 +29,9 @@ from sqlalchemy.orm import Session
 from lottery_system import database
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import ONE_DAY, starts_at
-from lottery_system.draws import run_due
 from lottery_system.errors import LotteryFinished, NotAdmitted
 from lottery_system.models import Draw, Lottery, Submission, User
+from tests import operators
 from tests.audit import audit, receipt, same
 from tests.conftest import FIRST_DAY
 from tests.processes import PATIENCE
@@ -109,9 +109,10 @@ def play(
             intent = f"{uuid4()} {random.choice(lottery_ids)} {count}"
             journal.write("intended", intent)
         token, lottery_id, ballot_count = intent.split()
-        submission = Submission(
+        submission = Submission.of(
             token=UUID(token),
             user_id=user_id,
+            username=f"player {user_id}",
             lottery_id=int(lottery_id),
             ballot_count=int(ballot_count),
         )
@@ -154,7 +155,7 @@ def end_days(url: str, days: ShortDays, fault: Fault, journal: Journal) -> None:
     while not days.are_over:
         try:
             with Session(engine) as session:
-                run_due(session, days(), places=1)
+                operators.run_due(session, days(), places=1)
         except SQLAlchemyError as error:
             journal.write("failed", str(error).splitlines()[0])
         time.sleep(min(random.uniform(0, LONGEST_TICK), days.until_midnight()))
@@ -199,6 +200,8 @@ def let_days_go_by(engine: Engine, folder: Path, day_count: int, fault: Fault = 
     url = engine.url.render_as_string(hide_password=False)
     journals = [Journal(folder / f"player-{n}") for n in range(SUBMITTERS * PLAYERS)]
     drawer_journals = [Journal(folder / f"drawer-{n}") for n in range(DRAWERS)]
+    with Session(engine) as session:
+        operators.begin(session, START)
     end(begin(flawless))  # what all the others fork from is there from now on
     days = ShortDays(day_count)
     common = url, days, fault
@@ -211,7 +214,7 @@ def let_days_go_by(engine: Engine, folder: Path, day_count: int, fault: Fault = 
     with Session(engine) as session:
         with session.begin():
             last = session.scalars(select(func.max(Draw.day))).one()
-        run_due(session, starts_at(last) + 2 * ONE_DAY, places=1)
+        operators.run_due(session, starts_at(last) + 2 * ONE_DAY, places=1)
     return Played([*journals, *drawer_journals], kill_count)
 
 

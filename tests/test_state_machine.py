@@ -67,6 +67,7 @@ from lottery_system.models import (
 from lottery_system.models.lottery import ClosesInThePast
 from tests.audit import audit, receipt
 from tests.conftest import FIRST_DAY, FIRST_NOON, empty
+from tests.operators import OPERATOR, begin
 
 EXAMPLES = "EXAMPLES"
 SETTINGS = settings(
@@ -359,7 +360,9 @@ class House(RuleBasedStateMachine):
         self.hosts[1].places = places
         if by_ballot:
             self._submit(self.hosts[0], [Click(UUID(int=1), 1, 1, 1)])
-        else:
+        with Session(self.observer) as session:
+            begin(session, FIRST_NOON)
+        if not by_ballot:
             self._end_days(self.hosts[0])
 
     # What may happen
@@ -506,7 +509,7 @@ class House(RuleBasedStateMachine):
         for draw in self.store.draws:
             winners = self.store.winners.get(draw.day, [])
             if draw.status != OPEN:
-                fixed = (draw.ballot_count, draw.seed, draw.places, draw.closed_at)
+                fixed = (draw.ballot_count, draw.frontier, draw.places, draw.closed_at)
                 assert self.fixed.setdefault(draw.day, fixed) == fixed
                 assert draw.closed_at >= closes_at(draw.day)
                 assert draw.places in {host.places for host in self.hosts}
@@ -544,17 +547,17 @@ class House(RuleBasedStateMachine):
     def _close_by_hand(self, session: Session, at: Host, day: date) -> None:
         if at.now < closes_at(day):
             with pytest.raises(TooEarly):
-                Draw.close(session, day, at.now, at.places)
+                Draw.close(session, day, at.now, at.places, OPERATOR)
             return
         in_turn = self._before(day) <= self.model.over
-        closed = Draw.close(session, day, at.now, at.places)
+        closed = Draw.close(session, day, at.now, at.places, OPERATOR)
         assert closed == (in_turn and day in self.days - self.model.over)
         self.met["closed out of turn"] += not in_turn
         self.model.over |= {day} if closed else set()
 
     def _draw_by_hand(self, session: Session, at: Host, day: date) -> None:
         in_turn = self._before(day) <= self.model.drawn
-        drawn = Draw.draw(session, day, at.now)
+        drawn = Draw.draw(session, day, at.now, OPERATOR)
         assert drawn == (in_turn and day in self.model.over - self.model.drawn)
         self.met["drawn out of turn"] += day in self.model.over and not in_turn
         self.model.drawn |= {day} if drawn else set()
@@ -584,7 +587,9 @@ class House(RuleBasedStateMachine):
         Where a step broke, nobody has an answer, but the store has the ballots if it had them by
         then, and has them whole.
         """
-        submissions = [Submission(**click._asdict()) for click in batch]
+        submissions = [
+            Submission.of(**click._asdict(), username=f"player{click.user_id}") for click in batch
+        ]
         with Break(host.engine, step) as broken:
             futures = host.box.admit_together(submissions)
         for click, future in zip(batch, futures, strict=True):
@@ -605,7 +610,7 @@ class House(RuleBasedStateMachine):
         now = host.now
         drawn_before, claimed_before = set(self.model.drawn), set(self.claimed)
         with Break(host.engine, step) as broken, Session(host.engine) as session:
-            drawn = run_due(session, now, host.places)
+            drawn = run_due(session, now, host.places, OPERATOR)
         self._learn(now)
         if broken.has_come:
             self.met["days half ended"] += self.model.drawn != self.model.over

@@ -191,6 +191,11 @@ def parse_receipt(json_text: bytes) -> Receipt:
     return receipt
 
 
+def format_chain_info(info: ChainInfo) -> str:
+    """Write a beacon's chain info as JSON, as it stands in certificates."""
+    return _dump(_chain_info_json(info))
+
+
 def parse_chain_info(value: object) -> ChainInfo:
     """Read a beacon's chain info out of loaded JSON.
 

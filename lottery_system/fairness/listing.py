@@ -18,7 +18,9 @@ class Listing:
     """The roots of a list's first so many ballots, as far as they were asked for and read."""
 
     def __init__(self) -> None:
-        self.was_read = False
+        #: whether it was read, and has the root that was frozen: what another list says of
+        #: earlier sizes shows nothing
+        self.is_the_frozen = False
         self.roots: dict[int, bytes] = {}
 
 
@@ -57,10 +59,11 @@ def read_list(
         has_more = next(records, None) is not None
     except (OSError, ValueError) as error:
         raise Failed(f"the list cannot be read: {error}") from None
-    listing.was_read = True
+    is_whole = frontier.size == freeze.size
+    listing.is_the_frozen = is_whole and frontier.root == freeze.root
     demand(not fault, fault)
     demand(
-        frontier.size == freeze.size,
+        is_whole,
         f"the list ends after {frontier.size} of {freeze.size} ballots",
     )
     demand(not has_more, f"the list has more than {freeze.size} ballots")

@@ -85,8 +85,10 @@ class Frontier(NamedTuple):
             row = [left.pop(), *hashes] if first & 1 else hashes
             if len(row) & 1:
                 below[len(rows) - 1] = row[-1]
+            pairs = iter(row)
             hashes = [
-                sha256(b"\x01" + row[at] + row[at + 1]).digest() for at in range(0, len(row) - 1, 2)
+                sha256(b"\x01" + one + other).digest()
+                for one, other in zip(pairs, pairs, strict=False)
             ]
             first >>= 1
         kept = tuple(left) + tuple(below[height] for height in sorted(below, reverse=True))

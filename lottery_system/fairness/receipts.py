@@ -88,8 +88,8 @@ class ReceiptCase:
         )
         roots = {freeze.size: freeze.root}
         if checkpoint.size != freeze.size:
-            if not listing.was_read:
-                raise NotMade("it takes the list of ballots, which was not given")
+            if not listing.is_the_frozen:
+                raise NotMade("it takes the list of ballots that was frozen")
             roots = listing.roots
         demand(
             roots.get(checkpoint.size) == checkpoint.root,

@@ -5,6 +5,7 @@ ended by a line feed. Nothing else parses: `parse(format(x)) == x` and `format(p
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Literal, NamedTuple, cast
 
@@ -124,6 +125,22 @@ def format_ballot(ballot: Ballot) -> bytes:
         holder=ballot.holder.hex(),
         time=format_instant(ballot.time),
     )
+
+
+def format_run(
+    day: date, first_number: int, lottery: int, holders: Sequence[bytes], time: datetime
+) -> list[bytes]:
+    """Write the records of ballots that were admitted together, the same as one by one.
+
+    Made for the one place that is in a hurry: all other ballots wait while these are hashed.
+    """
+    head = NAMESPACE + f"ballot\nday {day.isoformat()}\nnumber ".encode()
+    middle = f"\nlottery {lottery}\nholder "
+    tail = f"\ntime {format_instant(time)}\n"
+    return [
+        head + f"{number}{middle}{holder.hex()}{tail}".encode()
+        for number, holder in enumerate(holders, first_number)
+    ]
 
 
 def format_genesis(genesis: Genesis) -> bytes:

@@ -16,16 +16,34 @@ from lottery_system.fairness.certificate import (
     parse_certificate,
     parse_receipt,
 )
-from lottery_system.fairness.checks import CHECKS, Check, Failed, NotMade, demand, make, not_made
+from lottery_system.fairness.checks import (
+    CHECKS,
+    Check,
+    Failed,
+    NotMade,
+    Verdict,
+    demand,
+    failed,
+    make,
+    not_made,
+)
 from lottery_system.fairness.listing import Listing, Progress, read_list
 from lottery_system.fairness.note import (
     Checkpoint,
+    NoteError,
     VerifierKey,
     open_checkpoint,
     parse_vkey,
 )
 from lottery_system.fairness.receipts import ReceiptCase
-from lottery_system.fairness.records import BEACON, OPERATOR, Ballot, Freeze, Genesis
+from lottery_system.fairness.records import (
+    BEACON,
+    OPERATOR,
+    Ballot,
+    Freeze,
+    Genesis,
+    RecordError,
+)
 
 
 class _Case:
@@ -77,17 +95,12 @@ def verify(
     """
     receipt_or_fault = None if receipt is None else _parsed_receipt(receipt)
 
-    cases: list[_Case] = []
-
-    def well_formed() -> str:
-        cases.append(_Case(parse_certificate(certificate), key))
-        return CHECKS["format"]
-
-    form = make("format", well_formed)
-    if not cases:
+    try:
+        found = _Case(parse_certificate(certificate), key)
+    except (FormatError, RecordError, NoteError) as error:
         why = "the certificate is not well formed"
-        return [form, *(not_made(name, why) for name in list(CHECKS)[1:])]
-    (found,) = cases
+        return [failed("format", error), *(not_made(name, why) for name in list(CHECKS)[1:])]
+    form = Check("format", Verdict.OK, CHECKS["format"])
     of_certificate = [
         make(name, lambda check=check: check(found))  # type: ignore[misc]
         for name, check in _OF_THE_CERTIFICATE.items()

@@ -4,10 +4,12 @@ from lottery_system.models.ballot import Ballot
 from lottery_system.models.base import Base
 from lottery_system.models.draw import CLOSED, DRAWN, OPEN, Draw
 from lottery_system.models.holding import Holding
+from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.login_session import LoginSession
 from lottery_system.models.lottery import Lottery
 from lottery_system.models.submission import Submission
 from lottery_system.models.throttle import Throttle
+from lottery_system.models.tile import BallotTile, JournalTile
 from lottery_system.models.user import User
 from lottery_system.models.winner import Winner
 
@@ -16,11 +18,15 @@ __all__ = [
     "DRAWN",
     "OPEN",
     "Ballot",
+    "BallotTile",
     "Base",
     "Draw",
     "Holding",
+    "JournalRecord",
+    "JournalTile",
     "LoginSession",
     "Lottery",
+    "Operator",
     "Submission",
     "Throttle",
     "User",

@@ -4,7 +4,6 @@ Every transition is one conditional UPDATE whose count is read, so that any numb
 hosts may try at once and one of them succeeds.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import cache
@@ -29,9 +28,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from lottery_system.clock import ONE_DAY, closes_at, day_of, starts_at
-from lottery_system.errors import TooEarly
-from lottery_system.fairness.selection import SEED_BYTES, winning_ballots
+from lottery_system.errors import BadBeacon, TooEarly
+from lottery_system.fairness import beacon, commitment
+from lottery_system.fairness.merkle import Frontier
+from lottery_system.fairness.records import Freeze, format_freeze
+from lottery_system.fairness.selection import SEED_BYTES, seed_of, winning_ballots
 from lottery_system.models.base import Base, UTCDateTime, insert_into, table_of
+from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.winner import Winner
 
 OPEN, CLOSED, DRAWN = "open", "closed", "drawn"
@@ -45,6 +48,8 @@ class Turn(NamedTuple):
     ballot_count: int
     #: the instant of admission, always within `day`
     now: datetime
+    #: the day's log so far
+    frontier: Frontier
 
 
 class Draw(Base):
@@ -56,7 +61,7 @@ class Draw(Base):
         CheckConstraint(
             "(status = 'open' AND seed IS NULL AND places IS NULL"
             " AND closed_at IS NULL AND drawn_at IS NULL)"
-            " OR (status = 'closed' AND seed IS NOT NULL AND places >= 1"
+            " OR (status = 'closed' AND seed IS NULL AND places >= 1"
             " AND closed_at IS NOT NULL AND drawn_at IS NULL)"
             " OR (status = 'drawn' AND seed IS NOT NULL AND places >= 1"
             " AND closed_at IS NOT NULL AND drawn_at IS NOT NULL)",
@@ -68,8 +73,12 @@ class Draw(Base):
     status: Mapped[str] = mapped_column(String(6), default=OPEN)
     #: accepted = stored = the greatest number of the day
     ballot_count: Mapped[int] = mapped_column(default=0)
-    #: 32 random bytes, stored by the transaction that closes the day
+    #: what the day's log needs to grow, see `merkle.Frontier`; its root is that of all ballots
+    frontier: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    #: what the winning numbers follow from: freeze and beacon, hashed
     seed: Mapped[bytes | None] = mapped_column(LargeBinary(SEED_BYTES))
+    #: the beacon's, of the round that the freeze names; None in mode operator
+    beacon_signature: Mapped[bytes | None] = mapped_column(LargeBinary(beacon.SIGNATURE_BYTES))
     #: how many different winning ballots are drawn
     places: Mapped[int | None]
     closed_at: Mapped[datetime | None]
@@ -86,7 +95,10 @@ class Draw(Base):
         if missing:
             connection.execute(
                 insert_into(connection.dialect, cls).on_conflict_do_nothing(),
-                [{"day": each, "status": OPEN, "ballot_count": 0} for each in missing],
+                [
+                    {"day": each, "status": OPEN, "ballot_count": 0, "frontier": b""}
+                    for each in missing
+                ],
             )
 
     @classmethod
@@ -110,11 +122,12 @@ class Draw(Base):
             elif day_of(now) > day:
                 day = day_of(now)
             else:
-                return Turn(day, row.ballot_count, max(now, starts_at(day)))
+                frontier = Frontier.from_bytes(row.ballot_count, row.frontier)
+                return Turn(day, row.ballot_count, max(now, starts_at(day)), frontier)
 
     @classmethod
-    def count_ballots(cls, connection: Connection, turn: Turn, count: int) -> None:
-        """Add ballots to the counter of the day whose turn is held.
+    def count_ballots(cls, connection: Connection, turn: Turn, grown: Frontier) -> None:
+        """Let the day whose turn is held grow to the ballots of its log.
 
         Raises:
             RuntimeError: the day moved under the lock, which must be impossible.
@@ -124,11 +137,17 @@ class Draw(Base):
             {
                 "day_of_turn": turn.day,
                 "count_of_turn": turn.ballot_count,
-                "ballot_count": turn.ballot_count + count,
+                "ballot_count": grown.size,
+                "frontier": grown.to_bytes(),
             },
         )
         if _rows(counted) != 1:
             raise RuntimeError(f"the count of {turn.day} moved while its row was locked")
+
+    @classmethod
+    def first_undrawn(cls, session: Session) -> date:
+        """Return the oldest day that is not drawn."""
+        return session.scalars(select(func.min(cls.day)).where(cls.status != DRAWN)).one()
 
     @classmethod
     def due_to_close(cls, session: Session, now: datetime) -> Sequence[date]:
@@ -144,45 +163,87 @@ class Draw(Base):
 
     @classmethod
     def close(
+        cls, session: Session, day: date, now: datetime, places: int, operator: Operator
+    ) -> bool:
+        """Stop taking ballots of a day, and freeze it in the journal, in one stroke.
+
+        Count, log, places, secret and the beacon's round are all fixed here: whoever draws later
+        can only find the same winners, and a crash never turns into a second throw. Exactly one
+        caller gets True; a day waits for the days before it.
+
+        Raises:
+            TooEarly: the midnight that ends the day has not come.
+            RuntimeError: the journal has not begun.
+        """
+        if now < closes_at(day):
+            raise TooEarly(f"{day} closes at {closes_at(day):%Y-%m-%d %H:%M} UTC.")
+        genesis = JournalRecord.genesis(session)
+        if genesis is None:
+            raise RuntimeError("no day can be closed before the journal has begun")
+        draw = (day - genesis.first).days
+        # before the day is locked: a chain of a hundred years takes milliseconds
+        secret = commitment.reveal(operator.tip, draw) if draw >= 0 else b""
+        values = {"status": CLOSED, "places": places, "closed_at": now}
+        if not cls._move(session, day, OPEN, values):
+            return False
+        row = session.execute(select(cls.ballot_count, cls.frontier).where(cls.day == day)).one()
+        frozen = now.replace(microsecond=0)
+        number = None
+        if operator.chain is not None:
+            due = beacon.due_time(closes_at(day), frozen, genesis.gap)
+            number = beacon.round_at(operator.chain, due)
+        freeze = Freeze(
+            draw=draw,
+            day=day,
+            closes=closes_at(day),
+            size=row.ballot_count,
+            frozen=frozen,
+            root=Frontier.from_bytes(row.ballot_count, row.frontier).root,
+            places=places,
+            secret=secret,
+            round=number,
+            previous=b"",
+        )
+        JournalRecord.freeze(session, freeze, operator.key)
+        return True
+
+    @classmethod
+    def draw(
         cls,
         session: Session,
         day: date,
         now: datetime,
-        places: int,
-        entropy: Callable[[int], bytes] = os.urandom,
+        operator: Operator,
+        signature: bytes | None = None,
     ) -> bool:
-        """Stop taking ballots of a day and fix its seed, in one stroke.
-
-        With count, places and seed all fixed here, whoever draws later can only find the same
-        winners: a crash never turns into a second throw. Exactly one caller gets True; a day waits
-        for the days before it.
-
-        Raises:
-            TooEarly: the midnight that ends the day has not come.
-        """
-        if now < closes_at(day):
-            raise TooEarly(f"{day} closes at {closes_at(day):%Y-%m-%d %H:%M} UTC.")
-        return cls._move(
-            session,
-            day,
-            OPEN,
-            {"status": CLOSED, "seed": entropy(SEED_BYTES), "places": places, "closed_at": now},
-        )
-
-    @classmethod
-    def draw(cls, session: Session, day: date, now: datetime) -> bool:
         """Make a closed day's draw: status and winners in the same transaction.
 
         Exactly one caller gets True; a day waits for the days before it.
+
+        Args:
+            signature: the beacon's, of the round that the day's freeze names; None in mode
+                operator.
+
+        Raises:
+            BadBeacon: the signature is not the network's for that round, or there is none where
+                the day needs one, or one where it needs none.
         """
+        freeze = JournalRecord.freezes(session, [day]).get(day)
+        if freeze is None:  # not closed
+            return False
+        _check_beacon(freeze, operator, signature)
+        seed = seed_of(format_freeze(freeze), signature)
         # who closed it may have looked at the clock after us: it is not drawn before it is closed
         drawn_at = case((cls.closed_at > now, cls.closed_at), else_=literal(now, UTCDateTime))
-        if not cls._move(session, day, CLOSED, {"status": DRAWN, "drawn_at": drawn_at}):
+        values: dict[str, object] = {
+            "status": DRAWN,
+            "drawn_at": drawn_at,
+            "seed": seed,
+            "beacon_signature": signature,
+        }
+        if not cls._move(session, day, CLOSED, values):
             return False
-        drawn = session.execute(
-            select(cls.seed, cls.ballot_count, cls.places).where(cls.day == day)
-        ).one()
-        picks = winning_ballots(drawn.seed, drawn.ballot_count, drawn.places)
+        picks = winning_ballots(seed, freeze.size, freeze.places)
         if picks:
             session.execute(
                 insert_into(session.connection().dialect, Winner),
@@ -212,7 +273,9 @@ def _turn() -> Select[str, int]:
     """Build a busy statement, once: building it costs as much as running it."""
     draw = table_of(Draw).c
     return (
-        select(draw.status, draw.ballot_count).where(draw.day == bindparam("day")).with_for_update()
+        select(draw.status, draw.ballot_count, draw.frontier)
+        .where(draw.day == bindparam("day"))
+        .with_for_update()
     )
 
 
@@ -225,6 +288,18 @@ def _counting() -> Update:
         draw.c.status == OPEN,
         draw.c.ballot_count == bindparam("count_of_turn"),
     )
+
+
+def _check_beacon(freeze: Freeze, operator: Operator, signature: bytes | None) -> None:
+    if freeze.round is None or operator.chain is None or signature is None:
+        if freeze.round is not None or signature is not None:
+            raise BadBeacon(f"The draw of {freeze.day} takes round {freeze.round or 'none'}.")
+        return
+    if not beacon.check_signature(operator.chain, freeze.round, signature):
+        raise BadBeacon(
+            f"This is not the beacon's signature of round {freeze.round}, which the draw of "
+            f"{freeze.day} takes. Nothing was drawn; look the round up again."
+        )
 
 
 def _days_after(last: date, day: date) -> list[date]:

@@ -1,11 +1,14 @@
 """One participant's ballots of one click: what a receipt is given for."""
 
+import os
+from collections.abc import Callable
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from lottery_system.fairness.commitment import SALT_BYTES, holder_hash
 from lottery_system.models.base import Base
 
 
@@ -28,6 +31,39 @@ class Submission(Base):
     first_number: Mapped[int]
     ballot_count: Mapped[int]
     submitted_at: Mapped[datetime]
+    #: one for each ballot, 16 random bytes: its holder's secret, until the ballot wins
+    salts: Mapped[bytes] = mapped_column(LargeBinary)
+    #: one for each ballot, 32 bytes: what the log says of who holds it
+    holders: Mapped[bytes] = mapped_column(LargeBinary)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        token: UUID,
+        user_id: int,
+        username: str,
+        lottery_id: int,
+        ballot_count: int,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> "Submission":
+        """Make what a click asks for: all but day, number and instant, which the ballot box gives.
+
+        The ballots are tied to their holder here, before anybody waits for the day's row.
+        """
+        salts = entropy(SALT_BYTES * ballot_count)
+        holders = [
+            holder_hash(salts[at : at + SALT_BYTES], username)
+            for at in range(0, len(salts), SALT_BYTES)
+        ]
+        return cls(
+            token=token,
+            user_id=user_id,
+            lottery_id=lottery_id,
+            ballot_count=ballot_count,
+            salts=salts,
+            holders=b"".join(holders),
+        )
 
     @property
     def last_number(self) -> int:

@@ -8,14 +8,17 @@ from lottery_system.web import (
     accounts,
     ballots,
     cookies,
+    draws,
     errors,
     headers,
     login,
+    logs,
     lotteries,
     monitoring,
     organiser,
     remembered,
     rules,
+    verifiers,
     winners,
     words,
 )
@@ -23,7 +26,10 @@ from lottery_system.web import (
 
 def register(app: Flask, settings: Settings) -> None:
     """Give an application its pages."""
-    for module in (accounts, ballots, lotteries, monitoring, organiser, rules, winners):
+    for module in (
+        accounts, ballots, draws, logs, lotteries, monitoring, organiser, rules,
+        verifiers, winners,
+    ):  # fmt: skip
         app.register_blueprint(module.blueprint)
     app.session_interface = cookies.SessionCookies(app)
     errors.register(app)

@@ -38,8 +38,12 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
     except BadBallots as error:
         lottery_or_404(lottery_id)
         return _refused(lottery_id, str(error))
-    submission = Submission(
-        token=token, user_id=viewer().id, lottery_id=lottery_id, ballot_count=count
+    submission = Submission.of(
+        token=token,
+        user_id=viewer().id,
+        username=viewer().username,
+        lottery_id=lottery_id,
+        ballot_count=count,
     )
     try:
         receipt = _box().submit(submission)

@@ -10,11 +10,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
+from lottery_system.certificates import Unsound
 from lottery_system.errors import (
     LotteryError,
     LotteryFinished,
     NotAdmitted,
     TokenTaken,
+    UnfitKeys,
     UnknownLottery,
 )
 from lottery_system.models import Submission
@@ -27,6 +29,7 @@ STATUSES: dict[type[LotteryError], int] = {
     LotteryFinished: 422,
     TokenTaken: 422,
     NotAdmitted: 503,
+    Unsound: 500,
 }
 
 TITLES = {
@@ -59,6 +62,7 @@ def register(app: Flask) -> None:
     """Turn every error into a page and one line of the log."""
     app.after_request(_note_refusal)
     app.register_error_handler(LotteryError, _refused)
+    app.register_error_handler(UnfitKeys, _unfit_keys)
     app.register_error_handler(SecurityError, _foreign_host)
     app.register_error_handler(CSRFError, _foreign_form)
     app.register_error_handler(RateLimitExceeded, _throttled)
@@ -101,6 +105,14 @@ def _note_refusal(response: Response) -> Response:
 
 def _refused(error: LotteryError) -> Response:
     return error_page(STATUSES.get(type(error), 422), str(error))
+
+
+def _unfit_keys(error: UnfitKeys) -> Response:
+    """Tell the operator what to restore; nobody else can do anything about it."""
+    log.error("keys: %s", error)
+    return error_page(
+        503, "The lottery’s keys are not at hand just now. Its operator has been told."
+    )
 
 
 def _foreign_form(error: CSRFError) -> Response:

@@ -40,7 +40,7 @@ NOT_KEPT = ("Cache-Control", "no-store")
 
 
 class Headers:
-    """Adds the headers on the way out, to whatever answers.
+    """Adds the headers on the way out, to whatever answers, where it does not say otherwise itself.
 
     As a middleware, since adding them to Flask's own answer checks each of them anew, twice.
     """
@@ -57,8 +57,9 @@ class Headers:
         def start(
             status: str, headers: list[tuple[str, str]], *exc_info: Any
         ) -> Callable[[bytes], object]:
-            headers += self._headers
-            if not any(name == "Cache-Control" for name, _ in headers):
+            said = {name for name, _ in headers}
+            headers += [each for each in self._headers if each[0] not in said]
+            if "Cache-Control" not in said:
                 headers.append(NOT_KEPT)
             return start_response(status, headers, *exc_info)
 

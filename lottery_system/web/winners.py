@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date
-from enum import Enum
 from functools import lru_cache
 from time import monotonic
 
@@ -11,31 +10,19 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody, viewer
-from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
+from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.extensions import reading
-from lottery_system.models import CLOSED, DRAWN
+from lottery_system.models import DRAWN
 from lottery_system.queries import AnyRow
 from lottery_system.queries.day import first_day, latest_drawn, look_up
+from lottery_system.web.days import MISSING, DayState, neighbours, state_of
 
 blueprint = Blueprint("winners", __name__)
-
-
-class DayState(Enum):
-    """The seven answers to the question who won on a date."""
-
-    DRAWN = "drawn"
-    NOBODY_PLAYED = "nobody played"
-    WAITING = "waiting"
-    OPEN = "open"
-    FUTURE = "future"
-    BEFORE_FIRST = "before first"
-    NO_DATE = "no date"
 
 
 #: seconds for which the page of a drawn day is remembered, and how many such pages are
 MOMENT = 2
 DAYS_REMEMBERED = 256
-MISSING = frozenset({DayState.FUTURE, DayState.BEFORE_FIRST, DayState.NO_DATE})
 
 
 @blueprint.get("/winners")
@@ -83,24 +70,9 @@ def _answer(day: date, user_id: int | None = None) -> tuple[str, int]:
     with reading() as connection:
         draw, winners = look_up(connection, day, user_id)
         first = draw.first if draw else first_day(connection)
-    state = _state(day, draw, first)
+    state = state_of(day, draw, first)
     page = _page(state, day, draw=draw, first=first, winners=winners)
     return page, 404 if state in MISSING else 200
-
-
-def _state(day: date, draw: AnyRow | None, first: date | None) -> DayState:
-    today = day_of(utcnow())
-    if draw is not None and draw.status == DRAWN:  # also where a clock was set back since
-        return DayState.DRAWN if draw.ballot_count else DayState.NOBODY_PLAYED
-    if draw is not None and draw.status == CLOSED:
-        return DayState.WAITING
-    if day > today:
-        return DayState.FUTURE
-    if day == today:
-        return DayState.OPEN
-    if first is None or day < first:
-        return DayState.BEFORE_FIRST
-    return DayState.WAITING
 
 
 def _page(
@@ -112,8 +84,7 @@ def _page(
     winners: Sequence[AnyRow] = (),
     typed: str = "",
 ) -> str:
-    has_previous = day is not None and first is not None and day > first
-    has_next = day is not None and day < day_of(utcnow()) and state not in MISSING
+    previous, following = neighbours(day, first, state)
     return render_template(
         "winners/show.html",
         state=state,
@@ -124,6 +95,6 @@ def _page(
         draw=draw,
         first=first,
         winners=winners,
-        previous=day - ONE_DAY if day and has_previous and state not in MISSING else None,
-        next=day + ONE_DAY if day and has_next else None,
+        previous=previous,
+        next=following,
     )

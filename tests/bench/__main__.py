@@ -36,6 +36,7 @@ from tests.bench.load import Measured, load
 from tests.bench.plain import plain_rate
 from tests.bench.plans import plans
 from tests.bench.players import PASSWORD, Player, ballots, pages, sign_up_all, stranger
+from tests.operators import keep_keys
 from tests.postgres import Server, free_port
 from tests.processes import Gunicorn, wait_for
 
@@ -74,6 +75,7 @@ class Site:
     """A lottery that is served, its players, and the hello-world beside it."""
 
     def __init__(self, url: str, folder: Path, hello_port: int) -> None:
+        keep_keys(folder)
         self.app = make_app(url, folder)
         with self.app.app_context():
             upgrade()

@@ -15,15 +15,16 @@ from time import perf_counter
 import config
 from lottery_system import create_app
 from lottery_system.draws import run_due
-from lottery_system.extensions import db, new_session
+from lottery_system.extensions import new_session
 
 url, storage, now = sys.argv[1:]
 app = create_app(config.load({"LOTTERY_DATABASE_URL": url, "LOTTERY_STORAGE": storage}))
 with app.app_context(), new_session() as session:
     with session.begin():
         session.connection()
+    operator = app.extensions["keyring"].operator(datetime.fromisoformat(now))
     started_at = perf_counter()
-    drawn = run_due(session, datetime.fromisoformat(now), places=1)
+    drawn = run_due(session, datetime.fromisoformat(now), 1, operator)
     taken = perf_counter() - started_at
 assert len(drawn) == 1, drawn
 print(json.dumps([taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))

@@ -1,16 +1,16 @@
-"""Days full of ballots, made by the database itself in the way that admission does."""
+"""Days full of ballots, admitted by a hundred thousand at a time."""
 
 from collections.abc import Callable
 from datetime import date, datetime
-from uuid import UUID
+from uuid import uuid4
 
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from lottery_system.admission import admit
 from lottery_system.clock import ONE_DAY, day_of, utcnow
-from lottery_system.draws import run_due
-from lottery_system.models import Ballot, Draw, Holding, Lottery, Submission, User
-from lottery_system.models.draw import Turn
+from lottery_system.models import Draw, Holding, Lottery, Submission, User
+from tests.operators import run_due
 
 #: ballots that one transaction adds
 STEP = 100_000
@@ -47,27 +47,17 @@ def fill(
     """Let a day grow to `size` ballots: the player's own by ones, a crowd's by thousands."""
     while (missing := size - _size(engine, day_of(now()))) > 0:
         with Session(engine) as session, session.begin():
-            connection = session.connection()
-            turn = Draw.take_turn(connection, now)
             crowd = _crowd(session)
-            mine = max(0, min(missing, MY_SUBMISSIONS - _own(session, user_id, turn.day), STEP))
-            rows = [_row(turn, n, 1, user_id, lottery_id) for n in range(mine)]
-            at = mine
-            for number in range(min(missing, STEP) - mine):
-                if number % 1000 == 0:
-                    count = min(1000, min(missing, STEP) - at)
-                    rows.append(
-                        _row(turn, at, count, crowd[number // 1000 % len(crowd)], lottery_id)
-                    )
-                    at += count
-            session.execute(insert(Submission), rows)
-            Ballot.unfold(connection, turn.day, turn.ballot_count + 1)
-            counts: dict[tuple[int, int], int] = {}
-            for row in rows:
-                key = (row["user_id"], lottery_id)
-                counts[key] = counts.get(key, 0) + row["ballot_count"]
-            Holding.add(connection, turn.day, counts)
-            Draw.count_ballots(connection, turn, at)
+            me = session.get_one(User, user_id)
+            own = _own(session, user_id, day_of(now()))
+            mine = max(0, min(missing, MY_SUBMISSIONS - own, STEP))
+            clicks = [_click(me, lottery_id, 1) for _ in range(mine)]
+            rest = min(missing, STEP) - mine
+            clicks += [
+                _click(crowd[start // 1000 % len(crowd)], lottery_id, min(1000, rest - start))
+                for start in range(0, rest, 1000)
+            ]
+            admit(session.connection(), clicks, now)
 
 
 def settle(engine: Engine) -> None:
@@ -83,17 +73,14 @@ def settle(engine: Engine) -> None:
             connection.invalidate()
 
 
-def _row(turn: Turn, at: int, count: int, user_id: int, lottery_id: int) -> dict[str, int]:
-    first = turn.ballot_count + at + 1
-    return {
-        "token": UUID(int=turn.day.toordinal() << 64 | first),  # type: ignore[dict-item]
-        "user_id": user_id,
-        "lottery_id": lottery_id,
-        "day": turn.day,  # type: ignore[dict-item]
-        "first_number": first,
-        "ballot_count": count,
-        "submitted_at": turn.now,  # type: ignore[dict-item]
-    }
+def _click(user: User, lottery_id: int, count: int) -> Submission:
+    return Submission.of(
+        token=uuid4(),
+        user_id=user.id,
+        username=user.username,
+        lottery_id=lottery_id,
+        ballot_count=count,
+    )
 
 
 def _size(engine: Engine, day: date) -> int:
@@ -106,12 +93,12 @@ def _own(session: Session, user_id: int, day: date) -> int:
     return session.scalar(select(func.sum(Holding.ballot_count)).where(*mine)) or 0
 
 
-def _crowd(session: Session) -> list[int]:
+def _crowd(session: Session) -> list[User]:
     """Return a hundred users who only hold ballots."""
-    found = session.scalars(select(User.id).where(User.username.like("crowd%"))).all()
+    found = session.scalars(select(User).where(User.username.like("crowd%"))).all()
     if found:
         return list(found)
     users = [User.sign_up(f"crowd{n:03}", "no password fits", utcnow()) for n in range(100)]
     session.add_all(users)
     session.flush()
-    return [user.id for user in users]
+    return users

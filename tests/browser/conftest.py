@@ -28,6 +28,7 @@ from lottery_system.extensions import db
 from lottery_system.models import Draw, Lottery, Submission, User
 from lottery_system.passwords import hash_password
 from tests.conftest import PASSWORD, running, settings_for
+from tests.operators import OPERATOR, begin, keep_keys
 from tests.processes import PATIENCE, Gunicorn
 
 #: where tests/setup.sh finds a browser too
@@ -161,7 +162,14 @@ class Seeded:
         box = BallotBox(db.engine, utcnow=lambda: noon(day))
         for count in counts:
             box.submit(
-                Submission(token=uuid4(), user_id=user.id, lottery_id=found.id, ballot_count=count)
+                Submission.of(
+                    token=uuid4(),
+                    user_id=user.id,
+                    username=username,
+                    lottery_id=found.id,
+                    ballot_count=count,
+                    entropy=lambda size: dice(day) * size,
+                )
             )
         box.drain()
         return self
@@ -169,16 +177,17 @@ class Seeded:
     def close(self, day: date, places: int = 1) -> Self:
         """Let a day end."""
         midnight = noon(day) + timedelta(hours=12)
+        begin(self._session, noon(DRAWN_DAY))
         with self._session.begin():
             Draw.open_until(self._session.connection(), day)
-            assert Draw.close(self._session, day, midnight, places, entropy=lambda size: dice(day))
+            assert Draw.close(self._session, day, midnight, places, OPERATOR)
         return self
 
     def draw(self, day: date, places: int = 1) -> Self:
         """Let a day end and be drawn."""
         self.close(day, places)
         with self._session.begin():
-            assert Draw.draw(self._session, day, noon(day) + timedelta(hours=12))
+            assert Draw.draw(self._session, day, noon(day) + timedelta(hours=12), OPERATOR)
         return self
 
 
@@ -194,6 +203,7 @@ def dice(day: date) -> bytes:
 def served(url: str, folder: Path, at: datetime) -> Iterator[Gunicorn]:
     """Serve a seeded lottery, at an instant that lasts."""
     folder.mkdir(exist_ok=True)
+    keep_keys(folder)
     with Gunicorn(url, folder, at=at) as server:
         server.clock.stand_at(at)
         yield server

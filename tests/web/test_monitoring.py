@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from lottery_system.draws import run_due
 from lottery_system.models import Lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
+from tests.operators import run_due
 from tests.web.conftest import Visitor
 
 

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lottery_system.draws import run_due
 from lottery_system.models import Lottery, Winner
 from lottery_system.web import ballots
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
+from tests.operators import run_due
 from tests.web.conftest import LogIn, Visitor, text_of
 
 ONE_DAY = timedelta(days=1)

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY
-from lottery_system.draws import run_due
 from lottery_system.extensions import db
 from lottery_system.models import Lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
+from tests.operators import run_due
 from tests.web.conftest import Visitor
 
 #: the tables that grow with every ballot and every day

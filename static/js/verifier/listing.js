@@ -11,7 +11,8 @@ const BATCH = 4096n;
 
 /** The roots of a list's first so many ballots, as far as they were asked for and read. */
 export class Listing {
-  wasRead = false;
+  /** whether it was read, and has the root that was frozen: another list shows nothing */
+  isTheFrozen = false;
   /** @type {Map<bigint, Uint8Array>} */
   roots = new Map();
 }
@@ -54,7 +55,7 @@ export async function readList(listing, ballots, freeze, earlierSize, progress) 
     if (error instanceof NotMade) throw error;
     throw new Failed(`the list cannot be read: ${error.message}`);
   }
-  listing.wasRead = true;
+  listing.isTheFrozen = tree.size === size && equal(tree.root, freeze.root);
   demand(!fault, fault);
   demand(tree.size === size, `the list ends after ${tree.size} of ${size} ballots`);
   demand(!hasMore, `the list has more than ${size} ballots`);

@@ -90,11 +90,11 @@ export class ReceiptCase {
   async #extends(listing, tiles) {
     const [{ size, root }, freeze] = [this.#checkpoint, this.#freeze];
     if (size === freeze.size) return equal(root, freeze.root);
-    if (listing.wasRead) {
+    if (listing.isTheFrozen) {
       const listed = listing.roots.get(size);
       return listed !== undefined && equal(listed, root);
     }
-    if (!tiles) throw new NotMade("it takes the list of ballots, which was not given");
+    if (!tiles) throw new NotMade("it takes the list of ballots that was frozen");
     const proof = await proveConsistency(tiles, size, freeze.size);
     return checkConsistency(size, freeze.size, root, freeze.root, proof);
   }

@@ -1,0 +1,41 @@
+"""Files that are made once and kept: keys and other secrets of an installation."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def made_once(path: Path, make: Callable[[], str]) -> str:
+    """Read a file, making it first, mode 0600, where there is none.
+
+    Any number of processes may start at once: each writes a draft, the first to link it wins. What
+    is returned is on the disk for good.
+
+    Raises:
+        OSError: the folder cannot be written to, or the file not be read.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(make())
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        _flush_folder(path.parent)
+    return path.read_text(encoding="utf-8")
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the disk keep the names in a folder, which it does apart from the files' contents."""
+    found = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(found)
+    finally:
+        os.close(found)

@@ -1,0 +1,191 @@
+"""What a draw gives to those who check it: certificates, receipts, and the checkpoints of logs.
+
+The seam between rows and protocol. Nothing here is stored: all follows from what is.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import Connection
+
+from lottery_system.errors import LotteryError
+from lottery_system.fairness import tiles
+from lottery_system.fairness.certificate import (
+    Beacon,
+    Certificate,
+    Holder,
+    Journal,
+    Receipt,
+    Winner,
+    format_certificate,
+)
+from lottery_system.fairness.checks import Verdict, holds
+from lottery_system.fairness.commitment import SALT_BYTES
+from lottery_system.fairness.merkle import EMPTY_ROOT, Frontier
+from lottery_system.fairness.note import Checkpoint, format_vkey, sign_checkpoint
+from lottery_system.fairness.records import parse_freeze
+from lottery_system.fairness.selection import winning_ballots
+from lottery_system.fairness.verify import verify
+from lottery_system.models import DRAWN, Operator
+from lottery_system.queries.day import look_up
+from lottery_system.queries.logs import (
+    ballot_records,
+    ballot_tiles,
+    freeze_of,
+    journal_record,
+    journal_tiles,
+    runs,
+)
+from lottery_system.queries.usernames import usernames_of
+
+log = logging.getLogger(__name__)
+
+
+class NotDrawn(LotteryError):
+    """A day has no certificate, or not yet."""
+
+
+class NoSuchReceipt(LotteryError):
+    """There is no such ballot, it is somebody else's, or the log was never of that size."""
+
+
+class Unsound(LotteryError):
+    """The certificate of a day does not pass its own checks, and is not published."""
+
+    def __init__(self, day: date) -> None:
+        super().__init__(
+            f"The certificate of {day} does not pass its own checks and is not published. The "
+            "operator has been told in the log; `flask draw audit` says more."
+        )
+
+
+def certificate_of(connection: Connection, day: date, operator: Operator) -> str:
+    """Return the certificate of a drawn day as JSON, having made all checks of it.
+
+    Raises:
+        NotDrawn: there is none, or not yet.
+        Unsound: a check fails; the log says which.
+    """
+    draw, winners = look_up(connection, day, user_id=None)
+    frozen = freeze_of(connection, day)
+    if draw is None or draw.status != DRAWN or frozen is None:
+        raise NotDrawn(f"There is no certificate of {day}, or not yet.")
+    genesis = journal_record(connection, 0)
+    assert genesis is not None
+    freeze = parse_freeze(frozen.record)
+    read_journal = journal_tiles(connection)
+    size = frozen.number + 1
+    counters = {
+        pick.number: pick.counter for pick in winning_ballots(draw.seed, freeze.size, freeze.places)
+    }
+    beacon = None
+    if freeze.round is not None and operator.chain is not None:
+        beacon = Beacon(freeze.round, draw.beacon_signature, operator.chain)
+    text = format_certificate(
+        Certificate(
+            genesis=genesis.record,
+            freeze=frozen.record,
+            journal=Journal(
+                checkpoint=frozen.checkpoint,
+                genesis_proof=tiles.prove_inclusion(read_journal, 0, size),
+                index=frozen.number,
+                proof=tiles.prove_inclusion(read_journal, frozen.number, size),
+            ),
+            beacon=beacon,
+            winners=[
+                Winner(
+                    place=winner.place,
+                    number=winner.number,
+                    counter=counters.get(winner.number, 0),
+                    ballot=record,
+                    proof=proof,
+                    holder=holder,
+                )
+                for winner in winners
+                for record, holder, proof in [_ballot(connection, day, winner.number, freeze.size)]
+            ],
+            log_key=format_vkey(operator.key.verifier),
+        )
+    )
+    _demand_sound(day, text, operator)
+    return text
+
+
+def receipt_of(
+    connection: Connection,
+    day: date,
+    number: int,
+    user_id: int,
+    *,
+    operator: Operator,
+    size: int | None = None,
+) -> Receipt:
+    """Return the receipt of a ballot for its holder.
+
+    Args:
+        size: of the log that the receipt is to be of; its present size where left out.
+
+    Raises:
+        NoSuchReceipt: with a sentence that says why.
+    """
+    draw, _ = look_up(connection, day, user_id=None)
+    present = draw.ballot_count if draw else 0
+    found = runs(connection, day, number, number) if 1 <= number <= present else []
+    if not found or found[0].user_id != user_id or not found[0].salts:
+        raise NoSuchReceipt(f"You have no ballot {number} of {day} with a receipt.")
+    size = present if size is None else size
+    if not number <= size <= present:
+        raise NoSuchReceipt(
+            f"The log of {day} has {present} ballots, and ballot {number} is in it from size "
+            f"{number} on: ask for a size from {number} to {present}."
+        )
+    record, holder, proof = _ballot(connection, day, number, size)
+    return Receipt(
+        ballot=record,
+        holder=holder,
+        index=number - 1,
+        proof=proof,
+        checkpoint=day_checkpoint(connection, day, size, operator),
+    )
+
+
+def day_checkpoint(connection: Connection, day: date, size: int, operator: Operator) -> str:
+    """Sign the head of a day's log as it was at a size."""
+    root = tiles.root(ballot_tiles(connection, day), size) if size else EMPTY_ROOT
+    return _signed(day, size, root, operator)
+
+
+def newest_checkpoint(connection: Connection, day: date, operator: Operator) -> str | None:
+    """Sign the head of a day's log as it is; None for a day that has none."""
+    draw, _ = look_up(connection, day, user_id=None)
+    if draw is None or (draw.ballot_count and not draw.frontier):
+        return None
+    root = Frontier.from_bytes(draw.ballot_count, draw.frontier).root
+    return _signed(day, draw.ballot_count, root, operator)
+
+
+def _signed(day: date, size: int, root: bytes, operator: Operator) -> str:
+    checkpoint = Checkpoint(f"{operator.key.name}/{day}", size, root)
+    return sign_checkpoint(checkpoint, operator.key)
+
+
+def _ballot(
+    connection: Connection, day: date, number: int, size: int
+) -> tuple[str, Holder, Sequence[bytes]]:
+    """Return a ballot's record, what opens its holder, and its proof in a log of a size."""
+    (run,) = runs(connection, day, number, number)
+    (record,) = ballot_records(connection, day, number, number)
+    assert len(run.salts) == SALT_BYTES
+    username = usernames_of(connection, [run.user_id])[run.user_id]
+    proof = tiles.prove_inclusion(ballot_tiles(connection, day), number - 1, size)
+    return record.decode(), Holder(username, run.salts), proof
+
+
+def _demand_sound(day: date, certificate: str, operator: Operator) -> None:
+    checks = verify(certificate.encode(), key=operator.key.verifier)
+    if not holds(checks):
+        for check in checks:
+            if check.verdict is Verdict.FAILED:
+                log.error("certificate of %s: %s: %s", day, check.name, check.detail)
+        raise Unsound(day)

@@ -1,0 +1,107 @@
+"""`python -m lottery_system.fairness`: check a draw without the server.
+
+    verify CERTIFICATE.json [--key VKEY] [--log DIR] [--receipt RECEIPT.json]
+    fetch URL DIR
+
+Exit code of `verify`: 0 all holds; 1 some check fails, or one that every certificate needs could
+not be made; 2 something cannot be read.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from lottery_system.fairness.certificate import MAX_BYTES, Unreadable
+from lottery_system.fairness.checks import Check, Verdict, holds
+from lottery_system.fairness.download import NoDownload, download
+from lottery_system.fairness.folder import read_records
+from lottery_system.fairness.note import NoteError, parse_vkey
+from lottery_system.fairness.verify import verify
+
+HOLDS, FAILS, UNREADABLE = 0, 1, 2
+BAR = 40
+
+
+class CannotRead(Exception):
+    """What was given cannot be read; the message says why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, and return its exit code."""
+    parser = argparse.ArgumentParser(prog="verify", description="Check a draw of a lottery.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("verify", help="make all checks of a certificate")
+    one.add_argument("certificate", type=Path, metavar="CERTIFICATE.json")
+    one.add_argument("--key", metavar="VKEY", help="the lottery's key, as you know it")
+    one.add_argument("--log", type=Path, metavar="DIR", help="a downloaded copy of the day's log")
+    one.add_argument("--receipt", type=Path, metavar="RECEIPT.json", help="of a ballot of the day")
+    other = commands.add_parser("fetch", help="download a log")
+    other.add_argument("url", metavar="URL", help="like https://site/log/2026-11-22/")
+    other.add_argument("folder", type=Path, metavar="DIR")
+    given = parser.parse_args(arguments)
+    try:
+        return _fetch(given) if given.command == "fetch" else _verify(given)
+    except (CannotRead, Unreadable, NoDownload) as error:
+        print(f"verify: {error}", file=sys.stderr)  # noqa: T201
+        return UNREADABLE
+
+
+def _verify(given: argparse.Namespace) -> int:
+    certificate = _file(given.certificate)
+    receipt = _file(given.receipt) if given.receipt else None
+    try:
+        key = parse_vkey(given.key) if given.key else None
+    except NoteError as error:
+        raise CannotRead(f"--key: {error}") from None
+    ballots: Iterable[bytes] | None = None
+    if given.log:
+        if not given.log.is_dir():
+            raise CannotRead(f"{given.log} is not a folder")
+        ballots = read_records(given.log)
+    checks = verify(
+        certificate,
+        key=key,
+        ballots=ballots,
+        receipt=receipt,
+        progress=_bar(sys.stderr, "ballots"),
+    )
+    for check in checks:
+        print(_line(check))  # noqa: T201
+    return HOLDS if holds(checks) else FAILS
+
+
+def _fetch(given: argparse.Namespace) -> int:
+    size = download(given.url, given.folder, _bar(sys.stderr, "files"))
+    print(f"{given.folder}: a log of {size} records")  # noqa: T201
+    return HOLDS
+
+
+def _line(check: Check) -> str:
+    not_made = "not made: " if check.verdict is Verdict.NOT_MADE else ""
+    return f"{check.verdict.value:4} {check.name}: {not_made}{check.detail}"
+
+
+def _file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise CannotRead(f"{path} cannot be read ({error.strerror})") from None
+
+
+def _bar(stream: TextIO, what: str) -> Callable[[int, int], None]:
+    """Return what draws a bar where somebody sits before it, and nothing elsewhere."""
+
+    def draw(done: int, size: int) -> None:
+        full = BAR * done // size if size else BAR
+        end = "\n" if done == size else ""
+        stream.write(f"\r[{'#' * full}{' ' * (BAR - full)}] {done:,} of {size:,} {what}{end}")
+        stream.flush()
+
+    return draw if stream.isatty() else lambda done, size: None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

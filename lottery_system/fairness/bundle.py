@@ -1,0 +1,30 @@
+"""The verifier as one file: a Python program to be taken away and run anywhere."""
+
+import io
+import zipfile
+from pathlib import Path
+
+PACKAGE = "lottery_system/fairness"
+_MAIN = "import sys\nfrom lottery_system.fairness.__main__ import main\nsys.exit(main())\n"
+#: the same bytes whenever it is made: no file's time is its own
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def zipapp_bytes() -> bytes:
+    """Return this package as a zipapp (docs.python.org, zipapp), the same bytes for the same code.
+
+    `python3 verify.pyz verify CERTIFICATE.json` then does what
+    `python -m lottery_system.fairness verify CERTIFICATE.json` does.
+    """
+    folder = Path(__file__).parent
+    files = {"__main__.py": _MAIN, "lottery_system/__init__.py": ""}
+    for path in sorted(folder.glob("*.py")):
+        files[f"{PACKAGE}/{path.name}"] = path.read_text(encoding="utf-8")
+    packed = io.BytesIO()
+    packed.write(b"#!/usr/bin/env python3\n")
+    with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, text)
+    return packed.getvalue()

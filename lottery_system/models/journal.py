@@ -1,0 +1,122 @@
+"""The lottery's one long-lived log: how it began, and what each day's end fixed.
+
+Record 0 is the genesis, record i+1 the freeze of draw i (daily-draw/v1, section 1). Each record
+is stored with the checkpoint that was signed when it was the last one, so that a certificate, once
+published, stays the same for ever.
+"""
+
+from collections.abc import Collection
+from datetime import date
+from hashlib import sha256
+from typing import NamedTuple
+
+from sqlalchemy import CheckConstraint, LargeBinary, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from lottery_system.fairness.beacon import ChainInfo
+from lottery_system.fairness.merkle import Frontier, leaf_hash
+from lottery_system.fairness.note import Checkpoint, SigningKey, sign_checkpoint
+from lottery_system.fairness.records import (
+    Freeze,
+    Genesis,
+    format_freeze,
+    format_genesis,
+    parse_freeze,
+    parse_genesis,
+)
+from lottery_system.models.base import Base
+from lottery_system.models.tile import JournalTile
+
+
+class Operator(NamedTuple):
+    """Whoever runs the lottery, by what only they have and what they chose for its whole life."""
+
+    #: signs the checkpoints of all logs
+    key: SigningKey
+    #: the beginning of the secret chain, 32 bytes
+    tip: bytes
+    #: the beacon's network; None in mode operator
+    chain: ChainInfo | None
+
+    def __repr__(self) -> str:
+        """Name the lottery and nothing that is secret."""
+        return f"Operator({self.key.name!r})"
+
+
+class JournalRecord(Base):
+    """One record of the journal; only ever added, each behind the one before."""
+
+    __tablename__ = "journal"
+    __table_args__ = (
+        CheckConstraint("(number = 0) = (day IS NULL)", "day"),
+        CheckConstraint("number >= 0", "number"),
+    )
+
+    #: the leaf's index: 0 for the genesis, 1 for draw 0
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: whose freeze it is; the genesis has none
+    day: Mapped[date | None] = mapped_column(unique=True)
+    #: verbatim, as it is hashed
+    record: Mapped[str] = mapped_column(Text)
+    #: of the journal up to this record, a signed note
+    checkpoint: Mapped[str] = mapped_column(Text)
+    #: what the journal's tree needs to grow by the next one
+    frontier: Mapped[bytes] = mapped_column(LargeBinary)
+
+    @classmethod
+    def genesis(cls, session: Session) -> Genesis | None:
+        """Return what is fixed for the life of this lottery, or None before its first start."""
+        record = session.scalar(select(cls.record).where(cls.number == 0))
+        return parse_genesis(record) if record else None
+
+    @classmethod
+    def last(cls, session: Session) -> "JournalRecord | None":
+        """Return the newest record."""
+        return session.scalar(select(cls).order_by(cls.number.desc()).limit(1))
+
+    @classmethod
+    def freezes(cls, session: Session, days: Collection[date]) -> dict[date, Freeze]:
+        """Return the freezes of some days."""
+        rows = session.execute(select(cls.day, cls.record).where(cls.day.in_(days)))
+        return {row.day: parse_freeze(row.record) for row in rows if row.day}
+
+    @classmethod
+    def begin(cls, session: Session, genesis: Genesis, key: SigningKey) -> None:
+        """Write the genesis; the primary key refuses a second one."""
+        cls._append(session, Frontier(), None, format_genesis(genesis), key)
+
+    @classmethod
+    def freeze(cls, session: Session, freeze: Freeze, key: SigningKey) -> None:
+        """Write the freeze of a day, in the transaction that closes it.
+
+        Args:
+            freeze: whose `previous` is set here.
+
+        Raises:
+            RuntimeError: the day is not the next one, which must be impossible.
+        """
+        last = cls.last(session)
+        if last is None or last.number != freeze.draw:
+            raise RuntimeError(f"the journal is not where draw {freeze.draw} follows")
+        previous = sha256(last.record.encode()).digest()
+        record = format_freeze(freeze._replace(previous=previous))
+        frontier = Frontier.from_bytes(last.number + 1, last.frontier)
+        cls._append(session, frontier, freeze.day, record, key)
+
+    @classmethod
+    def _append(
+        cls, session: Session, frontier: Frontier, day: date | None, record: bytes, key: SigningKey
+    ) -> None:
+        grown, rows = frontier.extend([leaf_hash(record)])
+        checkpoint = sign_checkpoint(Checkpoint(key.name, grown.size, grown.root), key)
+        session.add(
+            cls(
+                number=frontier.size,
+                day=day,
+                record=record.decode("ascii"),
+                checkpoint=checkpoint,
+                frontier=grown.to_bytes(),
+            )
+        )
+        session.flush()
+        JournalTile.grow(session.connection(), rows)

@@ -1,0 +1,79 @@
+"""The hashes of the logs, as they grow: only ever added, in the order of the tree.
+
+A tile (256 hashes of one level, C2SP tlog-tiles) fills up piece by piece, each written by the
+transaction that added its leaves. Rows are never changed: a tile is its pieces one after the other,
+and a full one that came in one stroke is one row.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import CheckConstraint, Connection, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lottery_system.fairness.merkle import Row
+from lottery_system.fairness.tiles import pieces
+from lottery_system.models.base import Base, table_of
+
+
+class JournalTile(Base):
+    """A piece of a tile of the journal."""
+
+    __tablename__ = "journal_tiles"
+    __table_args__ = (
+        CheckConstraint("first >= 0 AND first < 256", "first"),
+        {"sqlite_with_rowid": False},
+    )
+
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: of the tile within its level
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: place of the piece's first hash in the tile
+    first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: 32 bytes each
+    hashes: Mapped[bytes] = mapped_column(LargeBinary)
+
+    @classmethod
+    def grow(cls, connection: Connection, rows: Sequence[Row]) -> None:
+        """Store the nodes that became perfect."""
+        connection.execute(_ADD_TO_JOURNAL, _pieces(rows))
+
+
+class BallotTile(Base):
+    """A piece of a tile of a day's log of ballots."""
+
+    __tablename__ = "ballot_tiles"
+    __table_args__ = (
+        CheckConstraint("first >= 0 AND first < 256", "first"),
+        {"sqlite_with_rowid": False},
+    )
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: of the tile within its level
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: place of the piece's first hash in the tile
+    first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: 32 bytes each
+    hashes: Mapped[bytes] = mapped_column(LargeBinary)
+
+    @classmethod
+    def grow(cls, connection: Connection, day: date, rows: Sequence[Row]) -> None:
+        """Store the nodes that became perfect in a day's log."""
+        connection.execute(_ADD_TO_DAY, [{"day": day, **each} for each in _pieces(rows)])
+
+
+def _pieces(rows: Sequence[Row]) -> list[dict[str, object]]:
+    return [
+        {
+            "level": piece.tile.level,
+            "number": piece.tile.number,
+            "first": piece.offset,
+            "hashes": piece.hashes,
+        }
+        for piece in pieces(rows)
+    ]
+
+
+_ADD_TO_JOURNAL = table_of(JournalTile).insert()
+_ADD_TO_DAY = table_of(BallotTile).insert()

@@ -1,0 +1,174 @@
+"""The logs as they are stored: tiles of hashes, and the records behind them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    LargeBinary,
+    Select,
+    Table,
+    bindparam,
+    case,
+    func,
+    select,
+    tuple_,
+)
+
+from lottery_system.fairness.commitment import HOLDER_BYTES, SALT_BYTES
+from lottery_system.fairness.records import format_run
+from lottery_system.fairness.tiles import ReadTiles, Tile
+from lottery_system.models import BallotTile, Draw, JournalRecord, JournalTile, Submission
+from lottery_system.models.base import table_of
+from lottery_system.queries import AnyRow
+
+
+def journal_tiles(connection: Connection) -> ReadTiles:
+    """Return what reads tiles of the journal."""
+
+    def read(tiles: Collection[Tile]) -> Mapping[Tile, bytes]:
+        return _joined(connection.execute(_JOURNAL_TILES, {"tiles": list(tiles)}))
+
+    return read
+
+
+def ballot_tiles(connection: Connection, day: date) -> ReadTiles:
+    """Return what reads tiles of a day's log."""
+
+    def read(tiles: Collection[Tile]) -> Mapping[Tile, bytes]:
+        asked = {"day": day, "tiles": list(tiles)}
+        return _joined(connection.execute(_BALLOT_TILES, asked))
+
+    return read
+
+
+def journal_records(connection: Connection, first: int, count: int) -> list[bytes]:
+    """Return records of the journal, from the leaf `first` on."""
+    asked = {"first": first, "end": first + count}
+    return [row.record.encode() for row in connection.execute(_JOURNAL_RECORDS, asked)]
+
+
+def journal_record(connection: Connection, number: int) -> AnyRow | None:
+    """Return one record of the journal, and the checkpoint of when it was the last one."""
+    return connection.execute(_JOURNAL_RECORD, {"number": number}).one_or_none()
+
+
+def freeze_of(connection: Connection, day: date) -> AnyRow | None:
+    """Return the journal's record of a day's end, its number and its checkpoint."""
+    return connection.execute(_FREEZE, {"day": day}).one_or_none()
+
+
+def last_record(connection: Connection) -> AnyRow | None:
+    """Return the journal's newest record."""
+    return connection.execute(_LAST_RECORD).one_or_none()
+
+
+def log_size(connection: Connection, day: date) -> int:
+    """Return how many ballots a day's log has; 0 where it has none."""
+    return connection.scalar(_LOG_SIZE, {"day": day}) or 0
+
+
+def ballot_records(connection: Connection, day: date, first: int, last: int) -> list[bytes]:
+    """Return the records of a day's ballots with the numbers from `first` to `last`."""
+    records: list[bytes] = []
+    for run in runs(connection, day, first, last):
+        holders = [
+            run.holders[at : at + HOLDER_BYTES] for at in range(0, len(run.holders), HOLDER_BYTES)
+        ]
+        records += format_run(day, run.first, run.lottery_id, holders, run.submitted_at)
+    return records
+
+
+def runs(connection: Connection, day: date, first: int, last: int) -> Sequence[AnyRow]:
+    """Return the part of each submission whose ballots have numbers from `first` to `last`.
+
+    `first` and `last` of each are the numbers of that part, `salts` and `holders` those of its
+    ballots alone, however many the submission has.
+    """
+    asked = {"day": day, "first_asked": first, "last_asked": last}
+    return connection.execute(_RUNS, asked).all()
+
+
+def _joined(rows: Iterable[AnyRow]) -> dict[Tile, bytes]:
+    tiles: dict[Tile, bytes] = {}
+    for row in rows:
+        tile = Tile(row.level, row.number)
+        tiles[tile] = tiles.get(tile, b"") + row.hashes
+    return tiles
+
+
+def _tiles(table: Table) -> Select[Any]:
+    column = table.c
+    return (
+        select(column.level, column.number, column.hashes)
+        .where(tuple_(column.level, column.number).in_(bindparam("tiles", expanding=True)))
+        .order_by(column.level, column.number, column.first)
+    )
+
+
+_JOURNAL_TILES = _tiles(table_of(JournalTile))
+_BALLOT_TILES = _tiles(table_of(BallotTile)).where(table_of(BallotTile).c.day == bindparam("day"))
+
+_journal = table_of(JournalRecord).c
+_JOURNAL_RECORDS = (
+    select(_journal.record)
+    .where(_journal.number >= bindparam("first"), _journal.number < bindparam("end"))
+    .order_by(_journal.number)
+)
+_some_record = select(_journal.number, _journal.day, _journal.record, _journal.checkpoint)
+_JOURNAL_RECORD = _some_record.where(_journal.number == bindparam("number"))
+_FREEZE = _some_record.where(_journal.day == bindparam("day"))
+_LAST_RECORD = _some_record.order_by(_journal.number.desc()).limit(1)
+
+_draw = table_of(Draw).c
+#: a day that was drawn before there was a journal has ballots and no log
+_LOG_SIZE = select(case((_draw.frontier != b"", _draw.ballot_count), else_=0)).where(
+    _draw.day == bindparam("day")
+)
+
+_submission = table_of(Submission).c
+#: the submission that the first number asked for is of
+_begin = (
+    select(func.max(_submission.first_number))
+    .where(
+        _submission.day == bindparam("day"), _submission.first_number <= bindparam("first_asked")
+    )
+    .scalar_subquery()
+)
+_end_number = _submission.first_number + _submission.ballot_count - 1
+_first = case(
+    (_submission.first_number < bindparam("first_asked"), bindparam("first_asked", type_=Integer)),
+    else_=_submission.first_number,
+)
+_last = case(
+    (_end_number > bindparam("last_asked"), bindparam("last_asked", type_=Integer)),
+    else_=_end_number,
+)
+
+
+def _part(column: ColumnElement[bytes], size: int) -> ColumnElement[bytes]:
+    """Cut out of a submission's bytes, `size` for each ballot, what the part asked for has."""
+    start = (_first - _submission.first_number) * size + 1
+    return func.substr(column, start, (_last - _first + 1) * size, type_=LargeBinary)
+
+
+_RUNS = (
+    select(
+        _first.label("first"),
+        _last.label("last"),
+        _submission.user_id,
+        _submission.lottery_id,
+        _submission.submitted_at,
+        _part(_submission.salts, SALT_BYTES).label("salts"),
+        _part(_submission.holders, HOLDER_BYTES).label("holders"),
+    )
+    .where(
+        _submission.day == bindparam("day"),
+        _submission.first_number >= _begin,
+        _submission.first_number <= bindparam("last_asked"),
+    )
+    .order_by(_submission.first_number)
+)

@@ -1,0 +1,55 @@
+"""What there is to say of a date: one of seven answers."""
+
+from datetime import date
+from enum import Enum
+from typing import NamedTuple
+
+from lottery_system.clock import ONE_DAY, day_of, utcnow
+from lottery_system.models import CLOSED, DRAWN
+from lottery_system.queries import AnyRow
+
+
+class DayState(Enum):
+    """The seven answers to the question who won on a date."""
+
+    DRAWN = "drawn"
+    NOBODY_PLAYED = "nobody played"
+    WAITING = "waiting"
+    OPEN = "open"
+    FUTURE = "future"
+    BEFORE_FIRST = "before first"
+    NO_DATE = "no date"
+
+
+MISSING = frozenset({DayState.FUTURE, DayState.BEFORE_FIRST, DayState.NO_DATE})
+
+
+class Neighbours(NamedTuple):
+    """The days before and after one, where there is anything to see."""
+
+    previous: date | None
+    next: date | None
+
+
+def state_of(day: date, draw: AnyRow | None, first: date | None) -> DayState:
+    """Tell which answer holds for a day, given its draw and the first day of all."""
+    today = day_of(utcnow())
+    if draw is not None and draw.status == DRAWN:  # also where a clock was set back since
+        return DayState.DRAWN if draw.ballot_count else DayState.NOBODY_PLAYED
+    if draw is not None and draw.status == CLOSED:
+        return DayState.WAITING
+    if day > today:
+        return DayState.FUTURE
+    if day == today:
+        return DayState.OPEN
+    if first is None or day < first:
+        return DayState.BEFORE_FIRST
+    return DayState.WAITING
+
+
+def neighbours(day: date | None, first: date | None, state: DayState) -> Neighbours:
+    """Return the days that a page of a day leads to."""
+    if day is None or state in MISSING:
+        return Neighbours(None, None)
+    previous = day - ONE_DAY if first is not None and day > first else None
+    return Neighbours(previous, day + ONE_DAY if day < day_of(utcnow()) else None)

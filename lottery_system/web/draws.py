@@ -1,0 +1,146 @@
+"""A draw for those who check it: the page, the certificate, the receipts."""
+
+from datetime import UTC, date, datetime
+from functools import lru_cache
+
+from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from lottery_system import certificates
+from lottery_system.access import everybody, operator, settings, users, viewer
+from lottery_system.certificates import NoSuchReceipt, NotDrawn
+from lottery_system.clock import day_of, parse_day, utcnow
+from lottery_system.extensions import reading
+from lottery_system.fairness import beacon
+from lottery_system.fairness.certificate import format_receipt
+from lottery_system.fairness.checks import CHECKS
+from lottery_system.fairness.note import format_vkey
+from lottery_system.fairness.records import Freeze, parse_freeze, parse_genesis
+from lottery_system.queries.day import first_day, look_up
+from lottery_system.queries.logs import freeze_of, journal_record
+from lottery_system.queries.my_ballots import submissions_of
+from lottery_system.web.days import MISSING, DayState, neighbours, state_of
+from lottery_system.web.public import FOR_EVER, public
+
+blueprint = Blueprint("draws", __name__, url_prefix="/draws")
+
+JSON = "application/json"
+#: certificates that a process remembers, all of days that are drawn
+REMEMBERED = 64
+#: of my submissions, those that the page names
+RUNS = 20
+
+
+@blueprint.get("/<day>")
+@everybody
+def show(day: str) -> tuple[str, int]:
+    """Show what was fixed when, and let the reader check it."""
+    asked = parse_day(day)
+    if asked is None:
+        return render_template("draws/missing.html", state=DayState.NO_DATE, typed=day), 404
+    user_id = viewer().id if current_user.is_authenticated else None
+    with reading() as connection:
+        draw, winners = look_up(connection, asked, user_id)
+        first = draw.first if draw else first_day(connection)
+        frozen = freeze_of(connection, asked)
+        begun = journal_record(connection, 0)
+        runs = submissions_of(
+            connection, user_id, asked, before=None, limit=RUNS
+        ) if user_id is not None else []  # fmt: skip
+    state = state_of(asked, draw, first)
+    if state in MISSING:
+        page = render_template("draws/missing.html", state=state, day=asked, first=first)
+        return page, 404
+    genesis = parse_genesis(begun.record) if begun else None
+    freeze = parse_freeze(frozen.record) if frozen else None
+    previous, following = neighbours(asked, first, state)
+    page = render_template(
+        "draws/show.html",
+        state=state,
+        DayState=DayState,
+        day=asked,
+        today=day_of(utcnow()),
+        draw=draw,
+        winners=winners,
+        genesis=genesis,
+        freeze=freeze,
+        beacon_time=_beacon_time(freeze),
+        is_late=freeze is not None
+        and genesis is not None
+        and freeze.round is not None
+        and beacon.is_late(freeze.closes, freeze.frozen, genesis.gap),
+        has_log=genesis is not None and asked >= genesis.first,
+        is_beacon=settings().beacon == "drand",
+        vkey=format_vkey(operator().key.verifier) if genesis else None,
+        checks=CHECKS,
+        runs=runs,
+        previous=previous,
+        next=following,
+    )
+    return page, 200
+
+
+@blueprint.get("/<day>/certificate.json")
+@everybody
+def certificate(day: str) -> Response:
+    """Show the certificate of a drawn day, which passed its own checks."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    try:
+        return public(_certificate(app, _day(day)), JSON, FOR_EVER)
+    except NotDrawn as error:
+        abort(404, str(error))
+
+
+@blueprint.get("/<day>/ballots/<int(max=2147483647):number>/receipt.json")
+@users
+def receipt(day: str, number: int) -> Response:
+    """Show the receipt of a ballot to its holder."""
+    size = request.args.get("size", "")
+    if size and not (size.isascii() and size.isdigit() and len(size) < 10):
+        abort(422, "A size is a number of ballots, like 120.")
+    try:
+        with reading() as connection:
+            found = certificates.receipt_of(
+                connection,
+                _day(day),
+                number,
+                viewer().id,
+                operator=operator(),
+                size=int(size) if size else None,
+            )
+    except NoSuchReceipt as error:
+        abort(404, str(error))
+    return Response(format_receipt(found), mimetype=JSON)
+
+
+@blueprint.get("/<day>/receipt")
+@users
+def choose_receipt(day: str) -> Response:
+    """Go to the receipt of the ballot whose number was typed."""
+    number = request.args.get("number", "").strip()
+    if not (number.isascii() and number.isdigit() and 1 <= len(number) < 10):
+        abort(422, "Type the number of one of your ballots, like 12.")
+    return redirect(url_for("draws.receipt", day=_day(day).isoformat(), number=int(number)), 303)
+
+
+@lru_cache(REMEMBERED)
+def _certificate(app: Flask, day: date) -> str:
+    """Return a certificate, which never changes."""
+    with reading() as connection:
+        return certificates.certificate_of(connection, day, operator())
+
+
+def _beacon_time(freeze: Freeze | None) -> datetime | None:
+    """Return when the day's round is signed."""
+    chain = operator().chain if freeze is not None and freeze.round is not None else None
+    if freeze is None or freeze.round is None or chain is None:
+        return None
+    return datetime.fromtimestamp(beacon.time_of(chain, freeze.round), UTC)
+
+
+def _day(text: str) -> date:
+    day = parse_day(text)
+    if day is None:
+        abort(404, f"“{text}” is not a date. Write it like 2026-12-31.")
+    return day

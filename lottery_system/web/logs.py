@@ -1,0 +1,121 @@
+"""The logs for strangers, in the layout of C2SP tlog-tiles: the journal and each day's ballots."""
+
+from collections.abc import Callable
+from datetime import date
+
+from flask import Blueprint, abort
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from lottery_system.access import everybody, operator
+from lottery_system.certificates import newest_checkpoint
+from lottery_system.clock import parse_day
+from lottery_system.extensions import reading
+from lottery_system.fairness.merkle import HASH_BYTES
+from lottery_system.fairness.tiles import (
+    TILE_WIDTH,
+    ReadTiles,
+    Tile,
+    TilePath,
+    format_entries,
+    parse_path,
+    width_at,
+)
+from lottery_system.queries.logs import (
+    ballot_records,
+    ballot_tiles,
+    journal_records,
+    journal_tiles,
+    last_record,
+    log_size,
+)
+from lottery_system.web.public import A_MOMENT, FOR_EVER, compressed, public
+
+blueprint = Blueprint("logs", __name__, url_prefix="/log")
+
+TEXT = "text/plain"
+BYTES = "application/octet-stream"
+
+ReadRecords = Callable[[int, int], list[bytes]]
+
+
+@blueprint.get("/checkpoint")
+@everybody
+def checkpoint() -> Response:
+    """Show the journal's newest checkpoint."""
+    with reading() as connection:
+        last = last_record(connection)
+    if last is None:
+        abort(404, "The journal begins with the first draw.")
+    return public(last.checkpoint, TEXT, A_MOMENT)
+
+
+@blueprint.get("/tile/<path:path>")
+@everybody
+def tile(path: str) -> Response:
+    """Show hashes or records of the journal."""
+    asked = _parsed(path)
+    with reading() as connection:
+        last = last_record(connection)
+        return _tile(
+            asked,
+            last.number + 1 if last else 0,
+            journal_tiles(connection),
+            lambda first, count: journal_records(connection, first, count),
+        )
+
+
+@blueprint.get("/<day>/checkpoint")
+@everybody
+def day_checkpoint(day: str) -> Response:
+    """Show the newest checkpoint of a day's ballots."""
+    asked = _day(day)
+    with reading() as connection:
+        signed = newest_checkpoint(connection, asked, operator())
+    if signed is None:
+        abort(404, f"There is no log of {asked}.")
+    return public(signed, TEXT, A_MOMENT)
+
+
+@blueprint.get("/<day>/tile/<path:path>")
+@everybody
+def day_tile(day: str, path: str) -> Response:
+    """Show hashes or records of a day's ballots."""
+    of_day, asked = _day(day), _parsed(path)
+    with reading() as connection:
+        return _tile(
+            asked,
+            log_size(connection, of_day),
+            ballot_tiles(connection, of_day),
+            _records_of(connection, of_day),
+        )
+
+
+def _records_of(connection: Connection, day: date) -> ReadRecords:
+    return lambda first, count: ballot_records(connection, day, first + 1, first + count)
+
+
+def _tile(asked: TilePath, size: int, read: ReadTiles, read_records: ReadRecords) -> Response:
+    """Answer with a tile, or with as much of its beginning as was asked for."""
+    tile = Tile(asked.level or 0, asked.number)
+    if asked.width > width_at(tile, size):
+        abort(404, "The log does not reach so far, or not yet.")
+    if asked.level is None:
+        records = read_records(asked.number * TILE_WIDTH, asked.width)
+        return compressed(public(format_entries(records), BYTES, FOR_EVER))
+    hashes = read([tile]).get(tile, b"")[: asked.width * HASH_BYTES]
+    return public(hashes, BYTES, FOR_EVER)
+
+
+def _parsed(path: str) -> TilePath:
+    try:
+        return parse_path(path)
+    except ValueError:
+        abort(404, "There is no such tile. They are written as in C2SP tlog-tiles.")
+
+
+def _day(text: str) -> date:
+    day = parse_day(text)
+    if day is None:
+        abort(404, f"“{text}” is not a date. Write it like 2026-12-31.")
+    return day
