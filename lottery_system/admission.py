@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select
 
+from lottery_system.eager import together
 from lottery_system.errors import (
     LotteryError,
     LotteryFinished,
@@ -72,14 +73,20 @@ def _lotteries(connection: Connection, ids: Collection[int]) -> dict[int, AnyRow
 
 
 def _store(connection: Connection, turn: Turn, submissions: Sequence[Submission]) -> None:
-    connection.execute(_STORE, [_row(each) for each in submissions])
-    grown, rows = turn.frontier.extend([leaf for each in submissions for leaf in _leaves(each)])
-    BallotTile.grow(connection, turn.day, rows)
-    Ballot.unfold(connection, turn.day, turn.ballot_count + 1)
+    leaves: list[bytes] = []
+    for each in submissions:
+        of_submission = _leaves(each)
+        each.leaves = b"".join(of_submission)
+        leaves += of_submission
+    grown, rows = turn.frontier.extend(leaves)
     counts: Counter[tuple[int, int]] = Counter()
     for each in submissions:
         counts[each.user_id, each.lottery_id] += each.ballot_count
-    Holding.add(connection, turn.day, counts)
+    with together(connection):
+        connection.execute(_STORE, [_row(each) for each in submissions])
+        BallotTile.grow(connection, turn.day, rows)
+        Ballot.unfold(connection, turn.day, turn.ballot_count + 1)
+        Holding.add(connection, turn.day, counts)
     Draw.count_ballots(connection, turn, grown)
 
 
@@ -107,12 +114,13 @@ def _row(submission: Submission) -> dict[str, object]:
         "submitted_at": submission.submitted_at,
         "salts": submission.salts,
         "holders": submission.holders,
+        "leaves": submission.leaves,
     }
 
 
 _submission, _lottery = table_of(Submission), table_of(Lottery)
 #: all but what only the log needs, which may be long
-_ANSWER = [column for column in _submission.c if column.name not in ("salts", "holders")]
+_ANSWER = [column for column in _submission.c if column.name not in ("salts", "holders", "leaves")]
 _STORED = select(*_ANSWER).where(_submission.c.token.in_(bindparam("tokens", expanding=True)))
 _LOTTERIES = select(_lottery.c.id, _lottery.c.name, _lottery.c.closes_on).where(
     _lottery.c.id.in_(bindparam("ids", expanding=True))

@@ -35,6 +35,8 @@ class Submission(Base):
     salts: Mapped[bytes] = mapped_column(LargeBinary)
     #: one for each ballot, 32 bytes: what the log says of who holds it
     holders: Mapped[bytes] = mapped_column(LargeBinary)
+    #: one for each ballot, 32 bytes: the leaf hashes by which they stand in the day's log
+    leaves: Mapped[bytes] = mapped_column(LargeBinary)
 
     @classmethod
     def of(

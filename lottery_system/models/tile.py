@@ -1,8 +1,8 @@
 """The hashes of the logs, as they grow: only ever added, in the order of the tree.
 
 A tile (256 hashes of one level, C2SP tlog-tiles) fills up piece by piece, each written by the
-transaction that added its leaves. Rows are never changed: a tile is its pieces one after the other,
-and a full one that came in one stroke is one row.
+transaction that added its leaves. Rows are never changed: a tile is its pieces one after the other.
+A day's leaves themselves, level 0, stand with the submissions that they are of.
 """
 
 from collections.abc import Sequence
@@ -40,11 +40,12 @@ class JournalTile(Base):
 
 
 class BallotTile(Base):
-    """A piece of a tile of a day's log of ballots."""
+    """A piece of a tile of a day's log of ballots, from level 1 on."""
 
     __tablename__ = "ballot_tiles"
     __table_args__ = (
         CheckConstraint("first >= 0 AND first < 256", "first"),
+        CheckConstraint("level >= 1", "level"),
         {"sqlite_with_rowid": False},
     )
 
@@ -59,8 +60,10 @@ class BallotTile(Base):
 
     @classmethod
     def grow(cls, connection: Connection, day: date, rows: Sequence[Row]) -> None:
-        """Store the nodes that became perfect in a day's log."""
-        connection.execute(_ADD_TO_DAY, [{"day": day, **each} for each in _pieces(rows)])
+        """Store the nodes that became perfect in a day's log, once in 256 ballots."""
+        rows_of_level = [{"day": day, **each} for each in _pieces(rows) if each["level"]]
+        if rows_of_level:
+            connection.execute(_ADD_TO_DAY, rows_of_level)
 
 
 def _pieces(rows: Sequence[Row]) -> list[dict[str, object]]:

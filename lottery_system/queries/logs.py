@@ -19,8 +19,9 @@ from sqlalchemy import (
 )
 
 from lottery_system.fairness.commitment import HOLDER_BYTES, SALT_BYTES
+from lottery_system.fairness.merkle import HASH_BYTES
 from lottery_system.fairness.records import format_run
-from lottery_system.fairness.tiles import ReadTiles, Tile
+from lottery_system.fairness.tiles import TILE_WIDTH, ReadTiles, Tile
 from lottery_system.models import BallotTile, Draw, JournalRecord, JournalTile, Submission
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
@@ -39,8 +40,13 @@ def ballot_tiles(connection: Connection, day: date) -> ReadTiles:
     """Return what reads tiles of a day's log."""
 
     def read(tiles: Collection[Tile]) -> Mapping[Tile, bytes]:
-        asked = {"day": day, "tiles": list(tiles)}
-        return _joined(connection.execute(_BALLOT_TILES, asked))
+        lowest = [tile for tile in tiles if tile.level == 0]
+        found = {tile: _leaves(connection, day, tile) for tile in lowest}
+        above = [tile for tile in tiles if tile.level > 0]
+        if above:
+            asked = {"day": day, "tiles": above}
+            found |= _joined(connection.execute(_BALLOT_TILES, asked))
+        return found
 
     return read
 
@@ -85,11 +91,17 @@ def ballot_records(connection: Connection, day: date, first: int, last: int) -> 
 def runs(connection: Connection, day: date, first: int, last: int) -> Sequence[AnyRow]:
     """Return the part of each submission whose ballots have numbers from `first` to `last`.
 
-    `first` and `last` of each are the numbers of that part, `salts` and `holders` those of its
-    ballots alone, however many the submission has.
+    `first` and `last` of each are the numbers of that part; `salts`, `holders` and `leaves` are
+    those of its ballots alone, however many the submission has.
     """
     asked = {"day": day, "first_asked": first, "last_asked": last}
     return connection.execute(_RUNS, asked).all()
+
+
+def _leaves(connection: Connection, day: date, tile: Tile) -> bytes:
+    """Return a tile of level 0, which stands with the submissions."""
+    first = tile.number * TILE_WIDTH + 1
+    return b"".join(run.leaves for run in runs(connection, day, first, first + TILE_WIDTH - 1))
 
 
 def _joined(rows: Iterable[AnyRow]) -> dict[Tile, bytes]:
@@ -164,6 +176,7 @@ _RUNS = (
         _submission.submitted_at,
         _part(_submission.salts, SALT_BYTES).label("salts"),
         _part(_submission.holders, HOLDER_BYTES).label("holders"),
+        _part(_submission.leaves, HASH_BYTES).label("leaves"),
     )
     .where(
         _submission.day == bindparam("day"),

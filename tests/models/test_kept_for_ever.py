@@ -41,11 +41,9 @@ def _drawn_day(session: Session, cast: Cast, big_chance: Lottery, submit: Submit
         "UPDATE draws SET status = 'asleep' WHERE status = 'open'",
         "UPDATE journal SET record = 'another'",
         "DELETE FROM journal WHERE number = 1",
-        "UPDATE ballot_tiles SET hashes = substr(hashes, 1, 32)",
-        "DELETE FROM ballot_tiles",
         "UPDATE journal_tiles SET first = first + 1",
         "DELETE FROM journal_tiles",
-        "UPDATE submissions SET holders = salts",
+        "UPDATE submissions SET holders = leaves",
         "INSERT INTO winners (day, place, number) VALUES ('2026-11-19', 2, 4)",
         "INSERT INTO winners (day, place, number) SELECT day, 2, number FROM winners",
         "INSERT INTO ballots SELECT day, number, lottery_id, user_id, submitted_at FROM ballots",
@@ -54,6 +52,19 @@ def _drawn_day(session: Session, cast: Cast, big_chance: Lottery, submit: Submit
 )
 def test_what_was_drawn_cannot_be_changed(session: Session, statement: str) -> None:
     with pytest.raises(DatabaseError), session.begin():
+        session.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE ballot_tiles SET hashes = substr(hashes, 1, 8)", "DELETE FROM ballot_tiles"],
+)
+def test_the_tree_above_the_ballots_cannot_be_changed(
+    session: Session, cast: Cast, big_chance: Lottery, submit: Submit, statement: str
+) -> None:
+    submit(cast.bob, big_chance, 300)
+
+    with pytest.raises(DatabaseError, match="kept for ever"), session.begin():
         session.execute(text(statement))
 
 

@@ -74,12 +74,14 @@ def upgrade() -> None:
     _create_tables()
     op.add_column("submissions", _bytes("salts"))
     op.add_column("submissions", _bytes("holders"))
+    op.add_column("submissions", _bytes("leaves"))
     _rebuild_draws(now=True)
     if _on_postgresql():
         # bytes that look random are not worth trying to compress; and parts of them can be read
-        for table, column in (("submissions", "salts"), ("submissions", "holders"),
-                              ("ballot_tiles", "hashes"), ("journal_tiles", "hashes")):  # fmt: skip
-            op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL")
+        for column in ("salts", "holders", "leaves"):
+            op.execute(f"ALTER TABLE submissions ALTER COLUMN {column} SET STORAGE EXTERNAL")
+        for table in ("ballot_tiles", "journal_tiles"):
+            op.execute(f"ALTER TABLE {table} ALTER COLUMN hashes SET STORAGE EXTERNAL")
     _fill_logs()
     for table in ONLY_ADDED:
         _refuse(table, "UPDATE")
@@ -103,6 +105,7 @@ def downgrade() -> None:
     with op.batch_alter_table("submissions") as batch:
         batch.drop_column("salts")
         batch.drop_column("holders")
+        batch.drop_column("leaves")
     if not _on_postgresql():  # the table was made anew, without its triggers
         _refuse("submissions", "UPDATE")
         _refuse("submissions", "DELETE")
@@ -133,6 +136,7 @@ def _create_tables() -> None:
         sa.Column("day", sa.Date(), nullable=False),
         *_tile_columns(),
         sa.CheckConstraint("first >= 0 AND first < 256", name=op.f("ck_ballot_tiles_first")),
+        sa.CheckConstraint("level >= 1", name=op.f("ck_ballot_tiles_level")),
         sa.PrimaryKeyConstraint("day", "level", "number", "first", name=op.f("pk_ballot_tiles")),
         sqlite_with_rowid=False,
     )
@@ -191,12 +195,15 @@ def _fill_logs() -> None:
             at = row.submitted_at
             at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
             records = format_run(day, row.first_number, row.lottery_id, holders, at)
-            frontier, grown = frontier.extend([leaf_hash(record) for record in records])
+            leaves = [leaf_hash(record) for record in records]
+            frontier, grown = frontier.extend(leaves)
             connection.execute(
                 sa.update(submissions).where(submissions.c.token == row.token)
-                .values(salts=b"".join(salts), holders=b"".join(holders))
+                .values(salts=b"".join(salts), holders=b"".join(holders), leaves=b"".join(leaves))
             )  # fmt: skip
             for piece in pieces(grown):
+                if piece.tile.level == 0:
+                    continue
                 connection.execute(
                     sa.insert(ballot_tiles).values(
                         day=day, level=piece.tile.level, number=piece.tile.number,
