@@ -1,6 +1,7 @@
 """Files that are made once and kept: keys and other secrets of an installation."""
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +17,11 @@ def made_once(path: Path, make: Callable[[], str]) -> str:
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.touch(mode=0o600)
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(make())
+        text = make()
+        number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+        draft = Path(name)
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         try:

@@ -65,6 +65,11 @@ class Settings:
     metrics_networks: tuple[Network, ...]
 
     @property
+    def gap(self) -> int:
+        """Return the seconds between the closing of a day and its draw."""
+        return self.beacon_gap if self.beacon == "drand" else 0
+
+    @property
     def is_production(self) -> bool:
         """Tell whether people play here for real, behind TLS."""
         return self.env == "production"

@@ -3,7 +3,7 @@
 Reads all of it, in bounded memory, and writes nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from hashlib import sha256
 
@@ -19,9 +19,10 @@ from lottery_system.fairness.commitment import (
     check_secret,
     holder_hash,
 )
+from lottery_system.fairness.merkle import Row
 from lottery_system.fairness.note import NoteError, open_checkpoint
 from lottery_system.fairness.records import Freeze, Genesis, parse_freeze, parse_genesis
-from lottery_system.fairness.tiles import TILE_WIDTH, Tile
+from lottery_system.fairness.tiles import TILE_WIDTH, pieces
 from lottery_system.models import CLOSED, DRAWN, OPEN, Ballot, Draw, Holding, Operator, Winner
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
@@ -124,10 +125,9 @@ def _day(
         if len(records) != last - first + 1:
             yield f"{day}: ballots are missing between {first} and {last}"
             return
-        leaves = [merkle.leaf_hash(record) for record in records]
-        yield from _tiles(connection, day, first - 1, leaves)
+        frontier, grown = frontier.extend([merkle.leaf_hash(record) for record in records])
+        yield from _tiles(connection, day, grown)
         yield from _rows(connection, day, first, last, holdings)
-        frontier, _ = frontier.extend(leaves)
         progress(day, last, size)
     if frontier.to_bytes() != draw.frontier:
         yield f"{day}: the log's head is not that of its {size} ballots"
@@ -144,19 +144,15 @@ def _day(
     yield from _outcome(connection, draw, frontier.root, operator)
 
 
-def _tiles(connection: Connection, day: date, start: int, leaves: list[bytes]) -> Iterator[Fault]:
-    """Compare leaves with the tiles of the lowest level, and full tiles with the level above.
-
-    A range that begins within a tile does not occur: `STEP` is a whole number of them.
-    """
-    first = start // TILE_WIDTH
-    numbers = range(first, first + -(-len(leaves) // TILE_WIDTH))
-    stored = ballot_tiles(connection, day)([Tile(0, number) for number in numbers])
-    for number in numbers:
-        at = (number - first) * TILE_WIDTH
-        expected = b"".join(leaves[at : at + TILE_WIDTH])
-        if stored.get(Tile(0, number)) != expected:
-            yield f"{day}: the log's tile {number} is not that of its ballots"
+def _tiles(connection: Connection, day: date, grown: Sequence[Row]) -> Iterator[Fault]:
+    """Compare what a day's log grew by with its tiles, of all levels."""
+    expected = list(pieces(grown))
+    stored = ballot_tiles(connection, day)({piece.tile for piece in expected})
+    for piece in expected:
+        start = piece.offset * merkle.HASH_BYTES
+        if stored.get(piece.tile, b"")[start : start + len(piece.hashes)] != piece.hashes:
+            level, number = piece.tile
+            yield f"{day}: the log's tile {number} of level {level} is not that of its ballots"
 
 
 def _rows(

@@ -7,9 +7,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import closes_at, day_of
+from lottery_system.fairness.beacon import due_time
 from lottery_system.models import DRAWN, Draw
 
-#: how long after midnight a draw may wait before it is overdue: five ticks
+#: how long a draw that can be made may wait before it is overdue: five ticks
 GRACE = timedelta(minutes=5)
 
 
@@ -17,23 +18,33 @@ class Standing(NamedTuple):
     """What the draws stand at."""
 
     today_ballot_count: int
-    #: days that are over and not drawn, oldest first
-    undrawn: list[date]
+    #: days that are over and not drawn, oldest first, and from when on each can be drawn
+    undrawn: list[tuple[date, datetime]]
     last_drawn: date | None
 
     def overdue(self, now: datetime) -> list[date]:
         """List the days whose draw should have been made by now."""
-        return [day for day in self.undrawn if closes_at(day) + GRACE <= now]
+        return [day for day, due_at in self.undrawn if due_at + GRACE <= now]
 
 
-def standing(session: Session, now: datetime) -> Standing:
-    """Ask the database what the draws stand at."""
+def standing(session: Session, now: datetime, gap: int) -> Standing:
+    """Ask the database what the draws stand at.
+
+    Args:
+        gap: seconds between the closing of a day and its beacon round; 0 in mode operator.
+    """
     today = day_of(now)
     rows = session.execute(
-        select(Draw.day, Draw.ballot_count).where(Draw.status != DRAWN).order_by(Draw.day)
+        select(Draw.day, Draw.ballot_count, Draw.closed_at)
+        .where(Draw.status != DRAWN)
+        .order_by(Draw.day)
     ).all()
     return Standing(
         today_ballot_count=sum(row.ballot_count for row in rows if row.day == today),
-        undrawn=[row.day for row in rows if row.day < today],
+        undrawn=[
+            (row.day, due_time(closes_at(row.day), row.closed_at or closes_at(row.day), gap))
+            for row in rows
+            if row.day < today
+        ],
         last_drawn=session.scalar(select(func.max(Draw.day)).where(Draw.status == DRAWN)),
     )

@@ -182,6 +182,7 @@ _RUNS = (
         _submission.day == bindparam("day"),
         _submission.first_number >= _begin,
         _submission.first_number <= bindparam("last_asked"),
+        _end_number >= bindparam("first_asked"),
     )
     .order_by(_submission.first_number)
 )

@@ -1,10 +1,13 @@
 """What there is to say of a date: one of seven answers."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import NamedTuple
 
+from lottery_system.access import operator
 from lottery_system.clock import ONE_DAY, day_of, utcnow
+from lottery_system.fairness.beacon import time_of
+from lottery_system.fairness.records import Freeze
 from lottery_system.models import CLOSED, DRAWN
 from lottery_system.queries import AnyRow
 
@@ -53,3 +56,11 @@ def neighbours(day: date | None, first: date | None, state: DayState) -> Neighbo
         return Neighbours(None, None)
     previous = day - ONE_DAY if first is not None and day > first else None
     return Neighbours(previous, day + ONE_DAY if day < day_of(utcnow()) else None)
+
+
+def beacon_time(freeze: Freeze | None) -> datetime | None:
+    """Return when the beacon's round of a day is signed; None where it has none, or not yet."""
+    if freeze is None or freeze.round is None:
+        return None
+    chain = operator().chain
+    return datetime.fromtimestamp(time_of(chain, freeze.round), UTC) if chain else None

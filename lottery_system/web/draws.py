@@ -1,6 +1,6 @@
 """A draw for those who check it: the page, the certificate, the receipts."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import lru_cache
 
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, url_for
@@ -16,11 +16,11 @@ from lottery_system.fairness import beacon
 from lottery_system.fairness.certificate import format_receipt
 from lottery_system.fairness.checks import CHECKS
 from lottery_system.fairness.note import format_vkey
-from lottery_system.fairness.records import Freeze, parse_freeze, parse_genesis
+from lottery_system.fairness.records import parse_freeze, parse_genesis
 from lottery_system.queries.day import first_day, look_up
 from lottery_system.queries.logs import freeze_of, journal_record
 from lottery_system.queries.my_ballots import submissions_of
-from lottery_system.web.days import MISSING, DayState, neighbours, state_of
+from lottery_system.web.days import MISSING, DayState, beacon_time, neighbours, state_of
 from lottery_system.web.public import FOR_EVER, public
 
 blueprint = Blueprint("draws", __name__, url_prefix="/draws")
@@ -65,7 +65,7 @@ def show(day: str) -> tuple[str, int]:
         winners=winners,
         genesis=genesis,
         freeze=freeze,
-        beacon_time=_beacon_time(freeze),
+        beacon_time=beacon_time(freeze),
         is_late=freeze is not None
         and genesis is not None
         and freeze.round is not None
@@ -129,14 +129,6 @@ def _certificate(app: Flask, day: date) -> str:
     """Return a certificate, which never changes."""
     with reading() as connection:
         return certificates.certificate_of(connection, day, operator())
-
-
-def _beacon_time(freeze: Freeze | None) -> datetime | None:
-    """Return when the day's round is signed."""
-    chain = operator().chain if freeze is not None and freeze.round is not None else None
-    if freeze is None or freeze.round is None or chain is None:
-        return None
-    return datetime.fromtimestamp(beacon.time_of(chain, freeze.round), UTC)
 
 
 def _day(text: str) -> date:

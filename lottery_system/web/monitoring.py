@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
-from lottery_system.access import everybody, operators
+from lottery_system.access import everybody, operators, settings
 from lottery_system.clock import starts_at, utcnow
 from lottery_system.extensions import db
 from lottery_system.health import standing
@@ -30,7 +30,7 @@ def readyz() -> Response:
     """Tell that it can serve and that no draw is overdue."""
     now = utcnow()
     try:
-        overdue = standing(db.session(), now).overdue(now)
+        overdue = standing(db.session(), now, settings().gap).overdue(now)
     except SQLAlchemyError as error:
         log.error("readyz: %s", str(error).splitlines()[0])
         return Response("the database does not answer\n", 503, mimetype="text/plain")
@@ -48,7 +48,7 @@ def metrics() -> Response:
     All figures come from the database, so that it does not matter which worker is asked.
     """
     now = utcnow()
-    found = standing(db.session(), now)
+    found = standing(db.session(), now, settings().gap)
     registry = CollectorRegistry()
     for name, text, value in (
         ("lottery_ballots_today", "Ballots of the day that is open", found.today_ballot_count),

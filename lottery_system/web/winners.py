@@ -1,7 +1,7 @@
 """The winning ballot of a date."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from time import monotonic
 
@@ -12,10 +12,12 @@ from werkzeug.wrappers import Response
 from lottery_system.access import everybody, viewer
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.extensions import reading
-from lottery_system.models import DRAWN
+from lottery_system.fairness.records import parse_freeze
+from lottery_system.models import CLOSED, DRAWN
 from lottery_system.queries import AnyRow
 from lottery_system.queries.day import first_day, latest_drawn, look_up
-from lottery_system.web.days import MISSING, DayState, neighbours, state_of
+from lottery_system.queries.logs import freeze_of
+from lottery_system.web.days import MISSING, DayState, beacon_time, neighbours, state_of
 
 blueprint = Blueprint("winners", __name__)
 
@@ -70,8 +72,11 @@ def _answer(day: date, user_id: int | None = None) -> tuple[str, int]:
     with reading() as connection:
         draw, winners = look_up(connection, day, user_id)
         first = draw.first if draw else first_day(connection)
+        is_closed = draw is not None and draw.status == CLOSED
+        frozen = freeze_of(connection, day) if is_closed else None
     state = state_of(day, draw, first)
-    page = _page(state, day, draw=draw, first=first, winners=winners)
+    due_at = beacon_time(parse_freeze(frozen.record)) if frozen else None
+    page = _page(state, day, draw=draw, first=first, winners=winners, due_at=due_at)
     return page, 404 if state in MISSING else 200
 
 
@@ -83,6 +88,7 @@ def _page(
     first: date | None = None,
     winners: Sequence[AnyRow] = (),
     typed: str = "",
+    due_at: datetime | None = None,
 ) -> str:
     previous, following = neighbours(day, first, state)
     return render_template(
@@ -95,6 +101,7 @@ def _page(
         draw=draw,
         first=first,
         winners=winners,
+        beacon_time=due_at,
         previous=previous,
         next=following,
     )

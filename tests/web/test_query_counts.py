@@ -31,8 +31,8 @@ MOST = {
     "/how-it-works": 1,
 }
 MOST_FOR_A_RECEIPT = 1
-MOST_FOR_A_CLICK = 9
-MOST_FOR_A_BATCH = 8
+MOST_FOR_A_CLICK = 8
+MOST_FOR_A_BATCH = 7
 
 QUIET = ("/healthz", "/static/css/lottery.css", "/static/js/lottery.js", "/static/img/ticket.svg")
 
@@ -260,7 +260,8 @@ def test_a_click_makes_few_statements_and_as_many_for_a_thousand_ballots_as_for_
     for_many = count(click(bob, both[0], "1000"))
 
     assert for_one <= MOST_FOR_A_CLICK
-    assert for_many == for_one
+    # once in 256 ballots the tree above them grows, by one statement however many
+    assert for_many == for_one + 1
 
 
 def click(visitor: Visitor, lottery: Lottery, ballots: str) -> Callable[[], None]:

@@ -1,0 +1,246 @@
+"""Days in mode beacon: they wait for their round, take no other, and heal by themselves."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lottery_system import draws
+from lottery_system.clock import closes_at, starts_at
+from lottery_system.errors import BadBeacon
+from lottery_system.extensions import db
+from lottery_system.fairness.beacon import QUICKNET, round_at, time_of
+from lottery_system.fairness.checks import holds
+from lottery_system.fairness.verify import verify
+from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, JournalRecord, Winner
+from tests.conftest import running, settings_for
+from tests.operators import begin, keep_keys
+from tests.rounds import BEACON_DAY, BEACON_GAP, BEACON_OPERATOR, BEACON_ROUND, SIGNATURES
+from tests.web.conftest import Visitor, text_of
+
+ONE_DAY = timedelta(days=1)
+MIDNIGHT = closes_at(BEACON_DAY)
+DUE = datetime.fromtimestamp(time_of(QUICKNET, BEACON_ROUND), UTC)
+
+
+class Relays:
+    """Relays that know the recorded rounds, and note what they are asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.are_out = False
+
+    def __call__(self, number: int) -> bytes | None:
+        self.asked.append(number)
+        return None if self.are_out else SIGNATURES.get(number)
+
+
+@pytest.fixture
+def relays() -> Relays:
+    return Relays()
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """Return an application in mode beacon, whose days begin on a recorded one."""
+    keep_keys(tmp_path, BEACON_OPERATOR)
+    settings = settings_for(
+        database_url,
+        LOTTERY_STORAGE=str(tmp_path),
+        LOTTERY_BEACON="drand",
+        LOTTERY_BEACON_GAP=str(BEACON_GAP),
+        LOTTERY_BEACON_URLS="http://127.0.0.1:9",  # nobody is there
+    )
+    with (
+        time_machine.travel(starts_at(BEACON_DAY) + ONE_DAY / 2, tick=False),
+        running(settings) as app,
+    ):
+        yield app
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    with app.app_context(), Session(db.engine, expire_on_commit=False) as session:
+        begin(session, starts_at(BEACON_DAY), BEACON_OPERATOR, BEACON_GAP)
+        yield session
+
+
+def tick(session: Session, now: datetime, relays: Relays) -> list[object]:
+    return list(draws.run_due(session, now, 1, BEACON_OPERATOR, relays))
+
+
+def status_of(session: Session) -> str:
+    with session.begin():
+        return session.scalars(select(Draw.status).where(Draw.day == BEACON_DAY)).one()
+
+
+def test_a_day_is_closed_at_midnight_and_drawn_when_its_round_is_there(
+    session: Session, relays: Relays
+) -> None:
+    assert tick(session, MIDNIGHT, relays) == []
+    assert status_of(session) == CLOSED
+
+    assert tick(session, DUE, relays) == [BEACON_DAY]
+
+    assert status_of(session) == DRAWN
+    assert relays.asked == [BEACON_ROUND]
+
+
+def test_nobody_is_asked_before_the_rounds_time(session: Session, relays: Relays) -> None:
+    tick(session, MIDNIGHT, relays)
+
+    assert tick(session, DUE - timedelta(seconds=1), relays) == []
+    assert relays.asked == []
+
+
+def test_while_the_relays_are_out_the_draw_waits_and_then_takes_the_same_round(
+    session: Session, relays: Relays, caplog: pytest.LogCaptureFixture
+) -> None:
+    tick(session, MIDNIGHT, relays)
+    relays.are_out = True
+    with caplog.at_level(logging.WARNING):
+        for hours in range(1, 6):
+            assert tick(session, DUE + timedelta(hours=hours), relays) == []
+    assert f"waits for round {BEACON_ROUND} of the beacon" in caplog.text
+    relays.are_out = False
+
+    assert tick(session, DUE + timedelta(hours=6), relays) == [BEACON_DAY]
+
+    assert set(relays.asked) == {BEACON_ROUND}
+
+
+def test_days_go_on_closing_while_a_draw_waits_and_are_drawn_in_order(
+    session: Session, relays: Relays
+) -> None:
+    relays.are_out = True
+    tick(session, MIDNIGHT + 2 * ONE_DAY, relays)
+    with session.begin():
+        statuses = session.scalars(select(Draw.status).order_by(Draw.day)).all()
+
+    assert statuses == [CLOSED, CLOSED, CLOSED, OPEN]
+
+
+@pytest.mark.parametrize("signature", [SIGNATURES[2], bytes(48), b"", SIGNATURES[12_040_883][:47]])
+def test_a_signature_that_is_not_the_networks_draws_nothing(
+    session: Session, relays: Relays, signature: bytes
+) -> None:
+    tick(session, MIDNIGHT, relays)
+
+    with pytest.raises(BadBeacon), session.begin():
+        Draw.draw(session, BEACON_DAY, DUE, BEACON_OPERATOR, signature)
+
+    assert status_of(session) == CLOSED
+    with session.begin():
+        assert session.scalars(select(Winner)).all() == []
+
+
+def test_there_is_no_falling_back_to_a_draw_without_a_beacon(
+    session: Session, relays: Relays
+) -> None:
+    tick(session, MIDNIGHT, relays)
+
+    with pytest.raises(BadBeacon, match="takes round 12040883"), session.begin():
+        Draw.draw(session, BEACON_DAY, DUE, BEACON_OPERATOR)
+
+
+def test_a_day_frozen_late_takes_a_round_after_its_freezing(
+    session: Session, relays: Relays
+) -> None:
+    late = MIDNIGHT + timedelta(seconds=BEACON_GAP)
+    tick(session, late, relays)
+
+    with session.begin():
+        (freeze,) = JournalRecord.freezes(session, [BEACON_DAY]).values()
+
+    assert freeze.round == round_at(QUICKNET, late + timedelta(seconds=BEACON_GAP))
+    assert relays.asked == []
+
+
+def test_the_certificate_of_a_day_with_a_beacon_verifies(
+    session: Session, relays: Relays, app: Flask
+) -> None:
+    tick(session, MIDNIGHT, relays)
+    tick(session, DUE, relays)
+    with time_machine.travel(DUE, tick=False):
+        answer = app.test_client().get(f"/draws/{BEACON_DAY}/certificate.json")
+        page = app.test_client().get(f"/draws/{BEACON_DAY}")
+
+    assert holds(verify(answer.data, key=BEACON_OPERATOR.key.verifier))
+    assert "Mode beacon." in text_of(page)
+    assert f"Round {BEACON_ROUND} of drand" in text_of(page)
+
+
+def test_while_a_draw_waits_its_pages_say_for_what(
+    session: Session, relays: Relays, app: Flask
+) -> None:
+    tick(session, MIDNIGHT, relays)
+    with time_machine.travel(MIDNIGHT + timedelta(minutes=10), tick=False):
+        stranger = Visitor(app.test_client())
+        draw, winner = (stranger.get(f"/{name}/{BEACON_DAY}") for name in ("draws", "winners"))
+        ready = stranger.get("/readyz")
+
+    for page in (draw, winner):
+        assert page.status_code == 200
+        assert "14 October 2024, 17:13:33 UTC" in text_of(page)
+    assert "round 12040883 of the public beacon drand" in text_of(draw)
+    assert ready.status_code == 200  # nothing is late yet
+
+
+def test_a_draw_that_has_waited_too_long_is_told_to_the_operator(
+    session: Session, relays: Relays, app: Flask
+) -> None:
+    tick(session, MIDNIGHT, relays)
+    with time_machine.travel(DUE + timedelta(minutes=6), tick=False):
+        ready = app.test_client().get("/readyz")
+
+    assert ready.status_code == 503
+    assert str(BEACON_DAY) in ready.text
+
+
+def hand_in(app: Flask, number: int, signature: str) -> tuple[int, str]:
+    with time_machine.travel(DUE, tick=False):
+        done = app.test_cli_runner().invoke(args=["draw", "beacon", str(number), signature])
+    return done.exit_code, done.output
+
+
+def test_a_round_can_be_handed_in_where_the_server_has_no_network(
+    session: Session, relays: Relays, app: Flask
+) -> None:
+    tick(session, MIDNIGHT, relays)
+
+    code, said = hand_in(app, BEACON_ROUND, SIGNATURES[BEACON_ROUND].hex())
+
+    assert (code, said) == (0, f"{BEACON_DAY}: drawn, ballots: 0\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "signature", "sentence"),
+    [
+        (BEACON_ROUND, SIGNATURES[2].hex(), "This is not the beacon's signature of round 12040883"),
+        (2, SIGNATURES[2].hex(), "No draw waits for round 2. Those that wait take round 12040883."),
+        (BEACON_ROUND, "nonsense", "A signature is written as 96 hex digits."),
+    ],
+)
+def test_a_wrong_round_or_signature_is_refused_and_nothing_drawn(
+    session: Session, relays: Relays, app: Flask, number: int, signature: str, sentence: str
+) -> None:
+    tick(session, MIDNIGHT, relays)
+
+    code, said = hand_in(app, number, signature)
+
+    assert code == 1
+    assert sentence in said
+    assert status_of(session) == CLOSED
+
+
+def test_a_round_that_nobody_waits_for_is_refused(session: Session, app: Flask) -> None:
+    code, said = hand_in(app, 2, SIGNATURES[2].hex())
+
+    assert code == 1
+    assert "No draw waits at all." in said
