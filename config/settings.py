@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from config.files import made_once
 from config.sets import SETS
@@ -41,13 +42,13 @@ class Settings:
     name: str
     #: the folder of the database file, keys and exports
     storage: Path
-    #: `off`: draws are made by the operator alone; `drand`: with a public beacon
+    #: `off`: draws are made by the operator alone; `drand`: none without that beacon's number
     beacon: str
-    #: relays of the beacon, asked in turn
-    beacon_urls: tuple[str, ...]
-    #: the hash of the beacon's chain, 32 bytes
+    #: relays of the beacon, asked in turn; an address may hold a password
+    beacon_urls: tuple[str, ...] = field(repr=False)
+    #: the beacon's chain hash, which fixes its key
     beacon_chain: bytes
-    #: seconds between the closing of a day and its beacon round
+    #: seconds from a day's closing to the time of its round
     beacon_gap: int
     #: winning ballots a day
     places: int
@@ -95,9 +96,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         storage=storage,
         beacon=_one_of(values, "LOTTERY_BEACON", ("off", "drand")),
         beacon_urls=_relays(values, "LOTTERY_BEACON_URLS"),
-        beacon_chain=_hash(values, "LOTTERY_BEACON_CHAIN"),
-        # at least a minute, since the list must stand before the number exists: each midnight is
-        # a round's time, and a day is frozen by the first tick after it
+        beacon_chain=_chain_hash(values, "LOTTERY_BEACON_CHAIN"),
+        # Never 0: every UTC midnight is a round's own time, so that number would be out while the
+        # list of the day is still being closed, and a list could be chosen to suit it. A minute is
+        # the least in which a busy closing and clocks that differ a little have room.
         beacon_gap=_number(values, "LOTTERY_BEACON_GAP", 60, 86_400),
         places=_number(values, "LOTTERY_PLACES", 1, 1000),
         max_count=_number(values, "LOTTERY_MAX_COUNT", 1, 100_000),
@@ -117,9 +119,11 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_NAME": "lottery.local",
     "LOTTERY_STORAGE": str(ROOT / "storage"),
     "LOTTERY_BEACON": "off",
-    "LOTTERY_BEACON_URLS": "https://api.drand.sh https://api2.drand.sh https://api3.drand.sh "
-    "https://drand.cloudflare.com",
-    # drand's quicknet: a round each three seconds
+    "LOTTERY_BEACON_URLS": (
+        "https://api.drand.sh https://api2.drand.sh https://api3.drand.sh "
+        "https://drand.cloudflare.com"
+    ),
+    # quicknet, drand's mainnet of three-second rounds
     "LOTTERY_BEACON_CHAIN": "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
     "LOTTERY_BEACON_GAP": "600",
     "LOTTERY_PLACES": "1",
@@ -173,19 +177,35 @@ def _one_of(values: Mapping[str, str], name: str, words: tuple[str, ...]) -> str
 
 
 def _relays(values: Mapping[str, str], name: str) -> tuple[str, ...]:
-    urls = tuple(values[name].replace(",", " ").split())
-    for url in urls:
-        if not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", url):
+    urls = tuple(url.rstrip("/") for url in values[name].replace(",", " ").split())
+    if not urls:
+        raise SettingsError(f"{name} names no relay; leave it out for the public ones.")
+    for place, url in enumerate(urls, 1):
+        if not _is_relay(url):
+            # told by its place, since the address itself may hold a password
             raise SettingsError(
-                f"{name}: write the relays like https://api.drand.sh, with spaces between."
+                f"{name}: address {place} of {len(urls)} must look like https://api.drand.sh: "
+                "http:// or https://, a host, and a port and a path if need be."
             )
     return urls
 
 
-def _hash(values: Mapping[str, str], name: str) -> bytes:
+def _is_relay(url: str) -> bool:
+    # the characters of an address (RFC 3986) without those that begin a query or a fragment
+    if not re.fullmatch(r"https?://[A-Za-z0-9._~:/@!$&'()*+;=%\[\]-]+", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, brackets without an address of IPv6
+        return False
+
+
+def _chain_hash(values: Mapping[str, str], name: str) -> bytes:
     if not re.fullmatch(r"[0-9a-f]{64}", values[name]):
         raise SettingsError(
-            f"{name} is {values[name]!r}; a chain hash is 64 hex digits, a to f small."
+            f"{name} is {values[name]!r}; it must be a chain hash of drand, 64 characters of "
+            "0 to 9 and a to f."
         )
     return bytes.fromhex(values[name])
 

@@ -12,6 +12,7 @@ import pytest
 
 import config
 from config.settings import ROOT
+from lottery_system.fairness.beacon import QUICKNET
 
 
 def load(**environ: str) -> config.Settings:
@@ -39,7 +40,13 @@ def test_without_any_setting_there_are_defaults(tmp_path: Path) -> None:
         ("LOTTERY_PLACES", "0", "LOTTERY_PLACES is '0'"),
         ("LOTTERY_PLACES", "-1", "LOTTERY_PLACES is '-1'"),
         ("LOTTERY_MAX_COUNT", "１0", "LOTTERY_MAX_COUNT is"),
-        ("LOTTERY_BEACON", "drand", "LOTTERY_BEACON is 'drand'; this version knows off."),
+        ("LOTTERY_BEACON", "on", "LOTTERY_BEACON is 'on'; this version knows off, drand."),
+        ("LOTTERY_BEACON_URLS", " , ", "LOTTERY_BEACON_URLS names no relay"),
+        ("LOTTERY_BEACON_URLS", "https://a,b.org", "LOTTERY_BEACON_URLS: address 2 of 2 must look"),
+        ("LOTTERY_BEACON_CHAIN", "quicknet", "LOTTERY_BEACON_CHAIN is 'quicknet'; it must be a ch"),
+        ("LOTTERY_BEACON_CHAIN", "AB" * 32, "LOTTERY_BEACON_CHAIN is 'ABAB"),
+        ("LOTTERY_BEACON_GAP", "0", "LOTTERY_BEACON_GAP is '0'; it must be a whole number, 60 to"),
+        ("LOTTERY_BEACON_GAP", "86401", "LOTTERY_BEACON_GAP is '86401'"),
         ("LOTTERY_DATABASE_URL", "mysql://u:p@db/x", "must be an address of SQLite or PostgreSQL"),
         ("LOTTERY_DATABASE_URL", "sqlite://", "must be an address of SQLite or PostgreSQL"),
         ("LOTTERY_DATABASE_URL", "sqlite:///:memory:", "must be an address of SQLite or"),
@@ -74,6 +81,55 @@ def test_a_database_file_is_meant_from_where_the_program_was_started() -> None:
     )
 
 
+def test_the_beacon_is_off_and_otherwise_that_of_quicknet_and_its_public_relays() -> None:
+    settings = load()
+
+    assert settings.beacon == "off"
+    assert settings.beacon_chain == QUICKNET.chain_hash
+    assert settings.beacon_gap == 600
+    assert settings.beacon_urls == (
+        "https://api.drand.sh",
+        "https://api2.drand.sh",
+        "https://api3.drand.sh",
+        "https://drand.cloudflare.com",
+    )
+
+
+def test_relays_stand_with_spaces_or_commas_between() -> None:
+    settings = load(
+        LOTTERY_BEACON="drand",
+        LOTTERY_BEACON_URLS="http://[::1]:8081/, https://bob:hunter2@relay.example/drand",
+    )
+
+    assert settings.beacon == "drand"
+    assert settings.beacon_urls == (
+        "http://[::1]:8081",
+        "https://bob:hunter2@relay.example/drand",
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.drand.sh",
+        "ftp://relay.example",
+        "https://",
+        "https://:443",
+        "https://relay.example:https",
+        "https://relay.example:70000",
+        "https://relay.example:0",
+        "https://relay.example/?key=1",
+        "https://relay.example/#drand",
+        "https://[::1",
+        "https://rélay.example",
+        "https://relay.example\x00",
+    ],
+)
+def test_a_relay_that_has_no_address_of_one_is_refused(url: str) -> None:
+    with pytest.raises(config.SettingsError, match="LOTTERY_BEACON_URLS: address 1 of 1"):
+        load(LOTTERY_BEACON_URLS=url)
+
+
 def test_a_setting_can_be_read_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "url"
     file.write_text("postgresql://lottery@db/lottery\n", encoding="utf-8")
@@ -84,10 +140,20 @@ def test_a_setting_can_be_read_from_a_file(tmp_path: Path) -> None:
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
-    settings = load(LOTTERY_DATABASE_URL="postgresql://lottery:hunter2@db/lottery")
+    settings = load(
+        LOTTERY_DATABASE_URL="postgresql://lottery:hunter2@db/lottery",
+        LOTTERY_BEACON_URLS="https://bob:hunter2@relay.example",
+    )
 
     assert "hunter2" not in repr(settings)
     assert "secret_key" not in repr(settings)
+
+
+def test_a_secret_does_not_show_when_its_relay_is_refused() -> None:
+    with pytest.raises(config.SettingsError) as error:
+        load(LOTTERY_BEACON_URLS="https://bob:hunter2@relay.example:x")
+
+    assert "hunter2" not in str(error.value)
 
 
 def key_made_in(storage: str) -> str:
