@@ -52,8 +52,13 @@ class Submission(Base):
         """Make what a click asks for: all but day, number and instant, which the ballot box gives.
 
         The ballots are tied to their holder here, before anybody waits for the day's row.
+
+        Raises:
+            ValueError: `entropy` gave another number of bytes than it was asked for.
         """
         salts = entropy(SALT_BYTES * ballot_count)
+        if len(salts) != SALT_BYTES * ballot_count:
+            raise ValueError(f"{ballot_count} ballots take {SALT_BYTES} bytes of salt each")
         holders = [
             holder_hash(salts[at : at + SALT_BYTES], username)
             for at in range(0, len(salts), SALT_BYTES)

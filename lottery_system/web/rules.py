@@ -12,5 +12,8 @@ blueprint = Blueprint("rules", __name__)
 def how_it_works() -> str:
     """Explain the rules, and what the draw proves and what it does not."""
     return render_template(
-        "rules/how_it_works.html", places=settings().places, max_count=settings().max_count
+        "rules/how_it_works.html",
+        places=settings().places,
+        max_count=settings().max_count,
+        is_beacon=settings().beacon == "drand",
     )

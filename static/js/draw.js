@@ -10,9 +10,11 @@
  *       <ol data-checks><li data-name="genesis">its sentence</li> …</ol>
  *       <output data-verdict aria-live="polite"></output>
  *       <button type="button" data-receipt="/draws/…/ballots/9/receipt.json" hidden>  any number
+ *       <form data-receipts="/draws/…/ballots/"> with a field `number`, in place of such buttons
  *     </section>
  *
- * The buttons are hidden until this script shows them. A check that was made leaves
+ * The buttons are hidden until this script shows them, as is what has `data-scripted`; it hides
+ * what has `data-unscripted`. A check that was made leaves
  * `data-verdict="ok | FAIL | --"` on its item, with `<strong data-mark>` before its sentence and,
  * where there is more to say, `<span data-detail>` after it or in its place (see report.js). Behind
  * each receipt's button stands an `<output data-verdict="ok | FAIL | --">`. While something is checked the section is
@@ -24,31 +26,48 @@ const TRY_AGAIN = "Check your connection, then press the button again.";
 for (const section of document.querySelectorAll("[data-verifier]")) prepare(section);
 
 function prepare(section) {
+  for (const part of section.querySelectorAll("[data-scripted]")) part.hidden = false;
+  for (const part of section.querySelectorAll("[data-unscripted]")) part.hidden = true;
   const verdict = section.querySelector("output[data-verdict]");
   offer(section, section.querySelector("[data-check]"), verdict, checkDraw);
   for (const button of section.querySelectorAll("[data-receipt]")) {
     // there before it has anything to say, or screen readers would miss it
     const output = document.createElement("output");
     button.after(output);
-    offer(section, button, output, checkReceipt);
+    offer(section, button, output, () => checkReceipt(section, button.dataset.receipt));
+  }
+  for (const form of section.querySelectorAll("form[data-receipts]")) {
+    const output = document.createElement("output");
+    form.after(output);
+    const address = () => `${form.dataset.receipts}${form.elements.number.value}/receipt.json`;
+    const check = once(section, output, () => checkReceipt(section, address()));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      check();
+    });
   }
 }
 
-/** Show a button, which does one thing at a time and ends in one sentence. */
+/** Show a button that makes a check. */
 function offer(section, button, output, check) {
   if (!button) return;
   button.hidden = false;
-  button.addEventListener("click", async () => {
+  button.addEventListener("click", once(section, output, check));
+}
+
+/** Return what makes a check, one at a time, and ends in one sentence. */
+function once(section, output, check) {
+  return async () => {
     if (section.ariaBusy === "true") return;
     section.ariaBusy = "true";
     output.dataset.verdict = "";
     output.textContent = "Checking …";
-    const [found, sentence] = await check(section, output, button).catch(explained);
+    const [found, sentence] = await check(section, output).catch(explained);
     // no longer busy before it says so: what changes in between need not be read out
     section.ariaBusy = "false";
     output.dataset.verdict = found;
     output.textContent = sentence;
-  });
+  };
 }
 
 async function checkDraw(section, output) {
@@ -69,10 +88,10 @@ async function checkDraw(section, output) {
   return [verdictOf(checks), conclusion(checks, { isPinned: Boolean(key) })];
 }
 
-async function checkReceipt(section, output, button) {
+async function checkReceipt(section, address) {
   const { verdictOfReceipt, conclusionOfReceipt, verifier } = await load();
   const [certificate, receipt] = await Promise.all(
-    [section.dataset.certificate, button.dataset.receipt].map(fetched),
+    [section.dataset.certificate, address].map(fetched),
   );
   const checks = await verifier.verify(certificate, {
     key: keyOf(section), receipt, tiles: verifier.tilesFrom(section.dataset.log),

@@ -168,7 +168,7 @@ class Seeded:
                     username=username,
                     lottery_id=found.id,
                     ballot_count=count,
-                    entropy=lambda size: dice(day) * size,
+                    entropy=lambda size: (dice(day) * size)[:size],
                 )
             )
         box.drain()

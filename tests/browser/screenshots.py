@@ -46,6 +46,8 @@ PICTURES = (
     Picture("lotteries-dark", "/", scheme="dark"),
     Picture("receipt", "/", press="Submit 1 ballot to Big Chance"),
     Picture("winner", f"/winners/{CLOSED_DAY}"),
+    Picture("draw", f"/draws/{CLOSED_DAY}", press="Check this draw"),
+    Picture("draw-dark", f"/draws/{CLOSED_DAY}", scheme="dark"),
     Picture("my-ballots", "/ballots"),
     Picture("sign-up", "/signup", logged_in=False),
 )

@@ -69,6 +69,11 @@ def sign_up_out_of_date(page: Page) -> None:
     page.get_by_role("button", name="Sign up").click()
 
 
+def check_draw(page: Page) -> None:
+    page.get_by_role("button", name="Check this draw").click()
+    page.get_by_text("What is checked").click()
+
+
 def play(count: str) -> Callable[[Page], object]:
     return fill("Submit them to", count=count)
 
@@ -118,6 +123,14 @@ STATES = {
     "winners, before the first draw": State("/winners/2020-02-02", "no draw then"),
     "winners, not a date": State("/winners/yesterday", "is not a date"),
     "winners, not a date either": State(f"/winners?date={'long' * 50}", "is not a date"),
+    "draw": State(f"/draws/{DRAWN_DAY}", "Check without us"),
+    "draw, of a holder": State(f"/draws/{DRAWN_DAY}", "Was my ballot in?", "charlie"),
+    "draw, checked": State(f"/draws/{DRAWN_DAY}", "This draw holds", "bob", check_draw),
+    "draw, nobody played": State(f"/draws/{QUIET_DAY}", "Nobody played"),
+    "draw, waiting": State(f"/draws/{CLOSED_DAY}", "about to be made"),
+    "draw, open": State(f"/draws/{TODAY}", "What you can keep now", "bob"),
+    "draw, future": State("/draws/2026-12-24", "still to come"),
+    "draw, not a date": State("/draws/yesterday", "is not a date"),
     "organise": State("/organiser/lotteries", "finished", "alice"),
     "organise, none": State(
         "/organiser/lotteries", "There is no lottery yet", "alice", is_new=True
