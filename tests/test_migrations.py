@@ -1,16 +1,27 @@
 """From an empty database to the newest schema and back, on both databases."""
 
+from datetime import UTC, date, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
 
+from lottery_system.audit import audit
+from lottery_system.certificates import certificate_of
 from lottery_system.extensions import db
-from lottery_system.models import Base
+from lottery_system.fairness.checks import Verdict, holds
+from lottery_system.fairness.selection import winning_ballots
+from lottery_system.fairness.verify import verify
+from lottery_system.models import DRAWN, OPEN, Base, Draw, Winner
+from lottery_system.queries.logs import ballot_records
 from tests.conftest import running, settings_for
+from tests.operators import OPERATOR, begin, run_due
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -46,3 +57,113 @@ def test_every_step_can_be_taken_back_and_forth_again(empty_url: str) -> None:
 
         upgrade()
         assert "draws" in inspect(db.engine).get_table_names()
+
+
+FIRST, CLOSED_DAY, TODAY = date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)
+SEED = b"\x07" * 32
+
+
+def play_before_the_log(session: Session) -> None:
+    """Leave what the version before the public log left: a drawn day, a closed one, and today."""
+
+    def add(table: str, **values: object) -> None:
+        names = ", ".join(values)
+        places = ", ".join(f":{name}" for name in values)
+        session.execute(text(f"INSERT INTO {table} ({names}) VALUES ({places})"), values)
+
+    at = datetime(2026, 11, 19, 12, tzinfo=UTC)
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+
+    def instant(day: date) -> object:
+        found = at.replace(day=day.day)
+        return found.strftime("%Y-%m-%d %H:%M:%S.%f") if is_sqlite else found
+
+    add(
+        "users", id=1, username="bob", username_key="bob", look_alike_key="bob", password_hash="",
+        is_organiser=False, created_at=instant(FIRST),
+    )  # fmt: skip
+    add(
+        "lotteries", id=1, name="Big Chance", prize="", closes_on=date(2027, 1, 1),
+        created_at=instant(FIRST),
+    )  # fmt: skip
+    for day, counts, status in (
+        (FIRST, [3], "drawn"), (CLOSED_DAY, [2, 5], "closed"), (TODAY, [1, 300, 4], "open"),
+    ):  # fmt: skip
+        is_over = status != "open"
+        add(
+            "draws", day=day, status=status, ballot_count=sum(counts),
+            seed=SEED if is_over else None, places=1 if is_over else None,
+            closed_at=instant(TODAY) if is_over else None,
+            drawn_at=instant(TODAY) if status == "drawn" else None,
+        )  # fmt: skip
+        first = 1
+        for count in counts:
+            token = UUID(int=day.day * 1000 + first)
+            add(
+                "submissions", token=token.hex if is_sqlite else token, user_id=1, lottery_id=1,
+                day=day, first_number=first, ballot_count=count, submitted_at=instant(day),
+            )  # fmt: skip
+            for number in range(first, first + count):
+                add(
+                    "ballots", day=day, number=number, lottery_id=1, user_id=1,
+                    submitted_at=instant(day),
+                )  # fmt: skip
+            first += count
+        add("holdings", user_id=1, day=day, lottery_id=1, ballot_count=sum(counts))
+    add("winners", day=FIRST, place=1, number=2)
+
+
+def test_what_was_played_before_the_public_log_is_kept_and_enters_it(empty_url: str) -> None:
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0002")
+        with Session(db.engine) as session, session.begin():
+            play_before_the_log(session)
+
+        upgrade()
+
+        with Session(db.engine) as session:
+            with session.begin():
+                rows = session.execute(select(Draw.day, Draw.status, Draw.ballot_count)).all()
+                assert sorted(tuple(row) for row in rows) == [
+                    (FIRST, DRAWN, 3), (CLOSED_DAY, DRAWN, 7), (TODAY, OPEN, 305),
+                ]  # fmt: skip
+                assert session.scalars(
+                    select(Winner.number).where(Winner.day == CLOSED_DAY)
+                ).all() == [pick.number for pick in winning_ballots(SEED, 7, 1)]
+                assert session.scalars(select(Winner.number).where(Winner.day == FIRST)).all() == [
+                    2
+                ]
+            now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+            begin(session, datetime(2026, 11, 21, 12, tzinfo=UTC))
+            with session.begin():
+                assert list(audit(session.connection(), OPERATOR)) == []
+            assert run_due(session, now) == [TODAY]
+            with session.begin():
+                assert list(audit(session.connection(), OPERATOR)) == []
+                certificate = certificate_of(session.connection(), TODAY, OPERATOR)
+                records = ballot_records(session.connection(), TODAY, 1, 305)
+        checks = verify(certificate.encode(), key=OPERATOR.key.verifier, ballots=records)
+        assert holds(checks)
+        assert next(check for check in checks if check.name == "list").verdict is Verdict.OK
+
+
+def test_the_public_log_can_be_taken_back(empty_url: str) -> None:
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0002")
+        with Session(db.engine) as session, session.begin():
+            play_before_the_log(session)
+        upgrade()
+
+        downgrade(revision="0002")
+
+        with Session(db.engine) as session, session.begin():
+            assert session.scalar(text("SELECT count(*) FROM ballots")) == 315
+            assert session.scalar(text("SELECT count(*) FROM submissions")) == 6
+            statuses = session.scalars(text("SELECT status FROM draws ORDER BY day")).all()
+            assert statuses == ["drawn", "drawn", "open"]
+        with (
+            Session(db.engine) as session,
+            pytest.raises(DatabaseError, match="kept for ever"),
+            session.begin(),
+        ):
+            session.execute(text("DELETE FROM submissions"))

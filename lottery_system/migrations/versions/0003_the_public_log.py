@@ -57,7 +57,7 @@ submissions = sa.table(
     "submissions", sa.column("token", sa.Uuid), sa.column("user_id"), sa.column("lottery_id"),
     sa.column("day", sa.Date), sa.column("first_number"), sa.column("ballot_count"),
     sa.column("submitted_at", sa.DateTime(timezone=True)), sa.column("salts", sa.LargeBinary),
-    sa.column("holders", sa.LargeBinary),
+    sa.column("holders", sa.LargeBinary), sa.column("leaves", sa.LargeBinary),
 )  # fmt: skip
 users = sa.table("users", sa.column("id"), sa.column("username"))
 winners = sa.table(
