@@ -104,7 +104,8 @@ Record = Ballot | Genesis | Freeze
 
 def format_instant(at: datetime) -> str:
     """Write an instant in whole seconds, like 2026-11-22T14:46:08Z."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # not strftime, which writes the year 999 with three digits
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def format_ballot(ballot: Ballot) -> bytes:

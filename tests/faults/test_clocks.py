@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY
+from lottery_system.keys import CHAIN_TIP, LOG_KEY
 from lottery_system.models import Draw
 from tests.conftest import FIRST_DAY
 from tests.faults.conftest import LATE, MIDNIGHT
@@ -53,11 +54,12 @@ def test_a_clock_set_over_midnight_and_back_leaves_a_closed_day_closed(
 def host_ahead(server: Gunicorn, database_url: str, tmp_path: Path) -> Iterator[Gunicorn]:
     """Serve the same lottery from a second host, which takes part in midnight some seconds early.
 
-    Hosts share the database and the key that signs cookies, and nothing else.
+    Hosts share the database, the key that signs cookies and those of the logs, and nothing else.
     """
     storage = tmp_path / "host ahead"
     storage.mkdir()
-    shutil.copy(tmp_path / "secret_key", storage)
+    for name in ("secret_key", LOG_KEY, CHAIN_TIP):
+        shutil.copy(tmp_path / name, storage)
     host = Gunicorn(database_url, storage, at=LATE)
     host.clock.stand_at(LATE)
     with host:

@@ -1,0 +1,218 @@
+"""Whole days made by hand, honest or forged at one place, and signed with a key of the tests."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from lottery_system.fairness import beacon, commitment, tiles
+from lottery_system.fairness.beacon import QUICKNET
+from lottery_system.fairness.certificate import (
+    Beacon,
+    Certificate,
+    Holder,
+    Journal,
+    Receipt,
+    Winner,
+    format_certificate,
+    format_receipt,
+)
+from lottery_system.fairness.merkle import Frontier, Row, leaf_hash
+from lottery_system.fairness.note import Checkpoint, SigningKey, format_vkey, sign_checkpoint
+from lottery_system.fairness.records import (
+    BEACON,
+    OPERATOR,
+    Ballot,
+    Freeze,
+    Genesis,
+    format_ballot,
+    format_freeze,
+    format_genesis,
+)
+from lottery_system.fairness.selection import seed_of, winning_ballots
+from lottery_system.fairness.tiles import TILE_WIDTH, ReadTiles, Tile, TilePath, format_path
+from tests.rounds import BEACON_DAY, BEACON_GAP, BEACON_ROUND, SIGNATURES
+
+KEY = SigningKey("forge.example", b"\x05" * 32)
+TIP = b"\x06" * 32
+USERNAMES = ("alice", "bob", "zoë")
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def same(record: Any) -> Any:
+    """Leave a record as it is."""
+    return record
+
+
+class Log:
+    """An append-only log in memory, with its tiles."""
+
+    def __init__(self, records: Sequence[bytes] = ()) -> None:
+        self.records = list(records)
+        frontier, rows = Frontier().extend([leaf_hash(record) for record in self.records])
+        self.root = frontier.root
+        self.tiles = _tiles(rows)
+
+    @property
+    def read(self) -> ReadTiles:
+        return lambda wanted: {each: self.tiles[each] for each in wanted}
+
+    def write(self, folder: Path) -> Path:
+        """Lay the records down as a downloaded log."""
+        for number in range(-(-len(self.records) // TILE_WIDTH)):
+            bundle = self.records[number * TILE_WIDTH : (number + 1) * TILE_WIDTH]
+            path = folder / "tile" / format_path(TilePath(None, number, len(bundle)))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(tiles.format_entries(bundle))
+        folder.mkdir(exist_ok=True)
+        return folder
+
+
+def _tiles(rows: Sequence[Row]) -> dict[Tile, bytes]:
+    found: dict[Tile, bytes] = {}
+    for piece in tiles.pieces(rows):
+        found[piece.tile] = found.get(piece.tile, b"") + piece.hashes
+    return found
+
+
+@dataclass
+class Day:
+    """A day, its log, and the journal it is frozen in.
+
+    Args:
+        genesis, freeze, ballot: change a record before it is written; what follows follows.
+    """
+
+    size: int = 13
+    mode: str = OPERATOR
+    places: int = 2
+    draw: int = 2
+    key: SigningKey = KEY
+    day: date = BEACON_DAY
+    gap: int = BEACON_GAP
+    genesis_as: Callable[[Genesis], Genesis] = same
+    freeze_as: Callable[[Freeze], Freeze] = same
+    ballot_as: Callable[[Ballot], Ballot] = same
+    #: the size of the journal when its checkpoint was signed; what the freeze needs if left out
+    journal_size: int | None = None
+    log: Log = field(init=False)
+
+    def __post_init__(self) -> None:
+        is_beacon = self.mode == BEACON
+        self.genesis = self.genesis_as(
+            Genesis(
+                name=self.key.name,
+                first=self.day - timedelta(days=self.draw),
+                anchor=commitment.anchor_of(TIP),
+                mode=BEACON if is_beacon else OPERATOR,
+                chain=QUICKNET.chain_hash if is_beacon else None,
+                gap=self.gap if is_beacon else 0,
+            )
+        )
+        midnight = datetime.fromisoformat(f"{self.day + timedelta(days=1)}T00:00:00+00:00")
+        ballots = [
+            self.ballot_as(
+                Ballot(
+                    day=self.day,
+                    number=number,
+                    lottery=1 + number % 3,
+                    holder=commitment.holder_hash(self.salt(number), self.username(number)),
+                    time=midnight - timedelta(hours=20) + timedelta(seconds=number),
+                )
+            )
+            for number in range(1, self.size + 1)
+        ]
+        self.log = Log([format_ballot(ballot) for ballot in ballots])
+        round_ = None
+        if is_beacon:
+            due = beacon.due_time(midnight, midnight, self.gap)
+            round_ = beacon.round_at(QUICKNET, due)
+            assert round_ == BEACON_ROUND
+        before = [format_genesis(self.genesis)] + [b"a day before\n"] * self.draw
+        self.freeze = self.freeze_as(
+            Freeze(
+                draw=self.draw,
+                day=self.day,
+                closes=midnight,
+                size=self.size,
+                frozen=midnight,
+                root=self.log.root,
+                places=self.places,
+                secret=commitment.reveal(TIP, self.draw),
+                round=round_,
+                previous=sha256(before[-1]).digest(),
+            )
+        )
+        self.journal = Log([*before, format_freeze(self.freeze)])
+        signature = SIGNATURES[BEACON_ROUND] if is_beacon else None
+        self.beacon = Beacon(BEACON_ROUND, signature, QUICKNET) if signature else None
+        seed = seed_of(format_freeze(self.freeze), signature)
+        self.picks = winning_ballots(seed, self.freeze.size, self.freeze.places)
+
+    @staticmethod
+    def salt(number: int) -> bytes:
+        return number.to_bytes(16, "big")
+
+    @staticmethod
+    def username(number: int) -> str:
+        return USERNAMES[number % len(USERNAMES)]
+
+    def holder(self, number: int) -> Holder:
+        return Holder(self.username(number), self.salt(number))
+
+    def certificate(self, change: Change = same) -> bytes:
+        """Write the certificate, changed as loaded JSON."""
+        size = self.draw + 2
+        index = self.draw + 1
+        written = format_certificate(
+            Certificate(
+                genesis=format_genesis(self.genesis).decode(),
+                freeze=format_freeze(self.freeze).decode(),
+                journal=Journal(
+                    checkpoint=sign_checkpoint(
+                        Checkpoint(self.key.name, size, self.journal.root), self.key
+                    ),
+                    genesis_proof=tiles.prove_inclusion(self.journal.read, 0, size),
+                    index=index,
+                    proof=tiles.prove_inclusion(self.journal.read, index, size),
+                ),
+                beacon=self.beacon,
+                winners=[
+                    Winner(
+                        place=pick.place,
+                        number=pick.number,
+                        counter=pick.counter,
+                        ballot=self.log.records[pick.number - 1].decode(),
+                        proof=tiles.prove_inclusion(self.log.read, pick.number - 1, self.size),
+                        holder=self.holder(pick.number),
+                    )
+                    for pick in self.picks
+                ],
+                log_key=format_vkey(self.key.verifier),
+            )
+        )
+        loaded = json.loads(written)
+        change(loaded)
+        return json.dumps(loaded).encode()
+
+    def receipt(self, number: int, size: int, change: Change = same) -> bytes:
+        """Write the receipt of a ballot, as of when the log had a size."""
+        then = Log(self.log.records[:size])
+        written = format_receipt(
+            Receipt(
+                ballot=self.log.records[number - 1].decode(),
+                holder=self.holder(number),
+                index=number - 1,
+                proof=tiles.prove_inclusion(then.read, number - 1, size),
+                checkpoint=sign_checkpoint(
+                    Checkpoint(f"{self.key.name}/{self.day}", size, then.root), self.key
+                ),
+            )
+        )
+        loaded = json.loads(written)
+        change(loaded)
+        return json.dumps(loaded).encode()
