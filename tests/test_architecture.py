@@ -81,7 +81,14 @@ def test_the_domain_knows_no_web(path: Path) -> None:
             assert word not in text
 
 
-@pytest.mark.parametrize("module", ["lottery_system.fairness.selection"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        f"lottery_system.fairness.{path.stem}"
+        for path in sorted((PACKAGE / "fairness").glob("*.py"))
+        if path.stem != "__init__"
+    ],
+)
 def test_fairness_can_be_had_in_a_bare_interpreter(module: str) -> None:
     """No site-packages at all: neither Flask nor SQLAlchemy could be imported."""
     script = f"import {module}, sys; print('\\n'.join(sys.modules))"

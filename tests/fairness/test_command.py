@@ -224,7 +224,7 @@ def test_the_program_to_take_away_does_the_same(certificate: Path, program: Path
 def test_in_a_bare_interpreter_it_names_what_it_could_not_check(
     program: Path, tmp_path: Path
 ) -> None:
-    """No library at all: the arithmetic is checked, the signatures are not, and it does not hold."""
+    """No library at all: the arithmetic is checked, the signatures are not; it does not hold."""
     certificate = tmp_path / "beacon.json"
     certificate.write_bytes(Day(mode="beacon").certificate())
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lottery_system.fairness.selection import pick_stream, select, winning_ballots
+from lottery_system.fairness.selection import pick_stream, seed_of, select, winning_ballots
 
 VECTORS: dict[str, Any] = json.loads(
-    (Path(__file__).parent / "selection_vectors.json").read_text(encoding="utf-8")
+    (Path(__file__).parent / "data" / "daily_draw_v1_vectors.json").read_text(encoding="utf-8")
 )
 
 
@@ -47,6 +47,22 @@ def test_there_are_as_many_different_winners_as_places_or_ballots(
     assert [pick.place for pick in picks] == list(range(1, min(places, size) + 1))
     assert len({pick.number for pick in picks}) == len(picks)
     assert all(1 <= pick.number <= size for pick in picks)
+
+
+def test_the_seed_of_a_day_without_a_beacon_is_that_of_the_vectors() -> None:
+    records = VECTORS["records"]
+
+    assert seed_of(records["freeze"].encode(), None).hex() == records["seed"]
+
+
+def test_the_seed_depends_on_freeze_signature_and_mode() -> None:
+    seeds = {
+        seed_of(freeze, signature)
+        for freeze in (b"one", b"other")
+        for signature in (None, b"", b"signature", bytes(48))
+    }
+
+    assert len(seeds) == 8
 
 
 def test_a_seed_of_another_length_is_refused() -> None:
