@@ -83,6 +83,7 @@ class Gunicorn:
         at: what the clock shows now. It runs on while the server is down, as clocks do; to set it
             again, or stop it, there is `clock`. The usual clock where left out.
         preload: a library that takes the place of some of the system's calls.
+        settings: further ones, by their names in the environment.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Gunicorn:
         workers: int = 1,
         at: datetime | None = None,
         preload: Path | None = None,
+        **settings: str,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -107,6 +109,7 @@ class Gunicorn:
             "LOTTERY_STORAGE": str(storage),
             "LOTTERY_PORT": str(self.port),
             "LOTTERY_WORKERS": str(workers),
+            **settings,
         }
         if at is not None:
             self.clock.run_from(at)
