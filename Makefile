@@ -22,6 +22,9 @@ test: $(VENV)/dev $(VENV)/browser ## run all tests, on SQLite and PostgreSQL
 faults: $(VENV)/dev $(VENV)/browser ## kill, cut, fill and slow everything many times, while people play
 	@STRIKES=10 $(BIN)/python -m pytest tests/faults
 
+fuzz: $(VENV)/fuzz ## let atheris try for a minute to make the verifier stumble
+	@$(BIN)/python -m tests.fairness.fuzz -max_total_time=$${SECONDS_TO_FUZZ:-60} -max_len=20000 $$(mktemp -d)
+
 bench: $(VENV)/dev ## measure speed on this machine, as ratios within one run
 	@$(BIN)/python -m tests.bench
 
@@ -49,8 +52,12 @@ $(VENV)/dev: requirements/dev.txt $(VENV)/app
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+$(VENV)/fuzz: requirements/fuzz.txt $(VENV)/dev
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 $(VENV)/browser: $(VENV)/dev tests/setup.sh
 	@PLAYWRIGHT=$(BIN)/playwright tests/setup.sh
 	@touch $@
 
-.PHONY: help run test faults bench lint format lock
+.PHONY: help run test faults fuzz bench lint format lock

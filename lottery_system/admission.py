@@ -1,11 +1,11 @@
 """What one transaction does with the submissions that it admits."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, cast, null, select, union_all
 
 from lottery_system.eager import together
 from lottery_system.errors import (
@@ -36,8 +36,7 @@ def admit(
     transaction, so everything read here still holds when it is committed.
     """
     turn = Draw.take_turn(connection, utcnow)
-    stored = _stored(connection, [each.token for each in submissions])
-    lotteries = _lotteries(connection, {each.lottery_id for each in submissions})
+    stored, lotteries = _known(connection, submissions)
     fresh: dict[UUID, Submission] = {}
     number = turn.ballot_count + 1
     answers: list[Answer] = []
@@ -63,13 +62,23 @@ def admit(
     return answers
 
 
-def _stored(connection: Connection, tokens: Sequence[UUID]) -> dict[UUID, Submission]:
-    rows = connection.execute(_STORED, {"tokens": tokens})
-    return {row.token: Submission(**row._mapping) for row in rows}
-
-
-def _lotteries(connection: Connection, ids: Collection[int]) -> dict[int, AnyRow]:
-    return {row.id: row for row in connection.execute(_LOTTERIES, {"ids": ids})}
+def _known(
+    connection: Connection, submissions: Sequence[Submission]
+) -> tuple[dict[UUID, Submission], dict[int, AnyRow]]:
+    """Return what is stored under their tokens already, and their lotteries, in one statement."""
+    asked = {
+        "tokens": [each.token for each in submissions],
+        "ids": list({each.lottery_id for each in submissions}),
+    }
+    stored, lotteries = {}, {}
+    for row in connection.execute(_KNOWN, asked):
+        if row.token is None:
+            lotteries[row.lottery_id] = row
+        else:
+            stored[row.token] = Submission(
+                **{name: value for name, value in row._mapping.items() if name in _ANSWER}
+            )
+    return stored, lotteries
 
 
 def _store(connection: Connection, turn: Turn, submissions: Sequence[Submission]) -> None:
@@ -119,10 +128,24 @@ def _row(submission: Submission) -> dict[str, object]:
 
 
 _submission, _lottery = table_of(Submission), table_of(Lottery)
-#: all but what only the log needs, which may be long
-_ANSWER = [column for column in _submission.c if column.name not in ("salts", "holders", "leaves")]
-_STORED = select(*_ANSWER).where(_submission.c.token.in_(bindparam("tokens", expanding=True)))
-_LOTTERIES = select(_lottery.c.id, _lottery.c.name, _lottery.c.closes_on).where(
-    _lottery.c.id.in_(bindparam("ids", expanding=True))
+#: what a stored submission is answered with: all but what only the log needs, which may be long
+_ANSWER = (
+    "token", "user_id", "lottery_id", "day", "first_number", "ballot_count", "submitted_at",
+)  # fmt: skip
+_answer = [_submission.c[name] for name in _ANSWER]
+_KNOWN = union_all(
+    select(
+        *_answer,
+        cast(null(), _lottery.c.name.type).label("name"),
+        cast(null(), _lottery.c.closes_on.type).label("closes_on"),
+    ).where(_submission.c.token.in_(bindparam("tokens", expanding=True))),
+    select(
+        *(
+            _lottery.c.id if column.name == "lottery_id" else cast(null(), column.type)
+            for column in _answer
+        ),
+        _lottery.c.name,
+        _lottery.c.closes_on,
+    ).where(_lottery.c.id.in_(bindparam("ids", expanding=True))),
 )
 _STORE = _submission.insert()

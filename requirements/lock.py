@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LOCKS = {"app.in": "../requirements.txt", "dev.in": "dev.txt"}
+LOCKS = {"app.in": "../requirements.txt", "dev.in": "dev.txt", "fuzz.in": "fuzz.txt"}
 
 for source, target in LOCKS.items():
     subprocess.run(

@@ -8,7 +8,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from lottery_system import certificates
-from lottery_system.access import everybody, operator, settings, users, viewer
+from lottery_system.access import everybody, operator, users, viewer
 from lottery_system.certificates import NoSuchReceipt, NotDrawn
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.extensions import reading
@@ -71,7 +71,6 @@ def show(day: str) -> tuple[str, int]:
         and freeze.round is not None
         and beacon.is_late(freeze.closes, freeze.frozen, genesis.gap),
         has_log=genesis is not None and asked >= genesis.first,
-        is_beacon=settings().beacon == "drand",
         vkey=format_vkey(operator().key.verifier) if genesis else None,
         checks=CHECKS,
         runs=runs,

@@ -15,5 +15,4 @@ def how_it_works() -> str:
         "rules/how_it_works.html",
         places=settings().places,
         max_count=settings().max_count,
-        is_beacon=settings().beacon == "drand",
     )

@@ -71,3 +71,5 @@ def register(app: Flask, settings: Settings) -> None:
     app.add_template_filter(instant_element, "utc")
     app.add_template_global(percent)
     app.jinja_env.globals["lottery_name"] = settings.name
+    # which it keeps for ever, and which every page says
+    app.jinja_env.globals["mode"] = "operator" if settings.beacon == "off" else "beacon"

@@ -31,8 +31,8 @@ MOST = {
     "/how-it-works": 1,
 }
 MOST_FOR_A_RECEIPT = 1
-MOST_FOR_A_CLICK = 8
-MOST_FOR_A_BATCH = 7
+MOST_FOR_A_CLICK = 7
+MOST_FOR_A_BATCH = 6
 
 QUIET = ("/healthz", "/static/css/lottery.css", "/static/js/lottery.js", "/static/img/ticket.svg")
 
