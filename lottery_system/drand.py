@@ -203,7 +203,8 @@ class _Conversation(Thread):
         self._is_over = True
         if self._socket is not None:
             with suppress(OSError):  # not connected any more
-                # not the method of TLS's sockets, which takes their state away under the reader
+                # Not the method of TLS's own sockets: it forgets the keys first, and the other
+                # thread would go on in plain text.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def _talk(self) -> bytes:

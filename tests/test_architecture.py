@@ -81,6 +81,36 @@ def test_the_domain_knows_no_web(path: Path) -> None:
             assert word not in text
 
 
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_beacon_is_called_outside(path: Path) -> None:
+    """And what `verify.pyz fetch` downloads, which is no part of the server."""
+    found = {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in names_imported(node)
+        if name != "urllib.parse"
+    }
+
+    callers = {"socket", "ssl", "http", "urllib", "urllib3", "requests", "smtplib", "asyncio"}
+    is_caller = room_of(path) == "drand" or path == PACKAGE / "fairness" / "download.py"
+    assert is_caller or not found & callers
+
+
+def names_imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+
+
+def test_the_client_of_the_beacon_knows_only_what_is_fair() -> None:
+    assert all(
+        name.startswith(
+            ("lottery_system.fairness", "lottery_system.errors", "lottery_system.clock")
+        )
+        for name in imports(PACKAGE / "drand.py")
+    )
+
+
 @pytest.mark.parametrize(
     "module",
     [
