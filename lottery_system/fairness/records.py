@@ -135,11 +135,11 @@ def format_run(
 
     Made for the one place that is in a hurry: all other ballots wait while these are hashed.
     """
-    head = NAMESPACE + f"ballot\nday {day.isoformat()}\nnumber ".encode()
+    head = f"{NAMESPACE.decode()}ballot\nday {day.isoformat()}\nnumber "
     middle = f"\nlottery {lottery}\nholder "
     tail = f"\ntime {format_instant(time)}\n"
     return [
-        head + f"{number}{middle}{holder.hex()}{tail}".encode()
+        f"{head}{number}{middle}{holder.hex()}{tail}".encode()
         for number, holder in enumerate(holders, first_number)
     ]
 
