@@ -29,7 +29,7 @@ VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parent / "data" / "merkle_vectors.json").read_text("utf-8")
 )
 #: sizes up to which every proof is made and every hash of it corrupted
-ALL_PROOFS = 40
+ALL_PROOFS = 71
 RECORDS = [b"%d\n" % number for number in range(700)]
 LEAVES = [leaf_hash(record) for record in RECORDS]
 
