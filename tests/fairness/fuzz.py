@@ -83,7 +83,9 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
 
 def _changed(value: Any, chance: random.Random) -> Any:
     if isinstance(value, str):
-        return bytes(atheris.Mutate(value.encode("utf-8", "replace"), 4096)).decode("utf-8", "replace")
+        return bytes(atheris.Mutate(value.encode("utf-8", "replace"), 4096)).decode(
+            "utf-8", "replace"
+        )
     if isinstance(value, int):
         return value ^ 1 << chance.randrange(8)
     return None
