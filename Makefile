@@ -23,7 +23,7 @@ faults: $(VENV)/dev $(VENV)/browser ## kill, cut, fill and slow everything many 
 	@STRIKES=10 $(BIN)/python -m pytest tests/faults
 
 fuzz: $(VENV)/fuzz ## let atheris try for a minute to make the verifier stumble
-	@$(BIN)/python -m tests.fairness.fuzz -max_total_time=$${SECONDS_TO_FUZZ:-60} -max_len=20000 $$(mktemp -d)
+	@$(BIN)/python -m tests.fairness.fuzz -max_total_time=$${SECONDS_TO_FUZZ:-60} -max_len=20000
 
 bench: $(VENV)/dev ## measure speed on this machine, as ratios within one run
 	@$(BIN)/python -m tests.bench

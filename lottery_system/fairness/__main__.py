@@ -10,6 +10,7 @@ not be made; 2 something cannot be read.
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
@@ -20,7 +21,7 @@ from lottery_system.fairness.folder import read_records
 from lottery_system.fairness.note import NoteError, parse_vkey
 from lottery_system.fairness.verify import verify
 
-HOLDS, FAILS, UNREADABLE = 0, 1, 2
+HOLDS, FAILS, UNREADABLE, INTERRUPTED = 0, 1, 2, 130
 BAR = 40
 
 
@@ -41,11 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     other.add_argument("url", metavar="URL", help="like https://site/log/2026-11-22/")
     other.add_argument("folder", type=Path, metavar="DIR")
     given = parser.parse_args(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # a forger's letters that a terminal cannot show must not keep the verdict from it
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _fetch(given) if given.command == "fetch" else _verify(given)
     except (CannotRead, Unreadable, NoDownload) as error:
         print(f"verify: {error}", file=sys.stderr)  # noqa: T201
         return UNREADABLE
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _verify(given: argparse.Namespace) -> int:

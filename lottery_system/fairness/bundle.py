@@ -6,8 +6,11 @@ from pathlib import Path
 
 PACKAGE = "lottery_system/fairness"
 _MAIN = "import sys\nfrom lottery_system.fairness.__main__ import main\nsys.exit(main())\n"
-#: the same bytes whenever it is made: no file's time is its own
+#: the same bytes whenever and wherever it is made: no file's time or system is its own, and nothing
+#: is compressed, since versions of zlib differ in what comes out
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
+_READABLE = 0o100644 << 16
 
 
 def zipapp_bytes() -> bytes:
@@ -22,9 +25,10 @@ def zipapp_bytes() -> bytes:
         files[f"{PACKAGE}/{path.name}"] = path.read_text(encoding="utf-8")
     packed = io.BytesIO()
     packed.write(b"#!/usr/bin/env python3\n")
-    with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(packed, "a", zipfile.ZIP_STORED) as archive:
         for name, text in files.items():
             entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = _UNIX
+            entry.external_attr = _READABLE
             archive.writestr(entry, text)
     return packed.getvalue()

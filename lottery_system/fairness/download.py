@@ -1,37 +1,65 @@
 """Downloading a log, so that it can be checked without the server."""
 
-from collections.abc import Callable, Iterator
+import time
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
+from itertools import islice
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from lottery_system.fairness.folder import MAX_BUNDLE_BYTES
+from lottery_system.fairness.folder import MAX_BUNDLE_BYTES, parse_bundle
+from lottery_system.fairness.listing import Progress
+from lottery_system.fairness.merkle import HASH_BYTES
 from lottery_system.fairness.note import NoteError, parse_checkpoint
 from lottery_system.fairness.tiles import (
-    TILE_HEIGHT,
     TILE_WIDTH,
-    Tile,
     TilePath,
+    addresses,
+    count_addresses,
+    format_entries,
     format_path,
-    width_at,
 )
 
-#: seconds that a server may be silent
-PATIENCE = 30
+CHECKPOINT, TILES = "checkpoint", "tile"
 
-Progress = Callable[[int, int], None]
+#: seconds that a server may be silent
+TIMEOUT = 30
+ATTEMPTS = 3
+#: what a server may say when it is asked again and answers
+PASSING = {408, 429, 500, 502, 503, 504}
+#: seconds before the second attempt; twice as many before the third
+PAUSE = 1.0
+#: at once, since most of the time goes by waiting; few, since the server has others to serve
+CONNECTIONS = 4
+#: addresses that are handed out in one go, so that those of a great log need no memory
+BATCH = 1024
+MAX_CHECKPOINT_BYTES = 65536
+NOT_FOUND = 404
 
 
 class NoDownload(Exception):
     """A log could not be downloaded; the message says why."""
 
 
-def download(url: str, folder: Path, progress: Progress) -> int:
+class _Missing(NoDownload):
+    """The server knows nothing of the kind."""
+
+
+def download(
+    url: str, folder: Path, progress: Progress = lambda done, size: None, *, pause: float = PAUSE
+) -> int:
     """Copy a log (C2SP tlog-tiles) into a folder, and return how many records it has.
 
-    What is there already is kept, so that a copy that broke off goes on where it was. Nothing is
-    checked here but the form of the checkpoint: that is what `verify` is for.
+    Full tiles that are there are kept, so that a copy that broke off goes on where it was. The
+    checkpoint is written last: where there is one, all that it speaks of is there, too. Nothing is
+    checked but the form of what comes: that is what `verify` is for.
+
+    Args:
+        url: of the log, like https://site/log/2026-11-22/
+        folder: made where it is missing.
+        progress: told how many files of how many are there.
+        pause: seconds to wait before the server is asked a second time.
 
     Raises:
         NoDownload: with a sentence that says why.
@@ -39,50 +67,98 @@ def download(url: str, folder: Path, progress: Progress) -> int:
     base = url.rstrip("/") + "/"
     if not base.startswith(("https://", "http://")):
         raise NoDownload(f"{url} is no address of a log, like https://site/log/2026-11-22/")
+    note = _get(base + CHECKPOINT, MAX_CHECKPOINT_BYTES, pause)
+    size = _size_of(note, base + CHECKPOINT)
+    paths, total, done = addresses(size), count_addresses(size), 0
     try:
-        note = _get(base + "checkpoint")
-        try:
-            text = note.decode().split("\n\n")[0] + "\n"
-            size = parse_checkpoint(text).size
-        except (NoteError, UnicodeDecodeError):
-            raise NoDownload(f"{base}checkpoint is no checkpoint of a log") from None
-        paths = list(_paths(size))
-        for done, path in enumerate(paths):
-            target = folder / "tile" / path
-            if not target.is_file():
-                _keep(target, _get(f"{base}tile/{path}"))
-            progress(done + 1, len(paths))
-        _keep(folder / "checkpoint", note)
-    except (URLError, HTTPException, OSError, ValueError) as error:
-        raise NoDownload(f"{url}: {error}") from None
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            while batch := list(islice(paths, BATCH)):
+                for _ in pool.map(lambda path: _copy(base, folder, path, pause), batch):
+                    done += 1
+                    progress(done, total)
+        _keep(folder / CHECKPOINT, note)
+    except OSError as error:
+        raise NoDownload(f"{folder} cannot be written: {error}") from None
     return size
 
 
-def _paths(size: int) -> Iterator[str]:
-    """Name every tile and bundle of a log of a size."""
-    level: int | None = None
-    while True:
-        count = size >> (TILE_HEIGHT * (level or 0))
-        for number in range(-(-count // TILE_WIDTH)):
-            width = width_at(Tile(level or 0, number), size)
-            yield format_path(TilePath(level, number, width))
-        if not count:
-            return
-        level = 0 if level is None else level + 1
+def _copy(base: str, folder: Path, path: TilePath, pause: float) -> None:
+    file = folder / TILES / format_path(path)
+    if path.width == TILE_WIDTH and file.is_file():
+        return
+    address = f"{base}{TILES}/{format_path(path)}"
+    try:
+        data = _whole(_get(address, MAX_BUNDLE_BYTES, pause), path, address)
+    except _Missing:
+        if path.width == TILE_WIDTH:
+            raise
+        # the log grew meanwhile, and the tile is served in full only: ours is how it begins
+        full = path._replace(width=TILE_WIDTH)
+        address = f"{base}{TILES}/{format_path(full)}"
+        data = _beginning(_whole(_get(address, MAX_BUNDLE_BYTES, pause), full, address), path)
+    _keep(file, data)
 
 
-def _get(address: str) -> bytes:
-    request = Request(address, headers={"Accept-Encoding": "identity"})  # noqa: S310
-    with urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310  # http or https, see above
-        body: bytes = answer.read(MAX_BUNDLE_BYTES + 1)
-    if len(body) > MAX_BUNDLE_BYTES:
-        raise NoDownload(f"{address} is larger than any part of a log")
-    return body
+def _whole(data: bytes, path: TilePath, address: str) -> bytes:
+    if path.level is not None:
+        if len(data) != path.width * HASH_BYTES:
+            raise NoDownload(f"{address} has {len(data)} bytes, not those of {path.width} hashes")
+        return data
+    try:
+        parse_bundle(data, path)
+    except ValueError as error:
+        raise NoDownload(f"{address} is no bundle of records: {error}") from None
+    return data
 
 
-def _keep(target: Path, body: bytes) -> None:
-    """Write a file whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(target.name + ".draft")
-    draft.write_bytes(body)
-    draft.replace(target)
+def _beginning(data: bytes, path: TilePath) -> bytes:
+    if path.level is not None:
+        return data[: path.width * HASH_BYTES]
+    return format_entries(parse_bundle(data, path._replace(width=TILE_WIDTH))[: path.width])
+
+
+def _get(address: str, most: int, pause: float) -> bytes:
+    """Return what is at an address, asking again where that may help.
+
+    Raises:
+        NoDownload: it cannot be had, or is larger than it may be.
+    """
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(pause * attempt)
+        try:
+            request = Request(address, headers={"Accept-Encoding": "identity"})  # noqa: S310
+            with urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310  # http(s) only
+                data: bytes = answer.read(most + 1)
+            break
+        except HTTPError as error:
+            error.close()
+            if error.code == NOT_FOUND:
+                raise _Missing(f"{address} is not there (404)") from None
+            why, may_pass = f"the server answers {error.code}", error.code in PASSING
+        except (URLError, OSError, HTTPException) as error:
+            why = str(getattr(error, "reason", error)) or type(error).__name__
+            may_pass = True
+        except ValueError as error:  # no address after all
+            why, may_pass = str(error), False
+        if not may_pass or attempt == ATTEMPTS - 1:
+            raise NoDownload(f"{address} cannot be had: {why}")
+    if len(data) > most:
+        raise NoDownload(f"{address} is larger than {most} bytes")
+    return data
+
+
+def _size_of(checkpoint: bytes, address: str) -> int:
+    try:
+        text, separator, _ = checkpoint.decode("utf-8").partition("\n\n")
+        return parse_checkpoint(text + separator[:1]).size
+    except (UnicodeDecodeError, NoteError):
+        raise NoDownload(f"{address} is not the checkpoint of a log") from None
+
+
+def _keep(file: Path, data: bytes) -> None:
+    """Write a file whole or not at all, since a full tile that is there is not asked for again."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(file.name + ".draft")
+    draft.write_bytes(data)
+    draft.replace(file)

@@ -33,15 +33,26 @@ def read_records(folder: Path) -> Iterator[bytes]:
         number += 1
 
 
+def parse_bundle(data: bytes, path: TilePath) -> list[bytes]:
+    """Read a bundle of as many records as its address says.
+
+    Raises:
+        ValueError: it is malformed, has another number of records, or is too large.
+    """
+    if len(data) > MAX_BUNDLE_BYTES:
+        raise ValueError(f"bundle {path.number} is too large for {path.width} records")
+    records = parse_entries(data)
+    if len(records) != path.width:
+        raise ValueError(f"bundle {path.number} has {len(records)} records, not {path.width}")
+    return records
+
+
 def _bundle(folder: Path, number: int) -> list[bytes] | None:
     """Return a full bundle, or the widest of its partial ones."""
     for width in range(TILE_WIDTH, 0, -1):
-        path = folder / "tile" / format_path(TilePath(None, number, width))
-        if path.is_file():
-            if path.stat().st_size > MAX_BUNDLE_BYTES:
-                raise ValueError(f"{path.name} is too large for a bundle of records")
-            records = parse_entries(path.read_bytes())
-            if len(records) != width:
-                raise ValueError(f"bundle {number} has {len(records)} records, not {width}")
-            return records
+        path = TilePath(None, number, width)
+        file = folder / "tile" / format_path(path)
+        if file.is_file():
+            with file.open("rb") as bundle:
+                return parse_bundle(bundle.read(MAX_BUNDLE_BYTES + 1), path)
     return None

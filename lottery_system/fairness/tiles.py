@@ -120,6 +120,22 @@ def pieces(rows: Sequence[Row]) -> Iterator[Piece]:
             at += len(taken)
 
 
+def addresses(size: int) -> Iterator[TilePath]:
+    """Yield all that a log of `size` records is served as: its bundles, then its tiles."""
+    for level in (None, *range(MAX_LEVEL // TILE_HEIGHT + 1)):
+        full, width = divmod(size >> TILE_HEIGHT * (level or 0), TILE_WIDTH)
+        for number in range(full):
+            yield TilePath(level, number, TILE_WIDTH)
+        if width:
+            yield TilePath(level, full, width)
+
+
+def count_addresses(size: int) -> int:
+    """Return how many `addresses` a log of `size` records has, without going through them."""
+    rows = (size, *(size >> height for height in range(0, MAX_LEVEL + 1, TILE_HEIGHT)))
+    return sum(-(-hashes // TILE_WIDTH) for hashes in rows)
+
+
 def root(read: ReadTiles, size: int) -> bytes:
     """Return the root of the first `size` leaves, which are at least one.
 

@@ -28,6 +28,7 @@ from lottery_system.fairness.verify import verify
 from lottery_system.web.headers import HEADERS
 from lottery_system.web.saved_verifier import saved_verifier
 from tests.browser.conftest import browsing
+from tests.fairness.forge import day_of_an_own_network
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
@@ -332,6 +333,14 @@ def test_a_certificate_holds_in_both(page: Page, path: Path) -> None:
         assert by_browser(page, certificate, **given) == expected
         assert expected.names == list(checks.CHECKS)
         assert expected.verdicts == ["ok"] * 11 + ["--"] * 4
+
+
+def test_both_tell_of_a_network_that_is_not_quicknet(page: Page) -> None:
+    certificate = day_of_an_own_network().certificate()
+    expected = by_python(certificate)
+
+    assert by_browser(page, certificate) == expected
+    assert expected.verdicts == ["ok"] * 11 + ["--"] * 4
 
 
 def test_both_say_the_same_of_each_check(page: Page) -> None:

@@ -8,6 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from py_arkworks_bls12381 import G1Point, G2Point, Scalar
+
 from lottery_system.fairness import beacon, commitment, tiles
 from lottery_system.fairness.beacon import QUICKNET
 from lottery_system.fairness.certificate import (
@@ -41,6 +43,9 @@ TIP = b"\x06" * 32
 USERNAMES = ("alice", "bob", "zoë")
 
 Change = Callable[[dict[str, Any]], object]
+
+
+OWN_NETWORK = QUICKNET._replace(public_key=(G2Point() * Scalar(7)).to_compressed_bytes())
 
 
 def same(record: Any) -> Any:
@@ -216,3 +221,16 @@ class Day:
         loaded = json.loads(written)
         change(loaded)
         return json.dumps(loaded).encode()
+
+
+def day_of_an_own_network() -> Day:
+    """Make a day whose beacon is the operator's own, who knows its key, and all else is right."""
+    day = Day(
+        mode=BEACON, genesis_as=lambda genesis: genesis._replace(chain=OWN_NETWORK.chain_hash)
+    )
+    hashed = G1Point.hash_to_curve(sha256(BEACON_ROUND.to_bytes(8, "big")).digest(), beacon.DST)
+    signature = (hashed * Scalar(7)).to_compressed_bytes()
+    day.beacon = Beacon(BEACON_ROUND, signature, OWN_NETWORK)
+    seed = seed_of(format_freeze(day.freeze), signature)
+    day.picks = winning_ballots(seed, day.size, day.places)
+    return day

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from zipfile import ZIP_STORED, ZipFile
 
 import pytest
 
@@ -238,8 +239,32 @@ def test_in_a_bare_interpreter_it_names_what_it_could_not_check(
     assert "FAIL" not in said
 
 
-def test_the_program_has_the_same_bytes_each_time_it_is_made() -> None:
-    assert zipapp_bytes() == zipapp_bytes()
+def test_the_program_has_the_same_bytes_whenever_and_wherever_it_is_made(program: Path) -> None:
+    """What compresses differs from machine to machine, so nothing is compressed."""
+    with ZipFile(program) as archive:
+        entries = archive.infolist()
+
+    assert {(each.date_time, each.compress_type, each.create_system) for each in entries} == {
+        ((1980, 1, 1, 0, 0, 0), ZIP_STORED, 3)
+    }
+    assert [each.filename for each in entries[2:]] == [
+        f"lottery_system/fairness/{path.name}"
+        for path in sorted((ROOT / "lottery_system" / "fairness").glob("*.py"))
+    ]
+    assert zipapp_bytes() == program.read_bytes()
+
+
+def test_letters_that_a_terminal_cannot_show_do_not_keep_the_verdict_from_it(
+    day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "forged.json"
+    path.write_bytes(day.certificate(lambda each: each.update(zoë=1)))
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+
+    code, said, _ = run("verify", path)
+
+    assert code == 1
+    assert r"FAIL format: the certificate has an unknown key 'zo\xeb'" in said
 
 
 def test_a_certificate_with_a_name_of_other_letters_is_printed(day: Day, tmp_path: Path) -> None:

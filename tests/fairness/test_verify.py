@@ -19,7 +19,7 @@ from lottery_system.fairness.commitment import reveal
 from lottery_system.fairness.note import SigningKey, VerifierKey, format_vkey, parse_vkey
 from lottery_system.fairness.records import BEACON, OPERATOR
 from lottery_system.fairness.verify import verify
-from tests.fairness.forge import KEY, TIP, Day
+from tests.fairness.forge import KEY, TIP, Day, day_of_an_own_network
 from tests.rounds import SIGNATURES
 
 CERTIFICATES = sorted((Path(__file__).parent / "data" / "certificates").glob("*.json"))
@@ -228,6 +228,15 @@ def test_a_checkpoint_that_is_not_believed_leaves_open_what_rests_on_it() -> Non
     checks = verify(Day(key=OTHER_KEY).certificate(), key=KEY.verifier)
 
     assert not_made(checks)[:2] == ["genesis", "freeze"]
+
+
+def test_a_network_that_is_not_quicknet_is_told() -> None:
+    """Its signatures hold, but whoever runs it knows its numbers beforehand."""
+    checks = verify(day_of_an_own_network().certificate(), key=KEY.verifier)
+
+    assert failed(checks) == []
+    assert "a network that is not drand's quicknet" in detail(checks, "round")
+    assert "not drand's" not in detail(verify(Day(mode=BEACON).certificate()), "round")
 
 
 # The list of ballots

@@ -12,6 +12,8 @@ import { floorDivide, inRange } from "./calendar.js";
 import { rememberLast } from "./last.js";
 
 export const SCHEME = "bls-unchained-g1-rfc9380";
+/** the chain hash of drand's mainnet of three-second rounds */
+export const QUICKNET = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971";
 export const SIGNATURE_BYTES = 48;
 export const PUBLIC_KEY_BYTES = 96;
 const DST = "BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_";

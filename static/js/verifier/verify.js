@@ -6,8 +6,10 @@
  * the reason and never counts as checked.
  */
 
-import { checkSignature, SCHEME, chainHash, dueTime, isLate, roundAt } from "./beacon.js";
-import { equal, hash, utf8 } from "./bytes.js";
+import {
+  checkSignature, QUICKNET, SCHEME, chainHash, dueTime, isLate, roundAt,
+} from "./beacon.js";
+import { equal, hash, toHex, utf8 } from "./bytes.js";
 import { dayOf, formatDay, midnightOf } from "./calendar.js";
 import { FormatError, parseCertificate, parseReceipt } from "./certificate.js";
 import { checkSecret, holderHash } from "./chain.js";
@@ -190,7 +192,10 @@ const OF_THE_CERTIFICATE = new Map(Object.entries({
     demand(freeze.round === number, `the day fixes round ${number}, not ${freeze.round}`);
     demand(beacon.round === number, `the beacon is of round ${beacon.round}, not ${number}`);
     const moved = isLate(freeze, genesis.gap) ? ", moved since the day was frozen late" : "";
-    return `mode beacon: round ${number}${moved}`;
+    // whoever runs a network of their own knows its numbers beforehand
+    const foreign = toHex(genesis.chain) === QUICKNET
+      ? "" : ", of a network that is not drand's quicknet: trust it as you trust who runs it";
+    return `mode beacon: round ${number}${moved}${foreign}`;
   },
 
   beacon({ genesis, certificate: { beacon } }) {
