@@ -12,4 +12,6 @@ Imports nothing of the house and, until a signature is made or checked, nothing 
     certificate  certificates and receipts, as JSON
     verify       all checks of a certificate, each by its name; what it is made of:
     checks       what a check is; listing: the list of ballots; receipts: what they show
+    __main__     all of it as a program; bundle: as one file to take away
+    download     copies a log; folder: reads the copy
 """

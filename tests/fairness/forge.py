@@ -11,7 +11,7 @@ from typing import Any
 from py_arkworks_bls12381 import G1Point, G2Point, Scalar
 
 from lottery_system.fairness import beacon, commitment, tiles
-from lottery_system.fairness.beacon import QUICKNET
+from lottery_system.fairness.beacon import QUICKNET, ChainInfo
 from lottery_system.fairness.certificate import (
     Beacon,
     Certificate,
@@ -102,8 +102,8 @@ class Day:
     genesis_as: Callable[[Genesis], Genesis] = same
     freeze_as: Callable[[Freeze], Freeze] = same
     ballot_as: Callable[[Ballot], Ballot] = same
-    #: the size of the journal when its checkpoint was signed; what the freeze needs if left out
-    journal_size: int | None = None
+    #: records of the journal that stand between the day before and the freeze, and should not
+    strays: int = 0
     log: Log = field(init=False)
 
     def __post_init__(self) -> None:
@@ -137,7 +137,7 @@ class Day:
             due = beacon.due_time(midnight, midnight, self.gap)
             round_ = beacon.round_at(QUICKNET, due)
             assert round_ == BEACON_ROUND
-        before = [format_genesis(self.genesis)] + [b"a day before\n"] * self.draw
+        before = [format_genesis(self.genesis)] + [b"a day before\n"] * (self.draw + self.strays)
         self.freeze = self.freeze_as(
             Freeze(
                 draw=self.draw,
@@ -158,6 +158,13 @@ class Day:
         seed = seed_of(format_freeze(self.freeze), signature)
         self.picks = winning_ballots(seed, self.freeze.size, self.freeze.places)
 
+    def with_beacon(self, found: Beacon) -> "Day":
+        """Draw by another beacon than the recorded one."""
+        self.beacon = found
+        seed = seed_of(format_freeze(self.freeze), found.signature)
+        self.picks = winning_ballots(seed, self.freeze.size, self.freeze.places)
+        return self
+
     @staticmethod
     def salt(number: int) -> bytes:
         return number.to_bytes(16, "big")
@@ -171,8 +178,8 @@ class Day:
 
     def certificate(self, change: Change = same) -> bytes:
         """Write the certificate, changed as loaded JSON."""
-        size = self.draw + 2
-        index = self.draw + 1
+        size = len(self.journal.records)
+        index = size - 1
         written = format_certificate(
             Certificate(
                 genesis=format_genesis(self.genesis).decode(),
@@ -225,12 +232,12 @@ class Day:
 
 def day_of_an_own_network() -> Day:
     """Make a day whose beacon is the operator's own, who knows its key, and all else is right."""
-    day = Day(
-        mode=BEACON, genesis_as=lambda genesis: genesis._replace(chain=OWN_NETWORK.chain_hash)
-    )
     hashed = G1Point.hash_to_curve(sha256(BEACON_ROUND.to_bytes(8, "big")).digest(), beacon.DST)
     signature = (hashed * Scalar(7)).to_compressed_bytes()
-    day.beacon = Beacon(BEACON_ROUND, signature, OWN_NETWORK)
-    seed = seed_of(format_freeze(day.freeze), signature)
-    day.picks = winning_ballots(seed, day.size, day.places)
-    return day
+    return day_of_network(OWN_NETWORK, BEACON_ROUND, signature)
+
+
+def day_of_network(info: ChainInfo, number: int, signature: bytes) -> Day:
+    """Make a day whose genesis names a network, and that is drawn by one of its rounds."""
+    day = Day(mode=BEACON, genesis_as=lambda genesis: genesis._replace(chain=info.chain_hash))
+    return day.with_beacon(Beacon(number, signature, info))

@@ -116,3 +116,10 @@ def test_there_are_no_such_rounds(number: int) -> None:
 )
 def test_another_scheme_or_key_signs_nothing_here(change: dict[str, Any]) -> None:
     assert not check_signature(QUICKNET._replace(**change), 2, SIGNATURES[2])
+
+
+def test_a_key_that_is_the_identity_signs_nothing() -> None:
+    """To the pairing, the identity would be its signature for every round."""
+    nobody = QUICKNET._replace(public_key=b"\xc0" + bytes(95))
+
+    assert not check_signature(nobody, 2, b"\xc0" + bytes(47))

@@ -136,6 +136,23 @@ def test_what_is_no_verifier_key_is_refused(text: str) -> None:
         parse_vkey(text)
 
 
+SECRET = format_signing_key(KEY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", VKEY, SECRET.removeprefix("PRIVATE+KEY+"), SECRET + "\n", SECRET[:-1],
+        "PRIVATE+KEY+" + VKEY,
+        f"PRIVATE+KEY+lottery.example+{VKEY.split('+')[1]}+{b64encode(bytes(33)).decode()}",
+        f"PRIVATE+KEY+lottery.example+{VKEY.split('+')[1]}+{b64encode(bytes([1] * 32)).decode()}",
+    ],
+)  # fmt: skip
+def test_what_is_no_signing_key_is_refused(text: str) -> None:
+    with pytest.raises(NoteError):
+        parse_signing_key(text)
+
+
 def test_a_signing_key_that_is_refused_is_not_repeated() -> None:
     secret = format_signing_key(KEY).replace("lottery.example", "other.example")
 

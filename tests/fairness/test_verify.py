@@ -19,8 +19,8 @@ from lottery_system.fairness.commitment import reveal
 from lottery_system.fairness.note import SigningKey, VerifierKey, format_vkey, parse_vkey
 from lottery_system.fairness.records import BEACON, OPERATOR
 from lottery_system.fairness.verify import verify
-from tests.fairness.forge import KEY, TIP, Day, day_of_an_own_network
-from tests.rounds import SIGNATURES
+from tests.fairness.forge import KEY, TIP, Day, day_of_an_own_network, day_of_network
+from tests.rounds import BEACON_ROUND, SIGNATURES
 
 CERTIFICATES = sorted((Path(__file__).parent / "data" / "certificates").glob("*.json"))
 OTHER_KEY = SigningKey("forge.example", b"\x09" * 32)
@@ -143,11 +143,21 @@ FORGERIES = {
     ),
     "freeze, at another place": Forgery(["freeze"], change=set_in("journal", "index", 2)),
     "freeze, a proof of another": Forgery(["freeze"], change=set_in("journal", "proof", [])),
+    "freeze, well proved but at another draw's place": Forgery(["freeze"], lambda: Day(strays=1)),
     "freeze, not after the genesis": Forgery(
         ["freeze"], lambda: Day(draw=0, freeze_as=lambda each: each._replace(previous=b"\1" * 32))
     ),
     "day, another draw's": Forgery(
         ["day"], lambda: Day(genesis_as=lambda each: each._replace(first=each.first + timedelta(1)))
+    ),
+    "day, another with all its ballots": Forgery(
+        ["day"],
+        lambda: Day(
+            ballot_as=lambda each: each._replace(
+                day=each.day + timedelta(1), time=each.time + timedelta(1)
+            ),
+            freeze_as=lambda each: each._replace(day=each.day + timedelta(1)),
+        ),
     ),
     "day, closed at another midnight": Forgery(["day"], late(closes=MIDNIGHT - timedelta(1))),
     "day, frozen too early": Forgery(["day"], late(frozen=MIDNIGHT - SECOND)),
@@ -172,6 +182,20 @@ FORGERIES = {
         ["round"],
         lambda: Day(mode=BEACON),
         set_in("beacon", "chain_info", "beacon_id", "othernet"),
+    ),
+    "round, another's number and signature": Forgery(
+        ["round"], lambda: day_of_network(QUICKNET, 2, SIGNATURES[2])
+    ),
+    "round, of a network without time": Forgery(
+        ["round"],
+        lambda: day_of_network(
+            QUICKNET._replace(period=0), BEACON_ROUND, SIGNATURES[BEACON_ROUND]
+        ),
+    ),
+    "round, of another scheme": Forgery(
+        ["round", "beacon"],
+        lambda: Day(mode=BEACON),
+        set_in("beacon", "chain_info", "scheme_id", "bls-unchained-on-g1"),
     ),
     "beacon, none": Forgery(
         ["round", "beacon", "winners"], lambda: Day(mode=BEACON), set_in("beacon", None)
@@ -317,6 +341,16 @@ def test_a_list_that_is_not_the_frozen_one_says_nothing_of_a_receipt() -> None:
         (
             lambda: Day(ballot_as=lambda each: each._replace(lottery=9)).receipt(3, 13),
             ["receipt kept"],  # they were changed
+        ),
+        (
+            lambda: Day(ballot_as=lambda each: each._replace(number=each.number + 1)).receipt(
+                3, 13
+            ),
+            ["receipt included", "receipt kept"],
+        ),
+        (
+            lambda: Day(ballot_as=lambda each: each._replace(time=MIDNIGHT)).receipt(3, 13),
+            ["receipt included", "receipt kept"],
         ),
         (lambda: Day().receipt(3, 13, set_in("index", 3)), ["receipt included"]),
         (lambda: Day().receipt(3, 13, set_in("proof", [])), ["receipt included"]),
