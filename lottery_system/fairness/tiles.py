@@ -98,7 +98,7 @@ def parse_path(text: str) -> TilePath:
     level = None if found["level"] == ENTRIES else int(found["level"])
     number = int(found["number"].replace("x", "").replace("/", ""))
     path = TilePath(level, number, int(found["width"] or TILE_WIDTH))
-    if format_path(path) != text or (level or 0) > MAX_LEVEL:
+    if format_path(path) != text or path.width > TILE_WIDTH or (level or 0) > MAX_LEVEL:
         raise ValueError(f"{text!r} is not the address of a tile")
     return path
 
