@@ -106,5 +106,7 @@ def test_what_is_acknowledged_is_stored_when_the_server_is_told_to_stop(
         server.clock.run_from(LATE)  # as above
         assert server.stop() == 0
         server.start()
+    # midnight comes in this very moment: a day that is over must be drawn before it is looked at
+    wait_for(lambda: has_winner(server, FIRST_DAY), "a winner", AT_ONCE)
 
     check(server, players, session)

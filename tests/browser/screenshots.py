@@ -47,7 +47,7 @@ PICTURES = (
     Picture("receipt", "/", press="Submit 1 ballot to Big Chance"),
     Picture("winner", f"/winners/{CLOSED_DAY}"),
     Picture("draw", f"/draws/{CLOSED_DAY}", press="Check this draw"),
-    Picture("draw-dark", f"/draws/{CLOSED_DAY}", scheme="dark"),
+    Picture("draw-dark", f"/draws/{CLOSED_DAY}", scheme="dark", press="Check this draw"),
     Picture("my-ballots", "/ballots"),
     Picture("sign-up", "/signup", logged_in=False),
 )
@@ -110,7 +110,7 @@ def take(browser: Browser, url: str, picture: Picture, screen: str) -> None:
         page.goto(picture.path)
         if picture.press:
             page.get_by_role("button", name=picture.press).click()
-            page.get_by_role("status").wait_for()
+            page.locator("[role=status], output[data-verdict=ok]").first.wait_for()
         page.wait_for_load_state()
         png = page.screenshot(full_page=not picture.press)
     if len(png) > LARGEST:
