@@ -67,7 +67,7 @@ class Frontier(NamedTuple):
         """Return the hash of the whole tree."""
         if not self.hashes:
             return EMPTY_ROOT
-        return _join(self.hashes)
+        return join_nodes(self.hashes)
 
     def extend(self, leaves: Sequence[bytes]) -> "tuple[Frontier, list[Row]]":
         """Append leaves, given as their hashes.
@@ -115,7 +115,10 @@ def perfect_nodes(start: int, end: int) -> list[Node]:
 
 def join_nodes(hashes: Sequence[bytes]) -> bytes:
     """Return the hash of a range, given the hashes of its `perfect_nodes`."""
-    return _join(hashes)
+    joined = hashes[-1]
+    for left in reversed(hashes[:-1]):
+        joined = node_hash(left, joined)
+    return joined
 
 
 def inclusion_path(index: int, size: int) -> list[tuple[int, int]]:
@@ -234,10 +237,3 @@ def _parents(row: Sequence[bytes]) -> list[bytes]:
         node.update(right)
         parents.append(node.digest())
     return parents
-
-
-def _join(hashes: Sequence[bytes]) -> bytes:
-    joined = hashes[-1]
-    for left in reversed(hashes[:-1]):
-        joined = node_hash(left, joined)
-    return joined

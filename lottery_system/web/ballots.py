@@ -2,7 +2,6 @@
 
 from flask import (
     Blueprint,
-    abort,
     current_app,
     render_template,
     request,
@@ -18,6 +17,7 @@ from lottery_system.extensions import reading
 from lottery_system.models import Submission
 from lottery_system.queries.day import look_up
 from lottery_system.queries.my_ballots import days_of, submissions_of, winning_numbers
+from lottery_system.web.days import day_or_404
 from lottery_system.web.errors import error_page, no_database
 from lottery_system.web.forms import BadBallots, parse_ballots
 from lottery_system.web.lotteries import front_page, keep_receipt
@@ -82,9 +82,7 @@ def index() -> str:
 @users
 def show(day: str) -> str:
     """List my ballots of a day, the newest first."""
-    asked = parse_day(day)
-    if asked is None:
-        abort(404, f"“{day}” is not a date. Write it like 2026-12-31.")
+    asked = day_or_404(day)
     before = request.args.get("before", "")
     is_number = before.isascii() and before.isdigit() and len(before) < 10
     with reading() as connection:

@@ -4,8 +4,10 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import NamedTuple
 
+from flask import abort
+
 from lottery_system.access import operator
-from lottery_system.clock import ONE_DAY, day_of, utcnow
+from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.fairness.beacon import time_of
 from lottery_system.fairness.records import Freeze
 from lottery_system.models import CLOSED, DRAWN
@@ -32,6 +34,14 @@ class Neighbours(NamedTuple):
 
     previous: date | None
     next: date | None
+
+
+def day_or_404(text: str) -> date:
+    """Read the day of an address, or answer how one is written."""
+    day = parse_day(text)
+    if day is None:
+        abort(404, f"“{text}” is not a date. Write it like 2026-12-31.")
+    return day
 
 
 def state_of(day: date, draw: AnyRow | None, first: date | None) -> DayState:

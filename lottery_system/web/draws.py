@@ -20,7 +20,7 @@ from lottery_system.fairness.records import parse_freeze, parse_genesis
 from lottery_system.queries.day import first_day, look_up
 from lottery_system.queries.logs import freeze_of, journal_record
 from lottery_system.queries.my_ballots import submissions_of
-from lottery_system.web.days import MISSING, DayState, beacon_time, neighbours, state_of
+from lottery_system.web.days import MISSING, DayState, beacon_time, day_or_404, neighbours, state_of
 from lottery_system.web.public import FOR_EVER, public
 
 blueprint = Blueprint("draws", __name__, url_prefix="/draws")
@@ -86,7 +86,7 @@ def certificate(day: str) -> Response:
     """Show the certificate of a drawn day, which passed its own checks."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     try:
-        return public(_certificate(app, _day(day)), JSON, FOR_EVER)
+        return public(_certificate(app, day_or_404(day)), JSON, FOR_EVER)
     except NotDrawn as error:
         abort(404, str(error))
 
@@ -102,7 +102,7 @@ def receipt(day: str, number: int) -> Response:
         with reading() as connection:
             found = certificates.receipt_of(
                 connection,
-                _day(day),
+                day_or_404(day),
                 number,
                 viewer().id,
                 operator=operator(),
@@ -120,7 +120,9 @@ def choose_receipt(day: str) -> Response:
     number = request.args.get("number", "").strip()
     if not (number.isascii() and number.isdigit() and 1 <= len(number) < 10):
         abort(422, "Type the number of one of your ballots, like 12.")
-    return redirect(url_for("draws.receipt", day=_day(day).isoformat(), number=int(number)), 303)
+    return redirect(
+        url_for("draws.receipt", day=day_or_404(day).isoformat(), number=int(number)), 303
+    )
 
 
 @lru_cache(REMEMBERED)
@@ -128,10 +130,3 @@ def _certificate(app: Flask, day: date) -> str:
     """Return a certificate, which never changes."""
     with reading() as connection:
         return certificates.certificate_of(connection, day, operator())
-
-
-def _day(text: str) -> date:
-    day = parse_day(text)
-    if day is None:
-        abort(404, f"“{text}” is not a date. Write it like 2026-12-31.")
-    return day

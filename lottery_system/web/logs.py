@@ -9,7 +9,6 @@ from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody, operator
 from lottery_system.certificates import newest_checkpoint
-from lottery_system.clock import parse_day
 from lottery_system.extensions import reading
 from lottery_system.fairness.merkle import HASH_BYTES
 from lottery_system.fairness.tiles import (
@@ -29,6 +28,7 @@ from lottery_system.queries.logs import (
     last_record,
     log_size,
 )
+from lottery_system.web.days import day_or_404
 from lottery_system.web.public import A_MOMENT, FOR_EVER, compressed, public
 
 blueprint = Blueprint("logs", __name__, url_prefix="/log")
@@ -69,7 +69,7 @@ def tile(path: str) -> Response:
 @everybody
 def day_checkpoint(day: str) -> Response:
     """Show the newest checkpoint of a day's ballots."""
-    asked = _day(day)
+    asked = day_or_404(day)
     with reading() as connection:
         signed = newest_checkpoint(connection, asked, operator())
     if signed is None:
@@ -81,7 +81,7 @@ def day_checkpoint(day: str) -> Response:
 @everybody
 def day_tile(day: str, path: str) -> Response:
     """Show hashes or records of a day's ballots."""
-    of_day, asked = _day(day), _parsed(path)
+    of_day, asked = day_or_404(day), _parsed(path)
     with reading() as connection:
         return _tile(
             asked,
@@ -112,10 +112,3 @@ def _parsed(path: str) -> TilePath:
         return parse_path(path)
     except ValueError:
         abort(404, "There is no such tile. They are written as in C2SP tlog-tiles.")
-
-
-def _day(text: str) -> date:
-    day = parse_day(text)
-    if day is None:
-        abort(404, f"“{text}” is not a date. Write it like 2026-12-31.")
-    return day

@@ -168,7 +168,7 @@ def bench(url: str, folder: Path, hello_port: int) -> dict[str, object]:
                 ratios["hello, a second"] = statistics.median(hello)
                 ratios["ballots, a second"] = posts.rate
             print(f"  {size:>10,} ballots: " + _line(points), flush=True)
-        # over all sizes, between which there is no difference but a machine's minutes: see below
+        # over all sizes, between which there is no difference but a machine's minutes
         ratios = {
             f"{name} / hello": statistics.median(rate) for name, rate in points.items()
         } | ratios
