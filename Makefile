@@ -28,6 +28,12 @@ fuzz: $(VENV)/fuzz ## let atheris try for a minute to make the verifier stumble
 bench: $(VENV)/dev ## measure speed on this machine, as ratios within one run
 	@$(BIN)/python -m tests.bench
 
+texts: $(VENV)/dev ## bring the catalogues of all languages up to date with the code
+	@$(BIN)/python -m lottery_system.translations.extracting
+
+pictures: $(VENV)/dev $(VENV)/browser ## take the pictures in docs/screenshots anew
+	@$(BIN)/python -m tests.browser.screenshots
+
 lint: $(VENV)/dev ## check style, types and templates
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -60,4 +66,4 @@ $(VENV)/browser: $(VENV)/dev tests/setup.sh
 	@PLAYWRIGHT=$(BIN)/playwright tests/setup.sh
 	@touch $@
 
-.PHONY: help run test faults fuzz bench lint format lock
+.PHONY: help run test faults fuzz bench texts pictures lint format lock

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any, TypeVar, cast
 
 from flask import Flask, abort, current_app, request
+from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -61,19 +62,32 @@ def guard(app: Flask) -> None:
     app.before_request(_enforce)
 
 
-def _enforce() -> Response | None:
-    if request.endpoint is None:  # no such address; the routing error follows
-        return None
-    access = getattr(current_app.view_functions[request.endpoint], "access")  # noqa: B009
+def check(endpoint: str) -> Response | None:
+    """Refuse whoever may not call an endpoint, or send them to log in; None where they may."""
+    access = getattr(current_app.view_functions[endpoint], "access")  # noqa: B009
     if access is Access.OPERATORS and not _is_operator():
-        abort(403, "This page is for the operator's own network.")
+        abort(403, gettext("This page is for the operator’s own network."))
     if access in (Access.USERS, Access.ORGANISERS) and not current_user.is_authenticated:
         return cast(Response, login_manager.unauthorized())
     if access is Access.ORGANISERS and not viewer().is_organiser:
         abort(
-            403, "This page is for organisers. Ask one of them, or the operator, to make you one."
+            403,
+            gettext(
+                "This page is for organisers. Ask one of them, or the operator, to make you one."
+            ),
         )
     return None
+
+
+def needs_log_in(endpoint: str | None) -> bool:
+    """Tell whether an endpoint is for those who are logged in."""
+    view = current_app.view_functions.get(endpoint or "")
+    return getattr(view, "access", None) in (Access.USERS, Access.ORGANISERS)
+
+
+def _enforce() -> Response | None:
+    # without an endpoint there is no such address; the routing error follows
+    return check(request.endpoint) if request.endpoint else None
 
 
 def viewer() -> Viewer:
@@ -85,7 +99,7 @@ def viewer() -> Viewer:
 
 def lottery_or_404(lottery_id: int) -> Lottery:
     """Load a lottery, or answer that there is none."""
-    return db.get_or_404(Lottery, lottery_id, description="There is no such lottery.")
+    return db.get_or_404(Lottery, lottery_id, description=gettext("There is no such lottery."))
 
 
 def settings() -> Settings:

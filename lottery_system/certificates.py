@@ -55,8 +55,9 @@ class Unsound(LotteryError):
 
     def __init__(self, day: date) -> None:
         super().__init__(
-            f"The certificate of {day} does not pass its own checks and is not published. The "
-            "operator has been told in the log; `flask draw audit` says more."
+            "The certificate of %(day)s does not pass its own checks and is not published. The "
+            "operator has been told in the log; `flask draw audit` says more.",
+            day=day,
         )
 
 
@@ -70,7 +71,7 @@ def certificate_of(connection: Connection, day: date, operator: Operator) -> str
     draw, winners = look_up(connection, day, user_id=None)
     frozen = freeze_of(connection, day)
     if draw is None or draw.status != DRAWN or frozen is None:
-        raise NotDrawn(f"There is no certificate of {day}, or not yet.")
+        raise NotDrawn("There is no certificate of %(day)s, or not yet.", day=day)
     genesis = journal_record(connection, 0)
     assert genesis is not None
     freeze = parse_freeze(frozen.record)
@@ -133,12 +134,17 @@ def receipt_of(
     present = draw.ballot_count if draw else 0
     found = runs(connection, day, number, number) if 1 <= number <= present else []
     if not found or found[0].user_id != user_id or not found[0].salts:
-        raise NoSuchReceipt(f"You have no ballot {number} of {day} with a receipt.")
+        raise NoSuchReceipt(
+            "You have no ballot %(number)s of %(day)s with a receipt.", number=number, day=day
+        )
     size = present if size is None else size
     if not number <= size <= present:
         raise NoSuchReceipt(
-            f"The log of {day} has {present} ballots, and ballot {number} is in it from size "
-            f"{number} on: ask for a size from {number} to {present}."
+            "The log of %(day)s has %(present)s ballots, and ballot %(number)s is in it from size "
+            "%(number)s on: ask for a size from %(number)s to %(present)s.",
+            day=day,
+            present=present,
+            number=number,
         )
     record, holder, proof = _ballot(connection, day, number, size)
     return Receipt(

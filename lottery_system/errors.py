@@ -2,7 +2,17 @@
 
 
 class LotteryError(Exception):
-    """The domain refuses; `str(error)` says what is wrong and what to do."""
+    """The domain refuses; `str(error)` says what is wrong and what to do, in English.
+
+    Args:
+        sentence: as it stands in the catalogues, with `%(name)s` for what differs.
+        values: what differs, by name.
+    """
+
+    def __init__(self, sentence: str = "", **values: object) -> None:
+        super().__init__(sentence % values if values else sentence)
+        self.sentence = sentence
+        self.values = values
 
 
 class TooEarly(LotteryError):
@@ -29,8 +39,9 @@ class LotteryFinished(LotteryError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"“{name}” has finished and takes no more ballots. No ballot was submitted; "
-            "choose a lottery that is open."
+            "“%(name)s” has finished and takes no more ballots. No ballot was submitted; "
+            "choose a lottery that is open.",
+            name=name,
         )
 
 

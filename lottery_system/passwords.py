@@ -41,7 +41,9 @@ def enforce_password(text: str, username: str) -> str:
     if password is None:
         raise BadPassword("This password has characters that cannot be used, such as tabs.")
     if not SHORTEST <= len(password) <= LONGEST:
-        raise BadPassword(f"A password has {SHORTEST} to {LONGEST} characters.")
+        raise BadPassword(
+            "A password has %(least)s to %(most)s characters.", least=SHORTEST, most=LONGEST
+        )
     if password.casefold() in _commonest():
         raise BadPassword("This is one of the commonest passwords. Choose another one.")
     if username_key(password) == username_key(username):

@@ -41,7 +41,9 @@ def enforce_username(text: str) -> str:
     if any(not (_is_letter_or_digit(sign) or sign in PUNCTUATION) for sign in username):
         raise BadUsername("Use only letters, digits, dots, hyphens and underscores.")
     if not SHORTEST <= len(username) <= LONGEST:
-        raise BadUsername(f"A username has {SHORTEST} to {LONGEST} characters.")
+        raise BadUsername(
+            "A username has %(least)s to %(most)s characters.", least=SHORTEST, most=LONGEST
+        )
     if username[0] in PUNCTUATION or username[-1] in PUNCTUATION:
         raise BadUsername("A username begins and ends with a letter or a digit.")
     return username

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "lottery_system"
 
 #: each floor may import those below it, and its own
 FLOORS = (
-    {"web", "cli", "scheduler"},
+    {"web", "cli", "scheduler", "translations"},
     {"access", "health", "ballot_box", "draws", "admission", "audit"},
     {"extensions"},
     {"keys", "certificates"},

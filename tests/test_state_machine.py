@@ -456,9 +456,9 @@ class House(RuleBasedStateMachine):
             lottery = session.get_one(Lottery, lottery_id)
             if days < 0 and closes_on != closed_on:
                 with pytest.raises(ClosesInThePast):
-                    lottery.change(lottery.name, lottery.prize, closes_on, at.today)
+                    lottery.change(lottery.name, lottery.prize, closes_on, starts_at(at.today))
             else:
-                lottery.change(lottery.name, lottery.prize, closes_on, at.today)
+                lottery.change(lottery.name, lottery.prize, closes_on, starts_at(at.today))
                 self.met["extended"] += closed_on < at.today <= closes_on
                 self.model.closes_on[lottery_id] = closes_on
 

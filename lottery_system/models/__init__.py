@@ -7,6 +7,7 @@ from lottery_system.models.holding import Holding
 from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.login_session import LoginSession
 from lottery_system.models.lottery import Lottery
+from lottery_system.models.lottery_change import LotteryChange
 from lottery_system.models.submission import Submission
 from lottery_system.models.throttle import Throttle
 from lottery_system.models.tile import BallotTile, JournalTile
@@ -26,6 +27,7 @@ __all__ = [
     "JournalTile",
     "LoginSession",
     "Lottery",
+    "LotteryChange",
     "Operator",
     "Submission",
     "Throttle",

@@ -1,14 +1,15 @@
 """A log-in that lives in the database, so that logging out ends it everywhere."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import ClassVar
 
 from sqlalchemy import (
     Connection,
+    CursorResult,
     ForeignKey,
     LargeBinary,
     bindparam,
@@ -35,6 +36,10 @@ class Viewer:
     id: int
     username: str
     is_organiser: bool
+    #: the language that its account asks for; None for the browser's
+    language: str | None
+    #: the latest day whose result was seen; None for none
+    seen_until: date | None
     #: what the browser holds
     token: str
 
@@ -84,14 +89,34 @@ class LoginSession(Base):
         rows = connection.execute(_VIEWERS, {"token_hashes": list(by_hash), "now": now})
         tokens_and_rows = ((by_hash[bytes(row.token_hash)], row) for row in rows)
         return {
-            token: Viewer(row.id, row.username, row.is_organiser, token)
+            token: Viewer(
+                row.id, row.username, row.is_organiser, row.language, row.seen_until, token
+            )
             for token, row in tokens_and_rows
         }
+
+    @classmethod
+    def begun(cls, session: Session, user_id: int, now: datetime) -> Sequence[datetime]:
+        """List when each of a user's log-ins that still hold was made, the newest first."""
+        return session.scalars(
+            select(cls.created_at)
+            .where(cls.user_id == user_id, cls.expires_at > now)
+            .order_by(cls.created_at.desc())
+        ).all()
 
     @classmethod
     def close(cls, session: Session, token: str) -> None:
         """End one log-in; the token is worth nothing from then on."""
         session.execute(delete(cls).where(cls.token_hash == _digest(token)))
+
+    @classmethod
+    def close_others(cls, session: Session, user_id: int, token: str | None) -> int:
+        """End all log-ins of a user but that of `token`, and return how many there were."""
+        ended = session.execute(
+            delete(cls).where(cls.user_id == user_id, cls.token_hash != _digest(token or ""))
+        )
+        assert isinstance(ended, CursorResult)
+        return ended.rowcount
 
     @classmethod
     def sweep(cls, session: Session, now: datetime) -> None:
@@ -101,7 +126,14 @@ class LoginSession(Base):
 
 _login, _user = table_of(LoginSession), table_of(User)
 _VIEWERS = (
-    select(_login.c.token_hash, _user.c.id, _user.c.username, _user.c.is_organiser)
+    select(
+        _login.c.token_hash,
+        _user.c.id,
+        _user.c.username,
+        _user.c.is_organiser,
+        _user.c.language,
+        _user.c.seen_until,
+    )
     .join_from(_user, _login, _login.c.user_id == _user.c.id)
     .where(
         _login.c.token_hash.in_(bindparam("token_hashes", expanding=True)),

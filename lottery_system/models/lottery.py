@@ -2,10 +2,10 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import String, Text
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lottery_system.clock import day_of
+from lottery_system.clock import ONE_DAY, day_of
 from lottery_system.errors import LotteryError
 from lottery_system.models.base import Base
 
@@ -18,7 +18,10 @@ class ClosesInThePast(LotteryError):
 
 
 class Lottery(Base):
-    """A name, what can be won, and the last UTC day on which it takes ballots."""
+    """A name, what can be won, and the last UTC day on which it takes ballots.
+
+    Whoever changes it says when and who; the database keeps each change, see `lottery_change`.
+    """
 
     __tablename__ = "lotteries"
 
@@ -27,19 +30,26 @@ class Lottery(Base):
     prize: Mapped[str] = mapped_column(Text, default="")
     closes_on: Mapped[date] = mapped_column(index=True)
     created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    #: the organiser's number; None for the operator's commands
+    changed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 
     @classmethod
-    def create(cls, name: str, prize: str, closes_on: date, now: datetime) -> "Lottery":
+    def create(
+        cls, name: str, prize: str, closes_on: date, now: datetime, by: int | None = None
+    ) -> "Lottery":
         """Make a lottery that is open.
 
         Raises:
             ClosesInThePast: `closes_on` is over.
         """
         lottery = cls(created_at=now)
-        lottery.change(name, prize, closes_on, day_of(now))
+        lottery.change(name, prize, closes_on, now, by)
         return lottery
 
-    def change(self, name: str, prize: str, closes_on: date, today: date) -> None:
+    def change(
+        self, name: str, prize: str, closes_on: date, now: datetime, by: int | None = None
+    ) -> None:
         """Change what is said of the lottery; a later due date opens a finished one again.
 
         The due date may also move nearer, but not into the past: days that are over stay as they
@@ -48,9 +58,18 @@ class Lottery(Base):
         Raises:
             ClosesInThePast: the due date is changed to a day that is over.
         """
-        if closes_on < today and closes_on != self.closes_on:
+        if closes_on < day_of(now) and closes_on != self.closes_on:
             raise ClosesInThePast("This day is over. Choose today or a later day.")
         self.name, self.prize, self.closes_on = name, prize, closes_on
+        self.changed_at, self.changed_by = now, by
+
+    def withdraw(self, now: datetime, by: int | None = None) -> None:
+        """Take no more ballots from now on, not even today; those that are in stay in their draw.
+
+        As a finished lottery it can be opened again by a later due date.
+        """
+        self.closes_on = min(self.closes_on, day_of(now) - ONE_DAY)
+        self.changed_at, self.changed_by = now, by
 
     def is_open(self, day: date) -> bool:
         """Tell whether ballots of a day may be submitted here.

@@ -1,6 +1,6 @@
 """Somebody with a username and a password: a participant, perhaps an organiser."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -25,6 +25,12 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(255))
     is_organiser: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+    #: the language of the pages, by its ISO 639-1 code; None for the browser's
+    language: Mapped[str | None] = mapped_column(String(2))
+    #: the latest day whose result its holder has seen; None for none
+    seen_until: Mapped[date | None]
+    #: when its holder closed the account; the username stays, since winners keep their names
+    closed_at: Mapped[datetime | None]
 
     @classmethod
     def sign_up(
@@ -44,3 +50,9 @@ class User(Base):
     def by_username(cls, session: Session, username: str) -> "User | None":
         """Find a user by a username in any case."""
         return session.scalar(select(cls).where(cls.username_key == username_key(username)))
+
+    def close(self, now: datetime) -> None:
+        """Let nobody log in any more. What was played stays: it is part of draws, and of proofs."""
+        self.closed_at = now
+        self.password_hash = ""
+        self.is_organiser = False

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, func, literal, select, true, union_all
+from sqlalchemy import Connection, Select, and_, bindparam, func, literal, select, true, union_all
 
 from lottery_system.models import Draw, Holding, Lottery
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
 from lottery_system.queries.day import LATEST_DRAWN
 
+#: open lotteries of a page
+PAGE = 24
 #: finished lotteries that are still shown
 RECENTLY_FINISHED = 10
 
@@ -22,54 +24,104 @@ class FrontPage(NamedTuple):
     ballot_count: int
     mine_count: int
     latest_drawn: date | None
+    #: the latest drawn day on which one played
+    my_latest: date | None
     #: those that close first at the top; `mine` of each counts one's own ballots of the day
     open_ones: Sequence[AnyRow]
+    #: whether there is a page behind this one
+    has_more: bool
     #: the latest few
     finished: Sequence[AnyRow]
 
 
-def load_front_page(connection: Connection, user_id: int, day: date) -> FrontPage:
-    """Ask for all that the front page shows, in one statement, however much there is."""
-    rows = connection.execute(_FRONT_PAGE, {"day": day, "user_id": user_id}).all()
+def load_front_page(
+    connection: Connection, user_id: int, day: date, *, page: int = 1, name: str = ""
+) -> FrontPage:
+    """Ask for all that the front page shows, in one statement, however much there is.
+
+    Args:
+        page: from 1 on, `PAGE` lotteries each.
+        name: a part of the names of those that are shown, in any case; all where empty.
+    """
+    asked = {
+        "day": day,
+        "user_id": user_id,
+        "offset": (page - 1) * PAGE,
+        "pattern": f"%{_escaped(name.lower())}%",
+    }
+    rows = connection.execute(_NAMED if name else _ALL, asked).all()
     lotteries = [row for row in rows if row.id is not None]
     open_ones = [each for each in lotteries if each.closes_on >= day]
     finished = [each for each in lotteries if each.closes_on < day]
     return FrontPage(
         ballot_count=rows[0].ballot_count,
-        mine_count=sum(each.mine for each in open_ones),
+        mine_count=rows[0].mine_count,
         latest_drawn=rows[0].latest_drawn,
-        open_ones=open_ones,
+        my_latest=rows[0].my_latest,
+        open_ones=open_ones[:PAGE],
+        has_more=len(open_ones) > PAGE,
         finished=sorted(finished, key=lambda each: each.closes_on, reverse=True),
     )
 
 
+def _escaped(text: str) -> str:
+    """Return a text that stands for itself in a pattern of LIKE."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
 _draw, _lottery, _holding = (table_of(model).c for model in (Draw, Lottery, Holding))
 
-_ballot_count = select(_draw.ballot_count).where(_draw.day == bindparam("day"))
+_ballot_count = select(_draw.ballot_count).where(_draw.day == bindparam("day")).scalar_subquery()
+_mine_count = (
+    select(func.sum(_holding.ballot_count))
+    .where(_holding.user_id == bindparam("user_id"), _holding.day == bindparam("day"))
+    .scalar_subquery()
+)
+_latest_drawn = LATEST_DRAWN.scalar_subquery()
+_my_latest = (
+    select(func.max(_holding.day))
+    .where(_holding.user_id == bindparam("user_id"), _holding.day <= _latest_drawn)
+    .scalar_subquery()
+)
 _lotteries = select(_lottery.id, _lottery.name, _lottery.prize, _lottery.closes_on)
-_open = _lotteries.where(_lottery.closes_on >= bindparam("day"))
 _recently_finished = (
     _lotteries.where(_lottery.closes_on < bindparam("day"))
     .order_by(_lottery.closes_on.desc(), _lottery.name)
     .limit(RECENTLY_FINISHED)
     .subquery()
 )
-# apart from each other, so that the index finds both, however many lotteries have finished
-_shown = union_all(_open, select(_recently_finished)).subquery()
-_my_holding = and_(
-    _holding.user_id == bindparam("user_id"),
-    _holding.day == bindparam("day"),
-    _holding.lottery_id == _shown.c.id,
-)
 #: one row at least, also where no lottery is
 _always = select(literal(1)).subquery()
-_FRONT_PAGE = (
-    select(
-        func.coalesce(_ballot_count.scalar_subquery(), 0).label("ballot_count"),
-        LATEST_DRAWN.scalar_subquery().label("latest_drawn"),
-        _shown,
-        func.coalesce(_holding.ballot_count, 0).label("mine"),
+
+
+def _front_page(*wanted: Any) -> Select[Any]:
+    page_of_open_ones = (
+        _lotteries.where(_lottery.closes_on >= bindparam("day"), *wanted)
+        .order_by(_lottery.closes_on, _lottery.name)
+        .limit(PAGE + 1)
+        .offset(bindparam("offset"))
+        .subquery()
     )
-    .select_from(_always.outerjoin(_shown, true()).outerjoin(table_of(Holding), _my_holding))
-    .order_by(_shown.c.closes_on, _shown.c.name)
-)
+    # apart from each other, so that the index finds both, however many lotteries have finished
+    shown = union_all(select(page_of_open_ones), select(_recently_finished)).subquery()
+    my_holding = and_(
+        _holding.user_id == bindparam("user_id"),
+        _holding.day == bindparam("day"),
+        _holding.lottery_id == shown.c.id,
+    )
+    return (
+        select(
+            func.coalesce(_ballot_count, 0).label("ballot_count"),
+            func.coalesce(_mine_count, 0).label("mine_count"),
+            _latest_drawn.label("latest_drawn"),
+            _my_latest.label("my_latest"),
+            shown,
+            func.coalesce(_holding.ballot_count, 0).label("mine"),
+        )
+        .select_from(_always.outerjoin(shown, true()).outerjoin(table_of(Holding), my_holding))
+        .order_by(shown.c.closes_on, shown.c.name)
+    )
+
+
+_ALL = _front_page()
+_NAMED = _front_page(func.lower(_lottery.name).like(bindparam("pattern"), escape="\\"))

@@ -78,6 +78,7 @@ _runs = (
         (_submission.first_number + _submission.ballot_count - 1).label("last_number"),
         _submission.ballot_count,
         _submission.submitted_at,
+        _submission.lottery_id,
         _lottery.name.label("lottery_name"),
     )
     .join_from(table_of(Submission), table_of(Lottery), _lottery.id == _submission.lottery_id)

@@ -7,17 +7,23 @@ from config import Settings
 from lottery_system.web import (
     accounts,
     ballots,
+    cards,
     cookies,
     draws,
     errors,
+    exports,
     headers,
+    languages,
     login,
     logs,
     lotteries,
     monitoring,
+    my_account,
     organiser,
     remembered,
+    resuming,
     rules,
+    static_files,
     verifiers,
     winners,
     words,
@@ -27,12 +33,15 @@ from lottery_system.web import (
 def register(app: Flask, settings: Settings) -> None:
     """Give an application its pages."""
     for module in (
-        accounts, ballots, draws, logs, lotteries, monitoring, organiser, rules,
-        verifiers, winners,
+        accounts, ballots, cards, draws, exports, logs, lotteries, monitoring,
+        my_account, organiser, rules, verifiers, winners,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)
     app.session_interface = cookies.SessionCookies(app)
     errors.register(app)
+    languages.register(app)
+    resuming.register(app)
+    static_files.register(app)
     words.register(app, settings)
     remembered.register(app)
     login.register(app)

@@ -1,6 +1,7 @@
 """Signing up, logging in and out."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext
 from flask_login import current_user
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
@@ -20,6 +21,8 @@ from lottery_system.usernames import BadUsername, enforce_username
 from lottery_system.web import login
 from lottery_system.web.forms import AccountForm
 from lottery_system.web.log_in_throttle import Attempt
+from lottery_system.web.resuming import log_in_page, resumed, resumes_at
+from lottery_system.web.words import told
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -35,6 +38,7 @@ def new() -> str | Response:
 
 @blueprint.post("/signup")
 @everybody
+@resumes_at(lambda: _sign_up_page(AccountForm()))
 @limiter.limit(SIGN_UPS)
 def create() -> Response | tuple[str, int]:
     """Make a user, and log the new user in."""
@@ -45,10 +49,10 @@ def create() -> Response | tuple[str, int]:
         username = enforce_username(form.username.data or "")
         password = enforce_password(form.password.data or "", username)
     except BadUsername as error:
-        form.username.errors = [str(error)]
+        form.username.errors = [told(error)]
         return _sign_up_page(form), 422
     except BadPassword as error:
-        form.password.errors = [str(error)]
+        form.password.errors = [told(error)]
         return _sign_up_page(form), 422
     now = utcnow()
     user = User.sign_up(username, hash_password(password), now)
@@ -59,7 +63,9 @@ def create() -> Response | tuple[str, int]:
             token = LoginSession.open(session, user, now)
     except IntegrityError:  # one of the unique keys: somebody was first
         form.username.errors = [
-            "This username is taken, or looks too much like one that is. Choose another one."
+            gettext(
+                "This username is taken, or looks too much like one that is. Choose another one."
+            )
         ]
         return _sign_up_page(form), 422
     login.log_in(user, token)
@@ -72,31 +78,33 @@ def create() -> Response | tuple[str, int]:
 @everybody
 def log_in() -> str | Response:
     """Show the form to log in."""
-    return _to_front_page() or _log_in_page(AccountForm())
+    return _to_front_page() or log_in_page(AccountForm())
 
 
 @blueprint.post("/login")
 @everybody
+@resumes_at(lambda: log_in_page(AccountForm()))
 def create_session() -> Response | tuple[str, int]:
     """Log in, and go where one was going."""
     form = AccountForm()
     if not form.validate():
-        return _log_in_page(form), 422
+        return log_in_page(form), 422
     username = form.username.data or ""
     attempt = Attempt(username)
     if not attempt.take():
-        return _log_in_page(
-            form, "Too many wrong passwords. Wait ten minutes, then try again."
-        ), 429
+        refusal = gettext("Too many wrong passwords. Wait ten minutes, then try again.")
+        return log_in_page(form, refusal), 429
     user = _find(username)
     if not check_password(user.password_hash if user else None, form.password.data or ""):
-        return _log_in_page(form, "Username and password do not fit. Try again."), 422
+        return log_in_page(form, gettext("Username and password do not fit. Try again.")), 422
     assert user is not None
     attempt.give_back()
     with transaction() as session:
         token = LoginSession.open(session, user, utcnow())
     login.log_in(user, token)
-    response = redirect(own_path(request.args.get("next")) or url_for("lotteries.index"), code=303)
+    response = resumed() or redirect(
+        own_path(request.args.get("next")) or url_for("lotteries.index"), code=303
+    )
     attempt.remember_browser(response)
     return response
 
@@ -126,7 +134,3 @@ def _to_front_page() -> Response | None:
 
 def _sign_up_page(form: AccountForm) -> str:
     return render_template("accounts/new.html", form=form)
-
-
-def _log_in_page(form: AccountForm, refusal: str | None = None) -> str:
-    return render_template("accounts/log_in.html", form=form, refusal=refusal)

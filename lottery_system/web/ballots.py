@@ -1,20 +1,16 @@
 """Submitting ballots, and looking at one's own."""
 
-from flask import (
-    Blueprint,
-    current_app,
-    render_template,
-    request,
-)
+from flask import Blueprint, current_app, redirect, render_template, request
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from lottery_system.access import lottery_or_404, settings, users, viewer
 from lottery_system.ballot_box import BallotBox
-from lottery_system.clock import parse_day
+from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken
-from lottery_system.extensions import reading
-from lottery_system.models import Submission
+from lottery_system.extensions import reading, transaction
+from lottery_system.models import Submission, User
 from lottery_system.queries.day import look_up
 from lottery_system.queries.my_ballots import days_of, submissions_of, winning_numbers
 from lottery_system.web.days import day_or_404
@@ -22,6 +18,8 @@ from lottery_system.web.errors import error_page, no_database
 from lottery_system.web.forms import BadBallots, parse_ballots
 from lottery_system.web.lotteries import front_page, keep_receipt
 from lottery_system.web.remembered import path_for
+from lottery_system.web.resuming import resumes_at
+from lottery_system.web.words import told
 
 blueprint = Blueprint("ballots", __name__)
 
@@ -31,13 +29,14 @@ PAGE = 50
 
 @blueprint.post("/lotteries/<int(max=2147483647):lottery_id>/ballots")
 @users
+@resumes_at(lambda lottery_id: front_page(typed_id=lottery_id, typed=request.form.get("count")))
 def create(lottery_id: int) -> Response | tuple[str, int]:
     """Submit ballots through the ballot box, and go back to where one clicked."""
     try:
         token, count = parse_ballots(request.form, settings().max_count)
     except BadBallots as error:
         lottery_or_404(lottery_id)
-        return _refused(lottery_id, str(error))
+        return _refused(lottery_id, told(error))
     submission = Submission.of(
         token=token,
         user_id=viewer().id,
@@ -48,9 +47,9 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
     try:
         receipt = _box().submit(submission)
     except (LotteryFinished, TokenTaken) as error:
-        return _refused(lottery_id, str(error))
+        return _refused(lottery_id, told(error))
     except NotAdmitted as error:
-        return error_page(503, str(error), retry=submission)
+        return error_page(503, told(error), retry=submission)
     response = Response(status=303, headers={"Location": path_for("lotteries.index")})
     keep_receipt(response, receipt)
     return response
@@ -63,6 +62,20 @@ def no_answer(error: SQLAlchemyError) -> Response:
     It may be one that is stored, and whose answer was lost: without its token nobody could tell.
     """
     return no_database(error, retry=_submission_sent())
+
+
+@blueprint.post("/ballots/seen")
+@users
+def mark_seen() -> Response:
+    """Remember up to which day the results were seen, on whatever device."""
+    until = day_or_404(request.form.get("until", ""))
+    with transaction() as session:
+        session.execute(
+            update(User)
+            .where(User.id == viewer().id, (User.seen_until < until) | User.seen_until.is_(None))
+            .values(seen_until=min(until, day_of(utcnow())))
+        )
+    return redirect(path_for("lotteries.index"), code=303)
 
 
 @blueprint.get("/ballots")
@@ -117,7 +130,7 @@ def _submission_sent() -> Submission | None:
 
 def _refused(lottery_id: int, refusal: str) -> tuple[str, int]:
     typed = request.form.get("count")
-    return front_page(refused_id=lottery_id, refusal=refusal, typed=typed), 422
+    return front_page(typed_id=lottery_id, typed=typed, refusal=refusal), 422
 
 
 def _box() -> BallotBox:

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from flask import abort
+from flask_babel import gettext
 
 from lottery_system.access import operator
 from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
@@ -40,7 +41,7 @@ def day_or_404(text: str) -> date:
     """Read the day of an address, or answer how one is written."""
     day = parse_day(text)
     if day is None:
-        abort(404, f"“{text}” is not a date. Write it like 2026-12-31.")
+        abort(404, gettext("“%(text)s” is not a date. Write it like 2026-12-31.", text=text))
     return day
 
 

@@ -2,8 +2,10 @@
 
 from datetime import date
 from functools import lru_cache
+from pathlib import Path
 
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, url_for
+from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -21,13 +23,18 @@ from lottery_system.queries.day import first_day, look_up
 from lottery_system.queries.logs import freeze_of, journal_record
 from lottery_system.queries.my_ballots import submissions_of
 from lottery_system.web.days import MISSING, DayState, beacon_time, day_or_404, neighbours, state_of
+from lottery_system.web.drawing import tree_of
+from lottery_system.web.languages import words_of
 from lottery_system.web.public import FOR_EVER, public
+from lottery_system.web.words import told
 
 blueprint = Blueprint("draws", __name__, url_prefix="/draws")
 
 JSON = "application/json"
 #: certificates that a process remembers, all of days that are drawn
 REMEMBERED = 64
+#: what speaks on the page is in the languages of the page
+SCRIPTS = Path(__file__).resolve().parents[2] / "static" / "js"
 #: of my submissions, those that the page names
 RUNS = 20
 
@@ -73,6 +80,8 @@ def show(day: str) -> tuple[str, int]:
         has_log=genesis is not None and asked >= genesis.first,
         vkey=format_vkey(operator().key.verifier) if genesis else None,
         checks=CHECKS,
+        words=words_of(SCRIPTS),
+        tree=tree_of(freeze.size, winners[0].number) if winners and freeze else None,
         runs=runs,
         previous=previous,
         next=following,
@@ -88,7 +97,7 @@ def certificate(day: str) -> Response:
     try:
         return public(_certificate(app, day_or_404(day)), JSON, FOR_EVER)
     except NotDrawn as error:
-        abort(404, str(error))
+        abort(404, told(error))
 
 
 @blueprint.get("/<day>/ballots/<int(max=2147483647):number>/receipt.json")
@@ -97,7 +106,7 @@ def receipt(day: str, number: int) -> Response:
     """Show the receipt of a ballot to its holder."""
     size = request.args.get("size", "")
     if size and not (size.isascii() and size.isdigit() and len(size) < 10):
-        abort(422, "A size is a number of ballots, like 120.")
+        abort(422, gettext("A size is a number of ballots, like 120."))
     try:
         with reading() as connection:
             found = certificates.receipt_of(
@@ -109,7 +118,7 @@ def receipt(day: str, number: int) -> Response:
                 size=int(size) if size else None,
             )
     except NoSuchReceipt as error:
-        abort(404, str(error))
+        abort(404, told(error))
     return Response(format_receipt(found), mimetype=JSON)
 
 
@@ -119,7 +128,7 @@ def choose_receipt(day: str) -> Response:
     """Go to the receipt of the ballot whose number was typed."""
     number = request.args.get("number", "").strip()
     if not (number.isascii() and number.isdigit() and 1 <= len(number) < 10):
-        abort(422, "Type the number of one of your ballots, like 12.")
+        abort(422, gettext("Type the number of one of your ballots, like 12."))
     return redirect(
         url_for("draws.receipt", day=day_or_404(day).isoformat(), number=int(number)), 303
     )

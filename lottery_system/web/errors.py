@@ -4,6 +4,7 @@ import logging
 from urllib.parse import quote
 
 from flask import Flask, make_response, render_template, request
+from flask_babel import gettext, lazy_gettext
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +21,9 @@ from lottery_system.errors import (
     UnknownLottery,
 )
 from lottery_system.models import Submission
+from lottery_system.web.languages import ask_nobody
+from lottery_system.web.resuming import form_again
+from lottery_system.web.words import told
 
 log = logging.getLogger(__name__)
 
@@ -33,25 +37,27 @@ STATUSES: dict[type[LotteryError], int] = {
 }
 
 TITLES = {
-    400: "This form is out of date",
-    403: "Not for you",
-    404: "There is nothing here",
-    405: "That cannot be done here",
-    413: "Too large",
-    422: "That could not be done",
-    429: "Too many attempts",
-    500: "A fault of ours",
-    503: "Not just now",
+    400: lazy_gettext("This form is out of date"),
+    403: lazy_gettext("Not for you"),
+    404: lazy_gettext("There is nothing here"),
+    405: lazy_gettext("That cannot be done here"),
+    413: lazy_gettext("Too large"),
+    422: lazy_gettext("That could not be done"),
+    429: lazy_gettext("Too many attempts"),
+    500: lazy_gettext("A fault of ours"),
+    503: lazy_gettext("Not just now"),
 }
 
 SENTENCES = {
-    404: "The address may be misspelt. Start again from the front page.",
-    405: "Go back and use the buttons of the page.",
-    413: "What was sent is larger than any form here. Nothing was stored.",
-    500: "Nothing was half done. The fault has been noted; please try again.",
+    404: lazy_gettext("The address may be misspelt. Start again from the front page."),
+    405: lazy_gettext("Go back and use the buttons of the page."),
+    413: lazy_gettext("What was sent is larger than any form here. Nothing was stored."),
+    500: lazy_gettext("Nothing was half done. The fault has been noted; please try again."),
     # a form sent earlier may be stored, and its answer lost: nothing more can be said for sure
-    503: "The lottery cannot reach its records just now. Ballots do not count unless you see a "
-    "receipt. Trying again is safe: nothing is entered twice.",
+    503: lazy_gettext(
+        "The lottery cannot reach its records just now. Ballots do not count unless you see a "
+        "receipt. Trying again is safe: nothing is entered twice."
+    ),
 }
 
 #: seconds after which whoever was turned away may try again
@@ -73,10 +79,12 @@ def register(app: Flask) -> None:
 
 def error_page(status: int, sentence: str | None = None, **context: object) -> Response:
     """Render the page of an error."""
+    if status >= 500:
+        ask_nobody()
     html = render_template(
         "errors/error.html",
         status=status,
-        title=TITLES.get(status, "That did not work"),
+        title=TITLES.get(status) or gettext("That did not work"),
         sentence=sentence or SENTENCES.get(status, ""),
         **context,
     )
@@ -104,22 +112,24 @@ def _note_refusal(response: Response) -> Response:
 
 
 def _refused(error: LotteryError) -> Response:
-    return error_page(STATUSES.get(type(error), 422), str(error))
+    return error_page(STATUSES.get(type(error), 422), told(error))
 
 
 def _unfit_keys(error: UnfitKeys) -> Response:
     """Tell the operator what to restore; nobody else can do anything about it."""
     log.error("keys: %s", error)
     return error_page(
-        503, "The lottery’s keys are not at hand just now. Its operator has been told."
+        503, gettext("The lottery’s keys are not at hand just now. Its operator has been told.")
     )
 
 
 def _foreign_form(error: CSRFError) -> Response:
-    return error_page(
+    return form_again() or error_page(
         400,
-        "The form was not sent from this site, or your session has ended since you opened it. "
-        "Nothing was stored. Open the page again and send it once more.",
+        gettext(
+            "The form was not sent from this site, or your session has ended since you opened it. "
+            "Nothing was stored. Open the page again and send it once more."
+        ),
     )
 
 
@@ -129,7 +139,7 @@ def _foreign_host(error: SecurityError) -> Response:
 
 
 def _throttled(error: RateLimitExceeded) -> Response:
-    response = error_page(429, "Wait a while, then try again.")
+    response = error_page(429, gettext("Wait a while, then try again."))
     response.headers["Retry-After"] = "600"
     return response
 

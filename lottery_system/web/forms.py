@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import (
     DateField,
@@ -18,6 +19,7 @@ from wtforms.validators import InputRequired, Length
 
 from lottery_system.errors import LotteryError
 from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
+from lottery_system.web.words import number
 
 COUNT_DIGITS = 9
 #: the one way in which RFC 9562 section 4 writes a UUID
@@ -27,27 +29,63 @@ UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 class AccountForm(FlaskForm):  # type: ignore[misc]
     """A username and a password, to sign up or to log in."""
 
-    username = StringField("Username", [InputRequired("Enter a username.")])
-    password = PasswordField("Password", [InputRequired("Enter a password.")])
+    username = StringField(
+        lazy_gettext("Username"), [InputRequired(lazy_gettext("Enter a username."))]
+    )
+    password = PasswordField(
+        lazy_gettext("Password"), [InputRequired(lazy_gettext("Enter a password."))]
+    )
+
+
+class PasswordForm(FlaskForm):  # type: ignore[misc]
+    """One's password, and the one to take its place."""
+
+    current = PasswordField(
+        lazy_gettext("Current password"), [InputRequired(lazy_gettext("Enter your password."))]
+    )
+    new = PasswordField(
+        lazy_gettext("New password"), [InputRequired(lazy_gettext("Enter a new password."))]
+    )
+
+
+class ClosingForm(FlaskForm):  # type: ignore[misc]
+    """One's password, to show that it is really oneself who closes the account."""
+
+    current = PasswordField(
+        lazy_gettext("Current password"), [InputRequired(lazy_gettext("Enter your password."))]
+    )
+
+
+def _at_most_a_prize(form: FlaskForm, field: Field) -> None:
+    if len(field.data or "") > PRIZE_LENGTH:
+        raise ValidationError(
+            gettext("A prize has at most %(most)s characters.", most=number(PRIZE_LENGTH))
+        )
 
 
 class LotteryForm(FlaskForm):  # type: ignore[misc]
     """What an organiser says of a lottery."""
 
     name = StringField(
-        "Name",
+        lazy_gettext("Name"),
         [
-            InputRequired("Enter a name."),
-            Length(max=NAME_LENGTH, message=f"A name has at most {NAME_LENGTH} characters."),
+            InputRequired(lazy_gettext("Enter a name.")),
+            Length(
+                max=NAME_LENGTH,
+                message=lazy_gettext("A name has at most %(most)s characters.", most=NAME_LENGTH),
+            ),
         ],
         filters=[lambda text: " ".join(text.split()) if text else text],
     )
     prize = TextAreaField(
-        "Prize",
-        [Length(max=PRIZE_LENGTH, message=f"A prize has at most {PRIZE_LENGTH:,} characters.")],
+        lazy_gettext("Prize"),
+        [_at_most_a_prize],
         filters=[lambda text: text.strip().replace("\r\n", "\n") if text else ""],
     )
-    closes_on = DateField("Closes on", [InputRequired("Enter the last day, like 2026-12-31.")])
+    closes_on = DateField(
+        lazy_gettext("Closes on"),
+        [InputRequired(lazy_gettext("Enter the last day, like 2026-12-31."))],
+    )
 
     def fields(self) -> dict[str, Any]:
         """Return what a valid form says."""
@@ -59,7 +97,7 @@ class LotteryForm(FlaskForm):  # type: ignore[misc]
 
     def validate_name(self, field: Field) -> None:
         if not field.data:
-            raise ValidationError("Enter a name.")
+            raise ValidationError(gettext("Enter a name."))
         _refuse_control_characters(field.data)
 
     def validate_prize(self, field: Field) -> None:
@@ -80,9 +118,9 @@ def parse_ballots(form: Mapping[str, str], most: int) -> tuple[UUID, int]:
     """
     text = form.get("count", "").strip() or "1"
     if not (text.isascii() and text.isdigit() and len(text) <= COUNT_DIGITS):
-        raise BadBallots(f"Enter a whole number of ballots, 1 to {most:,}.")
+        raise BadBallots("Enter a whole number of ballots, 1 to %(most)s.", most=most)
     if not 1 <= int(text) <= most:
-        raise BadBallots(f"Submit 1 to {most:,} ballots at once.")
+        raise BadBallots("Submit 1 to %(most)s ballots at once.", most=most)
     token = parse_token(form.get("submission", ""))
     if token is None:
         raise BadBallots("This form has lost its token. Open the page again.")
@@ -96,4 +134,4 @@ def parse_token(text: str) -> UUID | None:
 
 def _refuse_control_characters(text: str) -> None:
     if not text.isprintable():
-        raise ValidationError("Remove the invisible characters; use plain text.")
+        raise ValidationError(gettext("Remove the invisible characters; use plain text."))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import Flask, current_app, redirect, request, session, url_for
+from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
@@ -12,6 +12,8 @@ from lottery_system.extensions import login_manager, reading, transaction
 from lottery_system.gathering import Gathering
 from lottery_system.models import LoginSession, User
 from lottery_system.models.login_session import Viewer
+from lottery_system.web.languages import forget_language
+from lottery_system.web.resuming import typed_form
 
 
 def register(app: Flask) -> None:
@@ -32,15 +34,26 @@ def log_in(user: User, token: str) -> None:
     """Let the browser hold the token of a session; nothing of the one before stays."""
     session.clear()
     session.permanent = True
-    login_user(Viewer(user.id, user.username, user.is_organiser, token))
+    login_user(
+        Viewer(user.id, user.username, user.is_organiser, user.language, user.seen_until, token)
+    )
+    g.pop("csrf_token", None)  # signed by the session that is over
+    forget_language()
 
 
 def log_out() -> None:
     """End this session in the database and in the browser."""
     with transaction() as database:
         LoginSession.close(database, current_user.token)
+    forget()
+
+
+def forget() -> None:
+    """Let the browser hold nothing of a log-in that is over."""
     logout_user()
     session.clear()
+    g.pop("csrf_token", None)  # signed by the session that is over
+    forget_language()
 
 
 def _viewer(token: str) -> Viewer | None:
@@ -56,7 +69,10 @@ def _viewers(tokens: Sequence[str]) -> dict[str, Viewer]:
 def _send_to_log_in() -> Response:
     """Send to the log-in page, and from there back to where one was going.
 
-    A form that was posted cannot be posted again by a redirect; then it is back to the form.
+    A form that was posted cannot be posted again by a redirect; it is kept on the log-in page.
     """
+    kept = typed_form() if request.method == "POST" else None
+    if kept is not None:
+        return kept
     target = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("accounts.log_in", next=own_path(target)), code=303)

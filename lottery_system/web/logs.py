@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date
 
 from flask import Blueprint, abort
+from flask_babel import gettext
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
@@ -30,6 +31,7 @@ from lottery_system.queries.logs import (
 )
 from lottery_system.web.days import day_or_404
 from lottery_system.web.public import A_MOMENT, FOR_EVER, compressed, public
+from lottery_system.web.words import long_day
 
 blueprint = Blueprint("logs", __name__, url_prefix="/log")
 
@@ -46,7 +48,7 @@ def checkpoint() -> Response:
     with reading() as connection:
         last = last_record(connection)
     if last is None:
-        abort(404, "The journal begins with the first draw.")
+        abort(404, gettext("The journal begins with the first draw."))
     return public(last.checkpoint, TEXT, A_MOMENT)
 
 
@@ -73,7 +75,7 @@ def day_checkpoint(day: str) -> Response:
     with reading() as connection:
         signed = newest_checkpoint(connection, asked, operator())
     if signed is None:
-        abort(404, f"There is no log of {asked}.")
+        abort(404, gettext("There is no log of %(day)s.", day=long_day(asked)))
     return public(signed, TEXT, A_MOMENT)
 
 
@@ -99,7 +101,7 @@ def _tile(asked: TilePath, size: int, read: ReadTiles, read_records: ReadRecords
     """Answer with a tile, or with as much of its beginning as was asked for."""
     tile = Tile(asked.level or 0, asked.number)
     if asked.width > width_at(tile, size):
-        abort(404, "The log does not reach so far, or not yet.")
+        abort(404, gettext("The log does not reach so far, or not yet."))
     if asked.level is None:
         records = read_records(asked.number * TILE_WIDTH, asked.width)
         return compressed(public(format_entries(records), BYTES, FOR_EVER))
@@ -111,4 +113,4 @@ def _parsed(path: str) -> TilePath:
     try:
         return parse_path(path)
     except ValueError:
-        abort(404, "There is no such tile. They are written as in C2SP tlog-tiles.")
+        abort(404, gettext("There is no such tile. They are written as in C2SP tlog-tiles."))

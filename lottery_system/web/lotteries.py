@@ -2,15 +2,16 @@
 
 from uuid import UUID, uuid4
 
-from flask import Blueprint, make_response, render_template
+from flask import Blueprint, make_response, render_template, request
 from werkzeug.wrappers import Response
 
 from lottery_system.access import settings, users, viewer
-from lottery_system.clock import day_of, utcnow
+from lottery_system.clock import closes_at, day_of, utcnow
 from lottery_system.extensions import reading
 from lottery_system.models import Submission
 from lottery_system.queries.front_page import load_front_page
 from lottery_system.queries.my_ballots import submission_of
+from lottery_system.queries.results import LONG_AGO, results_of
 from lottery_system.web.cookies import keep, kept
 from lottery_system.web.forms import parse_token
 
@@ -19,6 +20,8 @@ blueprint = Blueprint("lotteries", __name__)
 #: the cookie that remembers the token of what was submitted last
 RECEIPT = "receipt"
 AN_HOUR = 60 * 60
+#: the furthest page of lotteries that may be asked for
+LAST_PAGE = 9999
 
 
 @blueprint.get("/")
@@ -39,23 +42,43 @@ def index() -> Response:
 def front_page(
     *,
     token: UUID | None = None,
-    refused_id: int | None = None,
-    refusal: str | None = None,
+    typed_id: int | None = None,
     typed: str | None = None,
+    refusal: str | None = None,
 ) -> str:
-    """Render the front page, with the receipt of a token, or what was refused at its lottery."""
-    today = day_of(utcnow())
+    """Render the front page.
+
+    Args:
+        token: of the submission whose receipt is shown.
+        typed_id: the lottery of the form that comes back, filled in with `typed`.
+        refusal: why it was refused.
+    """
+    now = utcnow()
+    today = day_of(now)
+    at, name = _page_asked(), request.args.get("q", "").strip()[:80]
+    me = viewer()
     with reading() as connection:
-        page = load_front_page(connection, viewer().id, today)
-        receipt = submission_of(connection, viewer().id, token) if token else None
+        page = load_front_page(connection, me.id, today, page=at, name=name)
+        receipt = submission_of(connection, me.id, token) if token else None
+        has_news = page.my_latest is not None and page.my_latest > (me.seen_until or LONG_AGO)
+        results = (
+            results_of(connection, me.id, after=me.seen_until, until=page.latest_drawn)
+            if has_news and page.latest_drawn
+            else None
+        )
     return render_template(
         "lotteries/index.html",
+        now=now,
         today=today,
+        closes_at=closes_at(today),
         page=page,
+        at=at,
+        name=name,
+        results=results,
         receipt=receipt,
-        refused_id=refused_id,
-        refusal=refusal,
+        typed_id=typed_id,
         typed=typed,
+        refusal=refusal,
         max_count=settings().max_count,
         new_token=uuid4,
     )
@@ -68,3 +91,9 @@ def keep_receipt(response: Response, submission: Submission) -> None:
     token up gets to see a submission of their own, or nothing.
     """
     keep(response, RECEIPT, str(submission.token), AN_HOUR)
+
+
+def _page_asked() -> int:
+    text = request.args.get("page", "")
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(LAST_PAGE))
+    return max(int(text), 1) if is_number else 1

@@ -1,21 +1,98 @@
-"""Where organisers create and change lotteries."""
+"""Where organisers create and change lotteries, and see how the draws fare."""
 
-from flask import Blueprint, redirect, render_template, url_for
+from datetime import date
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
-from lottery_system.access import lottery_or_404, organisers
-from lottery_system.clock import day_of, utcnow
-from lottery_system.extensions import db, transaction
+from lottery_system.access import lottery_or_404, organisers, settings, viewer
+from lottery_system.clock import ONE_DAY, closes_at, day_of, parse_day, utcnow
+from lottery_system.extensions import db, reading, transaction
+from lottery_system.health import standing
 from lottery_system.models import Lottery
 from lottery_system.models.lottery import ClosesInThePast
+from lottery_system.queries.calendar import days_between
+from lottery_system.queries.day import first_day
+from lottery_system.queries.organisation import changes, figures, participants
+from lottery_system.web.calendar import chart_begins, chart_of
 from lottery_system.web.forms import LotteryForm
+from lottery_system.web.resuming import resumes_at
+from lottery_system.web.words import told
 
-blueprint = Blueprint("organiser", __name__, url_prefix="/organiser/lotteries")
+blueprint = Blueprint("organiser", __name__, url_prefix="/organiser")
+
+#: rows of a page
+PAGE = 50
+#: changes that the overview shows
+LATEST = 5
 
 
 @blueprint.get("")
+@organisers
+def overview() -> str:
+    """Show how the draws fare, how much there is, and what was changed last."""
+    now = utcnow()
+    today = day_of(now)
+    health = standing(db.session(), now, settings().gap)
+    with reading() as connection:
+        return render_template(
+            "organiser/overview.html",
+            today=today,
+            now=now,
+            health=health,
+            overdue=health.overdue(now),
+            next_draw=closes_at(today),
+            first=first_day(connection),
+            figures=figures(connection, today),
+            chart=chart_of(days_between(connection, chart_begins(today), today, None), today),
+            changes=changes(connection, before=None, limit=LATEST),
+        )
+
+
+@blueprint.get("/draws")
+@organisers
+def draws() -> str:
+    """List the draws, the newest first, a month or so a page."""
+    now = utcnow()
+    until = _day_asked(day_of(now))
+    health = standing(db.session(), now, settings().gap)
+    since = chart_begins(until)
+    with reading() as connection:
+        days = days_between(connection, since, until, None)
+        first = first_day(connection)
+    return render_template(
+        "organiser/draws.html",
+        today=day_of(now),
+        days=list(reversed(days)),
+        overdue=health.overdue(now),
+        older=since - ONE_DAY if first is not None and first < since else None,
+    )
+
+
+@blueprint.get("/participants")
+@organisers
+def list_participants() -> str:
+    """List who plays, the newest first."""
+    with reading() as connection:
+        rows = participants(connection, day_of(utcnow()), before=_number_asked(), limit=PAGE + 1)
+    older = rows[PAGE - 1].id if len(rows) > PAGE else None
+    return render_template("organiser/participants.html", users=rows[:PAGE], older=older)
+
+
+@blueprint.get("/changes")
+@organisers
+def list_changes() -> str:
+    """List who changed what of which lottery, the newest first."""
+    with reading() as connection:
+        rows = changes(connection, before=_number_asked(), limit=PAGE + 1)
+    older = rows[PAGE - 1].id if len(rows) > PAGE else None
+    return render_template("organiser/changes.html", changes=rows[:PAGE], older=older)
+
+
+@blueprint.get("/lotteries")
 @organisers
 def index() -> str:
     """List all lotteries, those that close last at the top."""
@@ -25,21 +102,22 @@ def index() -> str:
     )
 
 
-@blueprint.get("/new")
+@blueprint.get("/lotteries/new")
 @organisers
 def new() -> str:
     """Show an empty form."""
     return _page(LotteryForm(), None)
 
 
-@blueprint.post("/new")
+@blueprint.post("/lotteries/new")
 @organisers
+@resumes_at(new)
 def create() -> Response | tuple[str, int]:
     """Create a lottery."""
     return _save(LotteryForm(), None)
 
 
-@blueprint.get("/<int(max=2147483647):lottery_id>")
+@blueprint.get("/lotteries/<int(max=2147483647):lottery_id>")
 @organisers
 def edit(lottery_id: int) -> str:
     """Show a lottery's form."""
@@ -47,28 +125,51 @@ def edit(lottery_id: int) -> str:
     return _page(LotteryForm(obj=lottery), lottery)
 
 
-@blueprint.post("/<int(max=2147483647):lottery_id>")
+@blueprint.post("/lotteries/<int(max=2147483647):lottery_id>")
 @organisers
+@resumes_at(edit)
 def update(lottery_id: int) -> Response | tuple[str, int]:
     """Change a lottery; a later date opens it again."""
     return _save(LotteryForm(), lottery_or_404(lottery_id))
 
 
+@blueprint.get("/lotteries/<int(max=2147483647):lottery_id>/withdraw")
+@organisers
+def confirm_withdrawal(lottery_id: int) -> str:
+    """Say what withdrawing a lottery means, and ask whether it is meant."""
+    return render_template(
+        "organiser/withdraw.html", lottery=lottery_or_404(lottery_id), today=day_of(utcnow())
+    )
+
+
+@blueprint.post("/lotteries/<int(max=2147483647):lottery_id>/withdraw")
+@organisers
+@resumes_at(confirm_withdrawal)
+def withdraw(lottery_id: int) -> Response:
+    """Let a lottery take no more ballots from now on."""
+    lottery_or_404(lottery_id)
+    with transaction() as session:
+        session.get_one(Lottery, lottery_id).withdraw(utcnow(), viewer().id)
+    return redirect(url_for("organiser.index"), code=303)
+
+
 def _save(form: LotteryForm, lottery: Lottery | None) -> Response | tuple[str, int]:
     if not form.validate():
         return _page(form, lottery), 422
-    now = utcnow()
+    now, me = utcnow(), viewer().id
     try:
         with transaction() as session:
             if lottery is None:
-                session.add(Lottery.create(**form.fields(), now=now))
+                session.add(Lottery.create(**form.fields(), now=now, by=me))
             else:
-                session.get_one(Lottery, lottery.id).change(**form.fields(), today=day_of(now))
+                session.get_one(Lottery, lottery.id).change(**form.fields(), now=now, by=me)
     except ClosesInThePast as error:
-        form.closes_on.errors = [str(error)]
+        form.closes_on.errors = [told(error)]
         return _page(form, lottery), 422
     except IntegrityError:  # the name's unique key
-        form.name.errors = ["There is a lottery of this name already. Choose another name."]
+        form.name.errors = [
+            gettext("There is a lottery of this name already. Choose another name.")
+        ]
         return _page(form, lottery), 422
     return redirect(url_for("organiser.index"), code=303)
 
@@ -77,3 +178,13 @@ def _page(form: LotteryForm, lottery: Lottery | None) -> str:
     return render_template(
         "organiser/edit.html", form=form, lottery=lottery, today=day_of(utcnow())
     )
+
+
+def _number_asked() -> int | None:
+    text = request.args.get("before", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _day_asked(today: date) -> date:
+    asked = parse_day(request.args.get("until", ""))
+    return min(asked, today) if asked else today

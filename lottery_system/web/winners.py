@@ -5,19 +5,33 @@ from datetime import date, datetime
 from functools import lru_cache
 from time import monotonic
 
-from flask import Blueprint, Flask, current_app, redirect, render_template, request, url_for
+import segno
+from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, url_for
+from flask_babel import gettext
 from flask_login import current_user
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody, viewer
-from lottery_system.clock import day_of, parse_day, utcnow
+from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.extensions import reading
 from lottery_system.fairness.records import parse_freeze
 from lottery_system.models import CLOSED, DRAWN
 from lottery_system.queries import AnyRow
+from lottery_system.queries.calendar import days_between
 from lottery_system.queries.day import first_day, latest_drawn, look_up
 from lottery_system.queries.logs import freeze_of
-from lottery_system.web.days import MISSING, DayState, beacon_time, neighbours, state_of
+from lottery_system.web.calendar import (
+    Month,
+    by_day,
+    chart_begins,
+    chart_of,
+    month_of,
+    neighbour_months,
+)
+from lottery_system.web.days import MISSING, DayState, beacon_time, day_or_404, neighbours, state_of
+from lottery_system.web.languages import language
+from lottery_system.web.words import long_day
 
 blueprint = Blueprint("winners", __name__)
 
@@ -53,11 +67,34 @@ def show(day: str) -> tuple[str, int]:
     if current_user.is_authenticated:
         return _answer(asked, viewer().id)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    return _drawn_day(app, asked, monotonic() // MOMENT) or _answer(asked)
+    seen_as = (language(), request.host_url)
+    return _drawn_day(app, asked, monotonic() // MOMENT, seen_as) or _answer(asked)
+
+
+@blueprint.get("/winners/<day>/sheet")
+@everybody
+def sheet(day: str) -> str:
+    """Show a drawn day on a sheet to be printed and put up, with the way to its certificate."""
+    asked = day_or_404(day)
+    with reading() as connection:
+        draw, winners = look_up(connection, asked, None)
+    if draw is None or draw.status != DRAWN:
+        abort(404, gettext("There is no result of %(day)s, or not yet.", day=long_day(asked)))
+    address = url_for("draws.show", day=asked.isoformat(), _external=True)
+    return render_template(
+        "winners/sheet.html",
+        day=asked,
+        draw=draw,
+        winners=winners,
+        address=address,
+        code=Markup(_code(address)),  # noqa: S704 - segno's own drawing
+    )
 
 
 @lru_cache(DAYS_REMEMBERED)
-def _drawn_day(app: Flask, day: date, moment: float) -> tuple[str, int] | None:
+def _drawn_day(
+    app: Flask, day: date, moment: float, seen_as: tuple[str, str]
+) -> tuple[str, int] | None:
     """Return the page that all strangers see of a drawn day; None where it may change any time.
 
     Right after midnight everybody looks at the same one. What a draw found never changes; other
@@ -72,11 +109,17 @@ def _answer(day: date, user_id: int | None = None) -> tuple[str, int]:
     with reading() as connection:
         draw, winners = look_up(connection, day, user_id)
         first = draw.first if draw else first_day(connection)
+        state = state_of(day, draw, first)
+        shown = day if state not in MISSING else day_of(utcnow())
+        month = month_of(shown)
+        days = days_between(connection, min(month.first, chart_begins(shown)), month.last, user_id)
         is_closed = draw is not None and draw.status == CLOSED
         frozen = freeze_of(connection, day) if is_closed else None
-    state = state_of(day, draw, first)
     due_at = beacon_time(parse_freeze(frozen.record)) if frozen else None
-    page = _page(state, day, draw=draw, first=first, winners=winners, due_at=due_at)
+    page = _page(
+        state, day, draw=draw, first=first, winners=winners, due_at=due_at,
+        month=month, days=days, until=min(shown, day_of(utcnow())),
+    )  # fmt: skip
     return page, 404 if state in MISSING else 200
 
 
@@ -89,15 +132,27 @@ def _page(
     winners: Sequence[AnyRow] = (),
     typed: str = "",
     due_at: datetime | None = None,
+    month: Month | None = None,
+    days: Sequence[AnyRow] = (),
+    until: date | None = None,
 ) -> str:
     previous, following = neighbours(day, first, state)
+    today = day_of(utcnow())
+    before, after = neighbour_months(month, first, today) if month else (None, None)
     return render_template(
         "winners/show.html",
         state=state,
         DayState=DayState,
         day=day,
         typed=typed,
-        today=day_of(utcnow()),
+        today=today,
+        month=month,
+        month_before=max(before, first) if before and first else before,
+        month_after=min(after, today) if after else None,
+        by_day=by_day(days),
+        chart=chart_of(days, until) if until else None,
+        chart_until=until,
+        yesterday=today - ONE_DAY,
         draw=draw,
         first=first,
         winners=winners,
@@ -105,3 +160,19 @@ def _page(
         previous=previous,
         next=following,
     )
+
+
+@lru_cache(DAYS_REMEMBERED)
+def _code(address: str) -> str:
+    """Draw an address as a QR code (ISO/IEC 18004), an SVG to stand in a page."""
+    code = segno.make(address, error="m", micro=False)
+    drawing: str = code.svg_inline(
+        scale=5,
+        border=2,
+        dark="#000",
+        light="#fff",
+        svgclass="code",
+        lineclass=None,
+        omitsize=False,
+    )
+    return drawing

@@ -1,75 +1,167 @@
-"""How days, instants and numbers are written out."""
+"""How days, instants and numbers are written out, in the language of the page."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
 from flask import Flask
+from flask_babel import gettext, ngettext
 from markupsafe import Markup
 
 from config import Settings
+from lottery_system.errors import LotteryError
 from lottery_system.queries import AnyRow
+from lottery_system.web.languages import language
 
-MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July",
-    "August", "September", "October", "November", "December",
-)  # fmt: skip
 LEAST_SHARE = 0.01
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+REMEMBERED = 4096
+#: between a number and what belongs to it
+NO_BREAK = "\u00a0"
+
+#: how a day is written; English as most of the world writes it, not as in the United States
+DAY = {
+    "en": "EEEE d MMMM y",
+    "de": "EEEE, d. MMMM y",
+    "es": "EEEE, d 'de' MMMM 'de' y",
+    "fr": "EEEE d MMMM y",
+}
+#: and without its weekday
+SHORT_DAY = {
+    "en": "d MMMM y",
+    "de": "d. MMMM y",
+    "es": "d 'de' MMMM 'de' y",
+    "fr": "d MMMM y",
+}
 
 
 def long_day(day: date) -> str:
     """Write a day out, like "Sunday 22 November 2026"."""
-    return f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]} {day.year}"
+    return _long_day(day, language())
 
 
-def instant(at: datetime) -> str:
-    """Write an instant, like "22 November 2026, 14:46:08 UTC"."""
-    at = at.astimezone(UTC)
-    return f"{at.day} {MONTHS[at.month - 1]} {at.year}, {at:%H:%M:%S} UTC"
+def short_day(day: date) -> str:
+    """Write a day where there is little room, like "22 Nov"."""
+    return _formatted_day(day, "d MMM", language())
+
+
+def month(day: date) -> str:
+    """Write the month of a day, like "November 2026"."""
+    return _formatted_day(day, "LLLL y", language())
+
+
+def weekdays() -> list[tuple[str, str]]:
+    """Return the days of a week from Monday on, each as a letter or two and in full."""
+    return _weekdays(language())
 
 
 def day_element(day: date) -> Markup:
     """Write a day, which is a UTC day and has no other name elsewhere, as an element."""
-    return Markup(f'<time datetime="{day.isoformat()}">{long_day(day)}</time>')  # noqa: S704
+    return _day_element(day, language())
 
 
 def instant_element(at: datetime) -> Markup:
     """Write an instant as an element; the script writes the reader's own time beside it."""
-    return Markup(f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{instant(at)}</time>')  # noqa: S704
+    return _instant_element(at.astimezone(UTC).replace(microsecond=0), language())
+
+
+def closing_element(day: date) -> Markup:
+    """Write the last second of a day, like "23:59:59 UTC on Sunday 22 November 2026"."""
+    return Markup('<time datetime="{}T23:59:59Z">{}</time>').format(
+        day.isoformat(), gettext("23:59:59 UTC on %(day)s", day=long_day(day))
+    )
 
 
 def number(value: int) -> str:
     """Write a number, like "30,000"."""
-    return f"{value:,}"
+    return _number(value, language())
 
 
 def percent(part: int, whole: int) -> str:
     """Write a chance, like "2.5 %", never as 0 or 100 where it is not."""
     if part == whole:
-        return "100 %"
+        return _share(100)
     share = 100 * part / whole
     if share < LEAST_SHARE:
-        return f"under {LEAST_SHARE} %"
-    return f"{min(share, 100 - LEAST_SHARE):.2f}".rstrip("0").rstrip(".") + " %"
+        return str(gettext("under %(share)s", share=_share(LEAST_SHARE)))
+    return _share(min(int(share * 100 + 0.5) / 100, 100 - LEAST_SHARE))
 
 
 def ballots(count: int) -> str:
     """Write a number of ballots, like "1 ballot" or "12 ballots"."""
-    return "1 ballot" if count == 1 else f"{count:,} ballots"
+    return str(ngettext("%(count)s ballot", "%(count)s ballots", count, count=number(count)))
 
 
 def numbers(submission: AnyRow) -> str:
     """Write the numbers of a submission: one, or from the first to the last."""
     first, last = submission.first_number, submission.last_number
-    return number(first) if first == last else f"{number(first)} to {number(last)}"
+    if first == last:
+        return number(first)
+    return str(gettext("%(first)s to %(last)s", first=number(first), last=number(last)))
+
+
+def told(error: LotteryError) -> str:
+    """Say in the language of the page what the domain refuses."""
+    values = {name: _written(value) for name, value in error.values.items()}
+    return str(gettext(error.sentence, **values))
 
 
 def register(app: Flask, settings: Settings) -> None:
     """Give these, and the lottery's name, to the templates."""
-    for filter_ in (long_day, number, numbers, ballots):
+    for filter_ in (long_day, short_day, month, number, numbers, ballots):
         app.add_template_filter(filter_)
     app.add_template_filter(day_element, "day")
     app.add_template_filter(instant_element, "utc")
+    app.add_template_filter(closing_element, "closing")
     app.add_template_global(percent)
+    app.add_template_global(weekdays)
     app.jinja_env.globals["lottery_name"] = settings.name
     # which it keeps for ever, and which every page says
     app.jinja_env.globals["mode"] = "operator" if settings.beacon == "off" else "beacon"
+
+
+def _share(value: float) -> str:
+    return _decimal(value, language()) + NO_BREAK + "%"
+
+
+def _written(value: object) -> object:
+    if isinstance(value, date):
+        return long_day(value)
+    return number(value) if isinstance(value, int) else value
+
+
+@lru_cache(REMEMBERED)
+def _number(value: int, code: str) -> str:
+    return str(format_decimal(value, locale=code))
+
+
+@lru_cache(REMEMBERED)
+def _decimal(value: float, code: str) -> str:
+    return str(format_decimal(value, "#,##0.##", locale=code))
+
+
+@lru_cache(REMEMBERED)
+def _formatted_day(day: date, pattern: str, code: str) -> str:
+    return str(format_date(day, pattern, locale=code))
+
+
+def _long_day(day: date, code: str) -> str:
+    return _formatted_day(day, DAY[code], code)
+
+
+@lru_cache
+def _weekdays(code: str) -> list[tuple[str, str]]:
+    monday = date(2026, 11, 23)
+    week = [monday + timedelta(days=each) for each in range(7)]
+    return [(_formatted_day(day, "ccccc", code), _formatted_day(day, "cccc", code)) for day in week]
+
+
+@lru_cache(REMEMBERED)
+def _day_element(day: date, code: str) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), _long_day(day, code))
+
+
+@lru_cache(REMEMBERED)
+def _instant_element(at: datetime, code: str) -> Markup:
+    written = format_datetime(at, f"{SHORT_DAY[code]}, HH:mm:ss 'UTC'", locale=code)
+    return Markup('<time datetime="{}">{}</time>').format(f"{at:%Y-%m-%dT%H:%M:%SZ}", written)

@@ -3,7 +3,7 @@
  * it expects of the page, and what it does there:
  *
  *     <section data-verifier data-certificate="/draws/2026-11-22/certificate.json"
- *              data-log="/log/2026-11-22/">
+ *              data-log="/log/2026-11-22/" data-words="{…}">   what it says, translated
  *       <input data-key>                      optional: the lottery's key, as the reader knows it
  *       <input type="checkbox" data-list>     optional: where ticked, every ballot is read too
  *       <button type="button" data-check hidden>
@@ -21,11 +21,12 @@
  * `aria-busy`. The verifier itself is loaded only once a button is pressed.
  */
 
-const TRY_AGAIN = "Check your connection, then press the button again.";
+import { say, speak } from "./verifier/words.js";
 
 for (const section of document.querySelectorAll("[data-verifier]")) prepare(section);
 
 function prepare(section) {
+  speak(JSON.parse(section.dataset.words ?? "{}"));
   for (const part of section.querySelectorAll("[data-scripted]")) part.hidden = false;
   for (const part of section.querySelectorAll("[data-unscripted]")) part.hidden = true;
   const verdict = section.querySelector("output[data-verdict]");
@@ -61,7 +62,7 @@ function once(section, output, check) {
     if (section.ariaBusy === "true") return;
     section.ariaBusy = "true";
     output.dataset.verdict = "";
-    output.textContent = "Checking …";
+    output.textContent = say("Checking …");
     const [found, sentence] = await check(section, output).catch(explained);
     // no longer busy before it says so: what changes in between need not be read out
     section.ariaBusy = "false";
@@ -81,7 +82,7 @@ async function checkDraw(section, output) {
     ballots: section.querySelector("[data-list]")?.checked
       ? (size) => verifier.readRecords(tiles, size) : undefined,
     progress: (done, size) => {
-      output.textContent = `Checking … ballot ${done} of ${size}`;
+      output.textContent = say("Checking … ballot %(done)s of %(size)s", { done, size });
     },
   });
   markAll(list, checks);
@@ -108,7 +109,7 @@ async function load() {
     import("./verifier/verify.js"), import("./verifier/report.js"),
   ]).catch(() => {
     // browsers remember that a module could not be loaded for as long as the page stands
-    throw new Told("The verifier could not be loaded. Check your connection, then reload the page.");
+    throw new Told(say("The verifier could not be loaded. Check your connection, then reload the page."));
   });
   return { verifier, ...report };
 }
@@ -116,16 +117,16 @@ async function load() {
 /** The bytes at an address, as they are: what is hashed must not be decoded on the way. */
 async function fetched(address) {
   const answer = await fetch(address).catch(() => {
-    throw new Told(`The lottery could not be reached. ${TRY_AGAIN}`);
+    throw new Told(say("The lottery could not be reached. Check your connection, then press the button again."));
   });
   if (answer.status === 404) {
-    throw new Told("There is nothing to check at this address yet. Come back once the day is drawn.");
+    throw new Told(say("There is nothing to check at this address yet. Come back once the day is drawn."));
   }
   if (answer.status === 401 || answer.status === 403 || answer.redirected) {
-    throw new Told("This is for its holder alone. Log in, then press the button again.");
+    throw new Told(say("This is for its holder alone. Log in, then press the button again."));
   }
   if (!answer.ok) {
-    throw new Told(`The lottery answered with an error (${answer.status}). Try again in a minute.`);
+    throw new Told(say("The lottery answered with an error (%(status)s). Try again in a minute.", { status: answer.status }));
   }
   return new Uint8Array(await answer.arrayBuffer());
 }
@@ -136,11 +137,10 @@ class Told extends Error {}
 function explained(error) {
   if (error instanceof Told) return ["--", error.message];
   if (error.name === "NoteError") {
-    return ["--", "This is not a key of a lottery. Paste the whole line: name+number+letters."];
+    return ["--", say("This is not a key of a lottery. Paste the whole line: name+number+letters.")];
   }
   if (error.name === "Unreadable") {
-    return ["FAIL", `What the lottery sent cannot be read: ${error.message}. Reload the page and try `
-      + "again; if it stays so, ask the lottery’s organiser."];
+    return ["FAIL", say("What the lottery sent cannot be read: %(why)s. Reload the page and try again; if it stays so, ask the lottery’s organiser.", { why: error.message })];
   }
-  return ["--", `This browser could not make the checks (${error.message}). Try another one.`];
+  return ["--", say("This browser could not make the checks (%(why)s). Try another one.", { why: error.message })];
 }

@@ -1,11 +1,183 @@
-// Writes the reader's own time beside every instant in UTC. Everything works without it.
+// What a page does by itself: the reader's own times, the countdown, news as it comes, and clicks
+// that keep one's place. Everything works without it, by links and forms.
 "use strict";
 
-for (const time of document.querySelectorAll("time[datetime*='T']")) {
-  const at = new Date(time.dateTime);
-  if (at.getTimezoneOffset() === 0) continue;
-  const own = at.toLocaleString(document.documentElement.lang, {
-    weekday: "long", hour: "2-digit", minute: "2-digit",
-  });
-  time.after(` (${own}, your time)`);
+const { lang } = document.documentElement;
+/** English as most of the world writes it, not as in the United States */
+const language = lang === "en" ? "en-GB" : lang;
+const SECOND = 1000;
+/** at midnight all pages that stand open ask again; spread over so many milliseconds */
+const SPREAD = 4000;
+
+/** How far the server's clock is ahead of this one, in milliseconds. */
+let ahead = 0;
+/** What the server last said of the state of things. */
+let version = null;
+let news = null;
+
+const number = (value) => new Intl.NumberFormat(language).format(value);
+const now = () => Date.now() + ahead;
+
+function prepare(part) {
+  for (const time of part.querySelectorAll("time[datetime*='T']:not([data-told])")) tellOwnTime(time);
+  for (const each of part.querySelectorAll("[data-scripted]")) each.hidden = false;
+  for (const each of part.querySelectorAll("[data-unscripted]")) each.hidden = true;
+  for (const field of part.querySelectorAll("[data-reveal]")) offerToReveal(field);
+  for (const each of part.querySelectorAll("[data-countdown]")) {
+    ahead = Date.parse(each.dataset.now) - Date.now();
+    each.hidden = false;
+    count(each);
+  }
 }
+
+/** Write the reader's own time beside an instant in UTC. */
+function tellOwnTime(time) {
+  time.dataset.told = "";
+  const at = new Date(time.dateTime);
+  if (at.getTimezoneOffset() === 0) return;
+  const own = at.toLocaleString(language, { weekday: "long", hour: "2-digit", minute: "2-digit" });
+  time.after(` ${document.body.dataset.ownTime.replace("{}", own)}`);
+}
+
+/** Let a password be looked at while it is typed. */
+function offerToReveal(field) {
+  const input = field.querySelector("input");
+  const { reveal, conceal } = field.dataset;
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "reveal", textContent: reveal });
+  button.setAttribute("aria-controls", input.id);
+  button.addEventListener("click", () => {
+    const isShown = input.type === "text";
+    input.type = isShown ? "password" : "text";
+    button.textContent = isShown ? reveal : conceal;
+  });
+  input.form.addEventListener("submit", () => { input.type = "password"; });
+  input.after(button);
+}
+
+// The countdown: seen, and never read out; that the day has closed is, once.
+
+let waitsForMidnight = false;
+
+function count(countdown) {
+  const left = Date.parse(countdown.dataset.countdown) - now();
+  countdown.querySelector("strong").textContent = clock(Math.max(0, Math.ceil(left / SECOND)));
+  if (left > 0 || waitsForMidnight) return;
+  waitsForMidnight = true;
+  document.querySelector("#announcement").textContent = countdown.dataset.closed;
+  setTimeout(async () => {
+    await ask();
+    waitsForMidnight = false;
+  }, SECOND + Math.random() * SPREAD);
+}
+
+function clock(seconds) {
+  const two = (value) => String(value).padStart(2, "0");
+  return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+}
+
+function tick() {
+  for (const each of document.querySelectorAll("[data-countdown]")) count(each);
+}
+
+// News: the server tells how many ballots there are, and when there is more to be seen.
+
+function listen() {
+  const isWanted = document.visibilityState === "visible" && document.querySelector("[data-day]")
+    && document.body.dataset.news;
+  if (isWanted && !news) {
+    news = new EventSource(document.body.dataset.news);
+    news.addEventListener("state", ({ data }) => hear(JSON.parse(data)));
+  } else if (!isWanted && news) {
+    news.close();
+    news = null;
+  }
+}
+
+function hear(state) {
+  const today = document.querySelector("[data-day]");
+  const isNew = version !== null && state.version !== version;
+  version = state.version;
+  if (!today) return;
+  if (isNew || state.day !== today.dataset.day) setTimeout(ask, Math.random() * SPREAD);
+  else showCount(today, state.ballots);
+}
+
+function showCount(today, ballots) {
+  const mine = Number(today.dataset.mine);
+  const shown = today.querySelector("[data-ballots]");
+  if (shown) shown.textContent = number(ballots);
+  const chance = today.querySelector("[data-chance]");
+  // never as 0 or 100 where it is not; so small a one stays as the server wrote it
+  if (!chance || mine > ballots || mine / ballots < 0.0001) return;
+  const share = mine === ballots ? 100 : Math.min(Math.round(10000 * mine / ballots) / 100, 99.99);
+  chance.textContent = `${number(share)}\u00a0%`;
+}
+
+/** Ask for the page again, and take over what is live of it. */
+async function ask() {
+  const answer = await fetch(location.href).catch(() => null);
+  if (answer?.ok && !answer.redirected) takeOver(await answer.text());
+  else if (answer?.redirected) location.assign(location.href);
+}
+
+function takeOver(html) {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const focused = document.activeElement?.id;
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const newer = page.getElementById(part.id);
+    if (!newer) continue;
+    keepTyped(part, newer);
+    part.replaceWith(newer);
+    prepare(newer);
+  }
+  // it stands where it stood, only anew
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+/** Keep what was typed, and what was unfolded. */
+function keepTyped(older, newer) {
+  for (const input of older.querySelectorAll("input[id]")) {
+    const same = newer.querySelector(`#${input.id}`);
+    if (same && input.value !== input.defaultValue) same.value = input.value;
+  }
+  const folds = newer.querySelectorAll("details");
+  older.querySelectorAll("details").forEach((fold, place) => {
+    if (folds[place]) folds[place].open = fold.open;
+  });
+}
+
+// A click submits without losing one's place. Whatever is not as expected is left to the browser:
+// it sends the same form again, and its token sees to it that nothing is entered twice.
+
+async function submitInPlace(form) {
+  if (form.ariaBusy === "true") return;
+  form.ariaBusy = "true";
+  const answer = await fetch(form.action, {
+    method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual",
+  }).catch(() => null);
+  if (answer?.type !== "opaqueredirect") {
+    form.submit();
+    return;
+  }
+  await ask();
+  const receipt = document.querySelector(".receipt h2");
+  if (receipt) document.querySelector("#announcement").textContent = receipt.textContent;
+}
+
+addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-in-place]")) return;
+  event.preventDefault();
+  submitInPlace(event.target);
+});
+// the second click of a double click asks for nothing more
+addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest("[data-in-place] button")) event.preventDefault();
+}, { capture: true });
+// a page that comes back out of the browser's memory is not of this moment
+addEventListener("pageshow", ({ persisted }) => { if (persisted) ask(); });
+document.addEventListener("visibilitychange", listen);
+
+prepare(document);
+setInterval(tick, SECOND);
+listen();

@@ -134,15 +134,16 @@ class Seeded:
     What happens, happens at a given instant and by given dice, so that it is the same each time.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, begins: date = DRAWN_DAY) -> None:
         self._session = session
+        self._begins = begins
 
     def sign_up(self, *usernames: str) -> Self:
         """Sign people up; alice organises."""
         password_hash = hash_password(PASSWORD)
         with self._session.begin():
             self._session.add_all(
-                User.sign_up(name, password_hash, noon(DRAWN_DAY), is_organiser=name == "alice")
+                User.sign_up(name, password_hash, noon(self._begins), is_organiser=name == "alice")
                 for name in usernames
             )
         return self
@@ -150,7 +151,7 @@ class Seeded:
     def open(self, name: str, prize: str, closes_on: date) -> Self:
         """Open a lottery."""
         with self._session.begin():
-            self._session.add(Lottery.create(name, prize, closes_on, noon(DRAWN_DAY)))
+            self._session.add(Lottery.create(name, prize, closes_on, noon(self._begins)))
         return self
 
     def play(self, day: date, username: str, lottery: str, *counts: int) -> Self:
@@ -174,10 +175,18 @@ class Seeded:
         box.drain()
         return self
 
+    def seen(self, username: str, until: date) -> Self:
+        """Let somebody have seen the results up to a day."""
+        with self._session.begin():
+            user = User.by_username(self._session, username)
+            assert user is not None
+            user.seen_until = until
+        return self
+
     def close(self, day: date, places: int = 1) -> Self:
         """Let a day end."""
         midnight = noon(day) + timedelta(hours=12)
-        begin(self._session, noon(DRAWN_DAY))
+        begin(self._session, noon(self._begins))
         with self._session.begin():
             Draw.open_until(self._session.connection(), day)
             assert Draw.close(self._session, day, midnight, places, OPERATOR)

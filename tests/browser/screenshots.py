@@ -1,14 +1,19 @@
-"""Take the pictures in `docs/screenshots`: `python -m tests.browser.screenshots`.
+"""Take the pictures in `docs/screenshots`: `make pictures`.
 
-The clock stands and the dice are given, so that a picture changes only where a page does.
+Each is of one page at 320, 390, 768 and 1440 pixels side by side, once light and once dark. The
+clock stands and the dice are given, so that a picture changes only where a page does.
 """
 
+import sys
+from collections.abc import Callable
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from playwright.sync_api import Browser, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from tests.browser.conftest import (
     CLOSED_DAY,
@@ -26,36 +31,74 @@ from tests.browser.conftest import (
 from tests.conftest import migrate
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
-WIDTHS = {"phone": 390, "desktop": 1440}
-LARGEST = 150_000
+WIDTHS = (320, 390, 768, 1440)
+HEIGHT = 844
+#: pixels of a page that are shown at most
+TALLEST = 2600
+MARGIN = 24
+#: of the pictures, so that all of them together stay small
+SCALE = 0.6
+QUALITY = 60
+LARGEST = 250_000
+
+Scheme = Literal["light", "dark"]
 
 
 class Picture(NamedTuple):
-    """A page as charlie, or somebody who is not logged in, sees it."""
+    """A page as somebody, or a stranger, sees it."""
 
     name: str
     path: str
-    logged_in: bool = True
-    scheme: Literal["light", "dark"] = "light"
-    #: a button to press first
-    press: str = ""
+    who: str = "charlie"
+    #: what is done before
+    act: Callable[[Page], object] = lambda page: None
+    language: str = "en-GB"
+
+
+def press(name: str) -> Callable[[Page], object]:
+    def act(page: Page) -> None:
+        page.get_by_role("button", name=name).first.click()
+        page.locator(
+            "[role=status]:not(:empty):visible, output[data-verdict=ok], [role=alert]"
+        ).first.wait_for()
+
+    return act
 
 
 PICTURES = (
     Picture("lotteries", "/"),
-    Picture("lotteries-dark", "/", scheme="dark"),
-    Picture("receipt", "/", press="Submit 1 ballot to Big Chance"),
+    Picture("lotteries-first-use", "/", "dana"),
+    Picture("lotteries-in-german", "/", language="de-DE"),
+    Picture("receipt", "/", act=press("Submit 1 ballot to Big Chance")),
+    Picture("won", "/", "bob"),
     Picture("winner", f"/winners/{CLOSED_DAY}"),
-    Picture("draw", f"/draws/{CLOSED_DAY}", press="Check this draw"),
-    Picture("draw-dark", f"/draws/{CLOSED_DAY}", scheme="dark", press="Check this draw"),
+    Picture("winner-nobody-played", f"/winners/{QUIET_DAY - timedelta(days=1)}"),
+    Picture("winner-open", f"/winners/{TODAY}"),
+    Picture("winner-not-a-date", "/winners/yesterday", ""),
+    Picture("sheet", f"/winners/{CLOSED_DAY}/sheet", ""),
+    Picture("draw", f"/draws/{CLOSED_DAY}", act=press("Check this draw")),
     Picture("my-ballots", "/ballots"),
-    Picture("sign-up", "/signup", logged_in=False),
+    Picture("my-ballots-of-a-day", f"/ballots/{CLOSED_DAY}"),
+    Picture("my-ballots-none", "/ballots", "dana"),
+    Picture("account", "/account"),
+    Picture("account-close", "/account/close"),
+    Picture("sign-up", "/signup", ""),
+    Picture("sign-up-refused", "/signup", "", press("Sign up")),
+    Picture("log-in", "/login", ""),
+    Picture("organiser", "/organiser", "alice"),
+    Picture("organiser-lotteries", "/organiser/lotteries", "alice"),
+    Picture("organiser-draws", "/organiser/draws", "alice"),
+    Picture("organiser-participants", "/organiser/participants", "alice"),
+    Picture("organiser-changes", "/organiser/changes", "alice"),
+    Picture("organiser-edit", "/organiser/lotteries/1", "alice"),
+    Picture("how-it-works", "/how-it-works", ""),
+    Picture("nothing-here", "/nowhere", ""),
 )
 
 
-def main() -> None:
-    """Seed a lottery, serve it, and take all pictures."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+def main(names: list[str], folder: Path = FOLDER) -> None:
+    """Seed a lottery, serve it, and take the pictures that are named, or all."""
+    folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as name:
         url = f"sqlite:///{name}/lottery.db"
         migrate(url)
@@ -65,23 +108,34 @@ def main() -> None:
             sync_playwright() as playwright,
         ):
             browser = launch(playwright)
-            for screen in WIDTHS:
-                for picture in PICTURES:
-                    take(browser, server.url, picture, screen)
+            log_ins: dict[str, StorageState] = {}
+            for picture in PICTURES:
+                if not names or picture.name in names:
+                    for scheme in ("light", "dark"):
+                        take(browser, server.url, picture, scheme, log_ins, folder)
             browser.close()
 
 
 def seed(url: str) -> None:
-    """Let people play for three days and a half."""
+    """Let people play for a month."""
+    month = [DRAWN_DAY - timedelta(days=days) for days in range(26, 0, -1)]
     with database(url) as session:
-        (
-            Seeded(session)
-            .sign_up("alice", "bob", "charlie")
+        seeded = (
+            Seeded(session, begins=month[0])
+            .sign_up("alice", "bob", "charlie", "dana")
             .open("Big Chance", "A weekend for two by the sea.", TODAY + timedelta(days=30))
             .open("Extra Win", "A basket of cheese, bread and apples.", TODAY)
             .open("Winter Books", "Ten novels of your choice.", TODAY + timedelta(days=7))
             .open("Garden Fair", "A pear tree.", QUIET_DAY)
-            .play(DRAWN_DAY, "bob", "Big Chance", 40)
+        )
+        for place, day in enumerate(month):
+            if place % 9 != 4:
+                seeded.play(day, "bob", "Big Chance", 20 + (place * 37) % 90)
+            if place % 4 == 1:
+                seeded.play(day, "charlie", "Garden Fair", 3)
+            seeded.draw(day)
+        (
+            seeded.play(DRAWN_DAY, "bob", "Big Chance", 40)
             .play(DRAWN_DAY, "charlie", "Garden Fair", 2)
             .draw(DRAWN_DAY)
             .play(QUIET_DAY, "charlie", "Extra Win", 1, 1)
@@ -92,31 +146,63 @@ def seed(url: str) -> None:
             .play(TODAY, "bob", "Winter Books", 100, 16)
             .play(TODAY, "charlie", "Extra Win", 3)
             .play(TODAY, "charlie", "Big Chance", 1)
+            .seen("charlie", QUIET_DAY)
+            .seen("bob", DRAWN_DAY)
         )
 
 
-def take(browser: Browser, url: str, picture: Picture, screen: str) -> None:
-    """Take a picture of a whole page; after a press, of what then is in sight.
+def take(
+    browser: Browser,
+    url: str,
+    picture: Picture,
+    scheme: Scheme,
+    log_ins: dict[str, StorageState],
+    folder: Path,
+) -> None:
+    """Take a picture of a page at all widths.
 
     Raises:
         ValueError: it is too large a file.
     """
-    viewport = {"width": WIDTHS[screen], "height": 844}
-    with browsing(
-        browser, url, viewport=viewport, color_scheme=picture.scheme, timezone_id="Europe/Dublin"
-    ) as page:
-        if picture.logged_in:
-            log_in(page, "charlie")
-        page.goto(picture.path)
-        if picture.press:
-            page.get_by_role("button", name=picture.press).click()
-            page.locator("[role=status], output[data-verdict=ok]").first.wait_for()
-        page.wait_for_load_state()
-        png = page.screenshot(full_page=not picture.press)
-    if len(png) > LARGEST:
-        raise ValueError(f"{picture.name} on a {screen} takes {len(png):,} bytes")
-    (FOLDER / f"{picture.name}-{screen}.png").write_bytes(png)
+    if picture.who and picture.who not in log_ins:
+        with browsing(browser, url) as page:
+            log_in(page, picture.who)
+            log_ins[picture.who] = page.context.storage_state()
+    options: dict[str, Any] = {
+        "color_scheme": scheme,
+        "locale": picture.language,
+        "timezone_id": "Europe/Dublin",
+    }
+    if picture.who:
+        options["storage_state"] = log_ins[picture.who]
+    shots = []
+    for width in WIDTHS:
+        viewport = {"width": width, "height": HEIGHT}
+        with browsing(browser, url, viewport=viewport, **options) as page:
+            page.goto(picture.path)
+            picture.act(page)
+            page.wait_for_load_state()
+            png = page.screenshot(full_page=True)
+        shots.append(Image.open(BytesIO(png)).convert("RGB"))
+    file = folder / f"{picture.name}-{scheme}.webp"
+    sheet = side_by_side(shots)
+    size = (round(sheet.width * SCALE), round(sheet.height * SCALE))
+    sheet.resize(size, Image.Resampling.LANCZOS).save(file, "WEBP", quality=QUALITY, method=6)
+    if file.stat().st_size > LARGEST:
+        raise ValueError(f"{file.name} takes {file.stat().st_size:,} bytes")
+
+
+def side_by_side(shots: list[Image.Image]) -> Image.Image:
+    """Put pictures beside each other."""
+    tallest = min(TALLEST, max(shot.height for shot in shots))
+    width = sum(shot.width for shot in shots) + MARGIN * (len(shots) + 1)
+    sheet = Image.new("RGB", (width, tallest + 2 * MARGIN), "#888888")
+    left = MARGIN
+    for shot in shots:
+        sheet.paste(shot.crop((0, 0, shot.width, min(shot.height, tallest))), (left, MARGIN))
+        left += shot.width + MARGIN
+    return sheet
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -169,7 +169,7 @@ def test_an_old_receipt_is_kept_by_the_list_that_was_frozen(
     [
         (receipt_address(4), 404, "You have no ballot 4"),  # charlie's
         (receipt_address(8), 404, "You have no ballot 8"),
-        (receipt_address(2, date(2026, 11, 30)), 404, "You have no ballot 2 of 2026-11-30"),
+        (receipt_address(2, date(2026, 11, 30)), 404, "You have no ballot 2 of Monday 30 November"),
         (receipt_address(2) + "?size=8", 404, "ask for a size from 2 to 7"),
         (receipt_address(2) + "?size=1", 404, "ask for a size from 2 to 7"),
         (receipt_address(2) + "?size=x", 422, "A size is a number"),

@@ -41,7 +41,9 @@ def test_a_day_shows_my_numbers_lotteries_and_times_the_newest_first(
 
     page = text_of(log_in("bob").get(f"/ballots/{FIRST_DAY}"))
 
-    assert "8 Extra Win 19 November 2026, 12:00:00 UTC 1 to 2 Big Chance" in page
+    assert (
+        "8 Extra Win 19 November 2026, 12:00:00 UTC Download the receipt of ballot 8 1 to 2" in page
+    )
     assert "3 to 7" not in page
     assert "Your 3 ballots are in the draw of this day, which has not been made yet." in page
 

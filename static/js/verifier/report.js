@@ -1,9 +1,13 @@
 /** What the checks found, in words on a page. */
 
 import { CHECKS, FAILED, NOT_MADE, NOT_NEEDED, OK, holds } from "./checks.js";
+import { say } from "./words.js";
 
 /** said, not only coloured */
-export const WORDS = { [OK]: "Holds", [FAILED]: "Does not hold", [NOT_MADE]: "Not checked" };
+function markOf(verdict) {
+  if (verdict === OK) return say("Holds.");
+  return verdict === FAILED ? say("Does not hold.") : say("Not checked.");
+}
 
 /**
  * Mark the items of a list, `<li data-name="genesis">its sentence</li>`, with what was found.
@@ -20,10 +24,10 @@ export function markAll(list, checks) {
     const says = part("span", "says", "");
     says.append(...item.childNodes);
     item.dataset.verdict = verdict;
-    item.append(part("strong", "mark", `${WORDS[verdict]}.`), " ", says);
+    item.append(part("strong", "mark", markOf(verdict)), " ", says);
     if (detail !== CHECKS.get(name)) {
       says.hidden = verdict === OK;
-      item.append(" ", part("span", "detail", sentence(detail)));
+      item.append(" ", detailOf(detail));
     }
   }
 }
@@ -39,21 +43,22 @@ export function conclusion(checks, { isPinned }) {
   const ofDraw = checks.filter(({ name }) => !name.startsWith("receipt "));
   const failed = namesOf(ofDraw, FAILED);
   if (failed.length) {
-    return `This draw does not hold. What failed: ${failed.join(", ")}. Keep the certificate: `
-      + "it shows what the lottery claims.";
+    return say("This draw does not hold. What failed: %(names)s. Keep the certificate: it shows what the lottery claims.", { names: failed.join(", ") });
   }
   const open = namesOf(ofDraw, NOT_MADE).filter((name) => !NOT_NEEDED.has(name));
-  if (open.length) return `Not everything could be checked. What is open: ${open.join(", ")}.`;
+  if (open.length) {
+    return say("Not everything could be checked. What is open: %(names)s.", { names: open.join(", ") });
+  }
   const made = namesOf(ofDraw, OK).length;
-  const sentences = [`This draw holds: all ${made} checks, made on this device.`];
+  const sentences = [say("This draw holds: all %(count)s checks, made on this device.", { count: made })];
   if (checks.some(({ name, detail }) => name === "round" && detail.startsWith("mode operator"))) {
     sentences.push(
-      "Mode operator: they show the list and the arithmetic, not the operator’s honesty.",
+      say("Mode operator: they show the list and the arithmetic, not the operator’s honesty."),
     );
   }
   if (!isPinned) {
     sentences.push(
-      "The key was the certificate’s own; compare it with one that you have from elsewhere.",
+      say("The key was the certificate’s own; compare it with one that you have from elsewhere."),
     );
   }
   return sentences.join(" ");
@@ -77,16 +82,14 @@ export function conclusionOfReceipt(checks) {
   const steps = stepsOfReceipt(checks);
   const failed = steps.find(({ verdict }) => verdict === FAILED);
   if (failed) {
-    return `This receipt does not hold: ${failed.detail}. Keep the receipt and the certificate; `
-      + "together they show it to anybody.";
+    return say("This receipt does not hold: %(why)s. Keep the receipt and the certificate; together they show it to anybody.", { why: failed.detail });
   }
   if (!holds(checks)) {
-    return "The draw’s certificate does not hold, so the receipt cannot be held against it.";
+    return say("The draw’s certificate does not hold, so the receipt cannot be held against it.");
   }
   const open = steps.find(({ verdict }) => verdict === NOT_MADE);
-  if (open) return `Not all of this receipt could be checked: ${open.detail}.`;
-  return "This ballot was in the draw: the list that was frozen is the one that the receipt "
-    + "signs, and what came after.";
+  if (open) return say("Not all of this receipt could be checked: %(why)s.", { why: open.detail });
+  return say("This ballot was in the draw: the list that was frozen is the one that the receipt signs, and what came after.");
 }
 
 /** A detail, written as a sentence. */
@@ -101,6 +104,13 @@ function stepsOfReceipt(checks) {
 
 function namesOf(checks, wanted) {
   return checks.filter(({ verdict }) => verdict === wanted).map(({ name }) => name);
+}
+
+/** What a check found; a reason for specialists, in English where the page has no words for it. */
+function detailOf(detail) {
+  const element = part("span", "detail", sentence(say(detail)));
+  if (say(detail) === detail) element.lang = "en";
+  return element;
 }
 
 function clear(item) {

@@ -1,0 +1,27 @@
+"""Who said what of a lottery, and when."""
+
+from datetime import date, datetime
+
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lottery_system.models.base import Base
+from lottery_system.models.lottery import NAME_LENGTH
+
+
+class LotteryChange(Base):
+    """What was said of a lottery from an instant on; written by the database, kept for ever.
+
+    The first row of a lottery is its creation. A due date before the day of the change withdrew it.
+    """
+
+    __tablename__ = "lottery_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lottery_id: Mapped[int] = mapped_column(ForeignKey("lotteries.id"), index=True)
+    changed_at: Mapped[datetime]
+    #: None: by a command of the operator
+    changed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    prize: Mapped[str] = mapped_column(Text)
+    closes_on: Mapped[date]

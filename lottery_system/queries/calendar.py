@@ -1,0 +1,54 @@
+"""Days side by side: what each stands at, how many ballots it has, and whether one won."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import Connection, bindparam, exists, func, select
+
+from lottery_system.models import Ballot, Draw, Holding, Winner
+from lottery_system.models.base import table_of
+from lottery_system.queries import AnyRow
+
+
+def days_between(
+    connection: Connection, first: date, last: date, user_id: int | None
+) -> Sequence[AnyRow]:
+    """List the days from `first` to `last` that have a draw, in their order, in one statement.
+
+    Each has `day`, `status`, `ballot_count`, the winner's `number` or None, and of the asker
+    `mine`, the count of ballots, and `is_mine`, whether one of them took a place.
+    """
+    asked = {"first": first, "last": last, "user_id": user_id}
+    return connection.execute(_DAYS, asked).all()
+
+
+_draw, _holding, _winner, _ballot = (table_of(model).c for model in (Draw, Holding, Winner, Ballot))
+_mine = (
+    select(func.coalesce(func.sum(_holding.ballot_count), 0))
+    .where(_holding.user_id == bindparam("user_id"), _holding.day == _draw.day)
+    .scalar_subquery()
+)
+_place = table_of(Winner).alias("place")
+_is_mine = exists().where(
+    _place.c.day == _draw.day,
+    _ballot.day == _place.c.day,
+    _ballot.number == _place.c.number,
+    _ballot.user_id == bindparam("user_id"),
+)
+_DAYS = (
+    select(
+        _draw.day,
+        _draw.status,
+        _draw.ballot_count,
+        _winner.number,
+        _mine.label("mine"),
+        _is_mine.label("is_mine"),
+    )
+    .select_from(
+        table_of(Draw).outerjoin(
+            table_of(Winner), (_winner.day == _draw.day) & (_winner.place == 1)
+        )
+    )
+    .where(_draw.day >= bindparam("first"), _draw.day <= bindparam("last"))
+    .order_by(_draw.day)
+)

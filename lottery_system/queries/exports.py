@@ -1,0 +1,92 @@
+"""Rows to take away, a piece at a time, so that no connection waits for a slow reader."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import Connection, bindparam, select, tuple_
+
+from lottery_system.models import Ballot, Draw, Lottery, Submission, User, Winner
+from lottery_system.models.base import table_of
+from lottery_system.queries import AnyRow
+
+#: rows of a piece
+PIECE = 1000
+
+
+def winners_after(connection: Connection, day: date, place: int) -> Sequence[AnyRow]:
+    """List drawn days and their places behind one of them; a day without ballots has one row."""
+    return connection.execute(_WINNERS, {"day": day, "place": place}).all()
+
+
+def submissions_after(
+    connection: Connection, user_id: int, day: date, first_number: int
+) -> Sequence[AnyRow]:
+    """List somebody's submissions behind one of them, the oldest first."""
+    asked = {"user_id": user_id, "day": day, "first_number": first_number}
+    return connection.execute(_SUBMISSIONS, asked).all()
+
+
+def users_after(connection: Connection, user_id: int) -> Sequence[AnyRow]:
+    """List users behind one of them, in the order in which they signed up."""
+    return connection.execute(_USERS, {"user_id": user_id}).all()
+
+
+_draw, _winner, _ballot, _user, _lottery, _submission = (
+    table_of(model).c for model in (Draw, Winner, Ballot, User, Lottery, Submission)
+)
+
+_place = _winner.place
+_WINNERS = (
+    select(
+        _draw.day,
+        _draw.ballot_count,
+        _draw.closed_at,
+        _draw.drawn_at,
+        _place,
+        _winner.number,
+        _user.username,
+        _lottery.name.label("lottery_name"),
+    )
+    .select_from(
+        table_of(Draw)
+        .outerjoin(table_of(Winner), _winner.day == _draw.day)
+        .outerjoin(
+            table_of(Ballot), (_ballot.day == _winner.day) & (_ballot.number == _winner.number)
+        )
+        .outerjoin(table_of(User), _user.id == _ballot.user_id)
+        .outerjoin(table_of(Lottery), _lottery.id == _ballot.lottery_id)
+    )
+    .where(
+        _draw.drawn_at.is_not(None),
+        _draw.day >= bindparam("day"),
+        (_draw.day > bindparam("day")) | (_place > bindparam("place")),
+    )
+    .order_by(_draw.day, _place)
+    .limit(PIECE)
+)
+_SUBMISSIONS = (
+    select(
+        _submission.day,
+        _submission.first_number,
+        (_submission.first_number + _submission.ballot_count - 1).label("last_number"),
+        _submission.ballot_count,
+        _submission.submitted_at,
+        _lottery.name.label("lottery_name"),
+        _draw.status,
+    )
+    .join_from(table_of(Submission), table_of(Lottery), _lottery.id == _submission.lottery_id)
+    .join(table_of(Draw), _draw.day == _submission.day)
+    .where(
+        _submission.user_id == bindparam("user_id"),
+        tuple_(_submission.day, _submission.first_number)
+        > tuple_(bindparam("day", type_=_submission.day.type), bindparam("first_number")),
+    )
+    .order_by(_submission.day, _submission.first_number)
+    .limit(PIECE)
+)
+_USERS = (
+    select(_user.id, _user.username, _user.created_at, _user.is_organiser, _user.closed_at)
+    .where(_user.id > bindparam("user_id"))
+    .order_by(_user.id)
+    .limit(PIECE)
+)

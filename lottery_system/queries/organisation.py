@@ -1,0 +1,96 @@
+"""What organisers look at: who plays, and who changed what."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from lottery_system.models import Holding, Lottery, LotteryChange, User
+from lottery_system.models.base import table_of
+from lottery_system.queries import AnyRow
+
+
+class Figures(NamedTuple):
+    """How much there is."""
+
+    user_count: int
+    open_count: int
+
+
+def figures(connection: Connection, day: date) -> Figures:
+    """Count users and open lotteries."""
+    return Figures(*connection.execute(_FIGURES, {"day": day}).one())
+
+
+def participants(
+    connection: Connection, day: date, *, before: int | None, limit: int
+) -> Sequence[AnyRow]:
+    """List users, the newest first, from below number `before`, each with today's ballots."""
+    asked = {"day": day, "before": before or 2**31 - 1, "limit": limit}
+    return connection.execute(_PARTICIPANTS, asked).all()
+
+
+def changes(connection: Connection, *, before: int | None, limit: int) -> Sequence[AnyRow]:
+    """List what was said of lotteries, the newest first, from below number `before`.
+
+    Each comes with what was said before it, in `old_name`, `old_prize` and `old_closes_on`, which
+    are None for a creation, and with the username of whoever said it, None for a command.
+    """
+    asked = {"before": before or 2**31 - 1, "limit": limit}
+    return connection.execute(_CHANGES, asked).all()
+
+
+_user, _holding, _lottery, _change = (
+    table_of(model).c for model in (User, Holding, Lottery, LotteryChange)
+)
+
+_today = (
+    select(func.coalesce(func.sum(_holding.ballot_count), 0))
+    .where(_holding.user_id == _user.id, _holding.day == bindparam("day"))
+    .scalar_subquery()
+)
+_FIGURES = select(
+    select(func.count()).select_from(table_of(User)).scalar_subquery(),
+    select(func.count())
+    .select_from(table_of(Lottery))
+    .where(_lottery.closes_on >= bindparam("day"))
+    .scalar_subquery(),
+)
+_PARTICIPANTS = (
+    select(
+        _user.id,
+        _user.username,
+        _user.is_organiser,
+        _user.created_at,
+        _user.closed_at,
+        _today.label("today"),
+    )
+    .where(_user.id < bindparam("before"))
+    .order_by(_user.id.desc())
+    .limit(bindparam("limit"))
+)
+_old = table_of(LotteryChange).alias("old")
+_older = table_of(LotteryChange).alias("older")
+_previous = (
+    select(func.max(_older.c.id))
+    .where(_older.c.lottery_id == _change.lottery_id, _older.c.id < _change.id)
+    .scalar_subquery()
+)
+_CHANGES = (
+    select(
+        table_of(LotteryChange),
+        _user.username,
+        _old.c.name.label("old_name"),
+        _old.c.prize.label("old_prize"),
+        _old.c.closes_on.label("old_closes_on"),
+    )
+    .select_from(
+        table_of(LotteryChange)
+        .outerjoin(table_of(User), _user.id == _change.changed_by)
+        .outerjoin(_old, _old.c.id == _previous)
+    )
+    .where(_change.id < bindparam("before"))
+    .order_by(_change.id.desc())
+    .limit(bindparam("limit"))
+)

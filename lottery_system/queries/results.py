@@ -1,0 +1,70 @@
+"""What became of somebody's ballots since they last looked."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from lottery_system.models import Ballot, Holding, Winner
+from lottery_system.models.base import table_of
+from lottery_system.queries import AnyRow
+
+#: before any day that a calendar has
+LONG_AGO = date.min
+#: wins that a page names; who has more finds them among their ballots
+SHOWN = 5
+
+
+class Results(NamedTuple):
+    """The drawn days on which somebody played, of those not seen yet."""
+
+    day_count: int
+    ballot_count: int
+    latest: date
+    #: `day`, `place` and `number` of each ballot that took a place, the newest first
+    won: Sequence[AnyRow]
+
+
+def results_of(
+    connection: Connection, user_id: int, *, after: date | None, until: date
+) -> Results | None:
+    """Sum up the days after one and until another, which must be drawn; None where none was played.
+
+    Args:
+        after: None for all days.
+    """
+    asked = {"user_id": user_id, "after": after or LONG_AGO, "until": until, "limit": SHOWN}
+    total = connection.execute(_TOTAL, asked).one()
+    if not total.day_count:
+        return None
+    won = connection.execute(_WON, asked).all()
+    return Results(total.day_count, total.ballot_count, total.latest, won)
+
+
+_holding, _winner, _ballot = (table_of(model).c for model in (Holding, Winner, Ballot))
+
+_TOTAL = select(
+    func.count(_holding.day.distinct()).label("day_count"),
+    func.coalesce(func.sum(_holding.ballot_count), 0).label("ballot_count"),
+    func.max(_holding.day).label("latest"),
+).where(
+    _holding.user_id == bindparam("user_id"),
+    _holding.day > bindparam("after"),
+    _holding.day <= bindparam("until"),
+)
+_WON = (
+    select(_winner.day, _winner.place, _winner.number)
+    .join_from(
+        table_of(Winner),
+        table_of(Ballot),
+        (_ballot.day == _winner.day) & (_ballot.number == _winner.number),
+    )
+    .where(
+        _winner.day > bindparam("after"),
+        _winner.day <= bindparam("until"),
+        _ballot.user_id == bindparam("user_id"),
+    )
+    .order_by(_winner.day.desc(), _winner.place)
+    .limit(bindparam("limit"))
+)

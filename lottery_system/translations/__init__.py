@@ -1,0 +1,1 @@
+"""The texts that people see, in each language: a catalogue each, and how they are found."""

@@ -1,0 +1,124 @@
+"""What can be taken away as a table, CSV as in RFC 4180, in UTF-8."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+from flask import Blueprint, Response, current_app, stream_with_context
+
+from lottery_system.access import everybody, organisers, users, viewer
+from lottery_system.extensions import reading
+from lottery_system.models import DRAWN
+from lottery_system.queries.exports import submissions_after, users_after, winners_after
+from lottery_system.queries.my_ballots import winning_numbers
+
+blueprint = Blueprint("exports", __name__)
+
+#: what a spreadsheet would take for the beginning of a formula (OWASP, "CSV Injection")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@blueprint.get("/winners.csv")
+@everybody
+def winners() -> Response:
+    """Hand out all draws and their places, the oldest first."""
+    head = (
+        "day", "ballots", "place", "number", "username", "lottery", "closed_at", "drawn_at",
+    )  # fmt: skip
+    return _table("winners.csv", head, _winners())
+
+
+@blueprint.get("/ballots.csv")
+@users
+def ballots() -> Response:
+    """Hand out one's own submissions, the oldest first."""
+    rows = my_submissions(viewer().id)
+    head = ("day", "first_number", "last_number", "lottery", "submitted_at", "result", "won_with")
+    return _table("my-ballots.csv", head, ([row[name] for name in head] for row in rows))
+
+
+@blueprint.get("/organiser/participants.csv")
+@organisers
+def participants() -> Response:
+    """Hand out who signed up, the oldest first."""
+    head = ("username", "signed_up_at", "is_organiser", "closed_at")
+    return _table("participants.csv", head, _participants())
+
+
+def my_submissions(user_id: int) -> Iterator[dict[str, object]]:
+    """Yield somebody's submissions, the oldest first; holds no connection between pieces."""
+    day, first_number = date.min, 0
+    while True:
+        with reading() as connection:
+            piece = submissions_after(connection, user_id, day, first_number)
+            won = winning_numbers(connection, user_id, {row.day for row in piece})
+        for row in piece:
+            mine = range(row.first_number, row.last_number + 1)
+            numbers = [number for number in won.get(row.day, []) if number in mine]
+            yield {
+                "day": row.day.isoformat(),
+                "first_number": row.first_number,
+                "last_number": row.last_number,
+                "lottery": row.lottery_name,
+                "submitted_at": row.submitted_at.isoformat(),
+                "result": _result(row.status, numbers),
+                "won_with": " ".join(map(str, numbers)),
+            }
+        if not piece:
+            return
+        day, first_number = piece[-1].day, piece[-1].first_number
+
+
+def _result(status: str, numbers: list[int]) -> str:
+    if status != DRAWN:
+        return "waiting"
+    return "won" if numbers else "not won"
+
+
+def _winners() -> Iterator[Sequence[object]]:
+    day, place = date.min, 0
+    while True:
+        with reading() as connection:
+            piece = winners_after(connection, day, place)
+        for row in piece:
+            yield (
+                row.day.isoformat(), row.ballot_count, row.place, row.number, row.username,
+                row.lottery_name, row.closed_at.isoformat(), row.drawn_at.isoformat(),
+            )  # fmt: skip
+        if not piece:
+            return
+        day, place = piece[-1].day, piece[-1].place or 0
+
+
+def _participants() -> Iterator[Sequence[object]]:
+    last = 0
+    while True:
+        with reading() as connection:
+            piece = users_after(connection, last)
+        for row in piece:
+            closed_at = row.closed_at.isoformat() if row.closed_at else ""
+            yield (row.username, row.created_at.isoformat(), row.is_organiser, closed_at)
+        if not piece:
+            return
+        last = piece[-1].id
+
+
+def _table(name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+    lines = stream_with_context(_lines([head], rows))
+    response = current_app.response_class(lines, mimetype="text/csv")
+    response.headers["Content-Disposition"] = f"attachment; filename={name}"
+    return response
+
+
+def _lines(*tables: Iterable[Sequence[object]]) -> Iterator[str]:
+    for rows in tables:
+        for row in rows:
+            line = io.StringIO()
+            csv.writer(line).writerow(_plain(value) for value in row)
+            yield line.getvalue()
+
+
+def _plain(value: object) -> object:
+    """Return a value that no spreadsheet runs."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

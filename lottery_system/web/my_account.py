@@ -1,0 +1,175 @@
+"""One's own account: password, log-ins, language, one's data, the end of it."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as Answer
+
+from lottery_system.access import users, viewer
+from lottery_system.clock import utcnow
+from lottery_system.extensions import db, transaction
+from lottery_system.models import LoginSession, User
+from lottery_system.passwords import (
+    BadPassword,
+    check_password,
+    enforce_password,
+    hash_password,
+)
+from lottery_system.web import login
+from lottery_system.web.exports import my_submissions
+from lottery_system.web.forms import ClosingForm, PasswordForm
+from lottery_system.web.languages import LANGUAGES
+from lottery_system.web.log_in_throttle import Attempt
+from lottery_system.web.resuming import resumes_at
+from lottery_system.web.words import told
+
+blueprint = Blueprint("my_account", __name__, url_prefix="/account")
+
+
+@blueprint.get("")
+@users
+def show() -> str:
+    """Show what there is to do about one's account."""
+    return _page(PasswordForm(formdata=None))
+
+
+@blueprint.post("/password")
+@users
+@resumes_at(show)
+def change_password() -> Answer | tuple[str, int]:
+    """Take a new password, and end all other log-ins: whoever knew the old one is out."""
+    form = PasswordForm()
+    if not form.validate():
+        return _page(form), 422
+    refusal = _refusal_of(form.current.data)
+    if refusal:
+        form.current.errors = [refusal]
+        return _page(form), 422
+    try:
+        password = enforce_password(form.new.data or "", viewer().username)
+    except BadPassword as error:
+        form.new.errors = [told(error)]
+        return _page(form), 422
+    password_hash = hash_password(password)
+    with transaction() as session:
+        session.get_one(User, viewer().id).password_hash = password_hash
+        LoginSession.close_others(session, viewer().id, viewer().token)
+    return redirect(url_for("my_account.show", done="password"), code=303)
+
+
+@blueprint.post("/sessions")
+@users
+@resumes_at(show)
+def end_other_sessions() -> Answer:
+    """End all log-ins but this one."""
+    with transaction() as session:
+        LoginSession.close_others(session, viewer().id, viewer().token)
+    return redirect(url_for("my_account.show", done="sessions"), code=303)
+
+
+@blueprint.post("/language")
+@users
+@resumes_at(show)
+def choose_language() -> Answer:
+    """Keep a language in the account, for whatever browser its holder logs in by."""
+    chosen = request.form.get("language", "")
+    if chosen not in LANGUAGES:
+        abort(422, gettext("Choose one of the languages that are offered."))
+    with transaction() as session:
+        session.get_one(User, viewer().id).language = chosen
+    return redirect(url_for("my_account.show"), code=303)
+
+
+@blueprint.get("/data.json")
+@users
+def data() -> Answer:
+    """Hand out all that is stored of the account, as one JSON document, a piece at a time."""
+    user = _user(db.session())
+    facts = {
+        "username": user.username,
+        "signed_up_at": user.created_at.isoformat(),
+        "is_organiser": user.is_organiser,
+        "language": user.language,
+        "log_ins": [at.isoformat() for at in _log_ins(db.session())],
+    }
+    db.session.close()  # whoever reads slowly must hold no connection
+    response = Response(_document(facts, viewer().id), mimetype="application/json")
+    response.headers["Content-Disposition"] = "attachment; filename=lottery-data.json"
+    return response
+
+
+@blueprint.get("/close")
+@users
+def confirm_closing() -> str:
+    """Say what closing the account means, and ask for the password."""
+    return _closing_page(ClosingForm(formdata=None))
+
+
+@blueprint.post("/close")
+@users
+@resumes_at(confirm_closing)
+def close() -> Answer | tuple[str, int]:
+    """Close the account: nobody logs in any more; what was played stays where it is."""
+    form = ClosingForm()
+    if not form.validate():
+        return _closing_page(form), 422
+    refusal = _refusal_of(form.current.data)
+    if refusal:
+        form.current.errors = [refusal]
+        return _closing_page(form), 422
+    with transaction() as session:
+        session.get_one(User, viewer().id).close(utcnow())
+        LoginSession.close_others(session, viewer().id, None)
+    login.forget()
+    g.notice = gettext("Your account is closed. Your ballots stay in their draws.")
+    return render_template("accounts/closed.html"), 200
+
+
+def _page(form: PasswordForm) -> str:
+    return render_template(
+        "accounts/show.html",
+        form=form,
+        user=_user(db.session()),
+        log_ins=_log_ins(db.session()),
+        done=request.args.get("done"),
+    )
+
+
+def _closing_page(form: ClosingForm) -> str:
+    return render_template("accounts/close.html", form=form)
+
+
+def _user(session: Session) -> User:
+    return session.get_one(User, viewer().id)
+
+
+def _log_ins(session: Session) -> Sequence[datetime]:
+    return LoginSession.begun(session, viewer().id, utcnow())
+
+
+def _refusal_of(password: str | None) -> str | None:
+    """Tell why a password is not one's own; guessing is bounded as at the log-in."""
+    attempt = Attempt(viewer().username)
+    if not attempt.take():
+        return str(gettext("Too many wrong passwords. Wait ten minutes, then try again."))
+    user = _user(db.session())
+    password_hash = user.password_hash
+    db.session.close()
+    if not check_password(password_hash, password or ""):
+        return str(gettext("This is not your password. Try again."))
+    attempt.give_back()
+    return None
+
+
+def _document(facts: dict[str, object], user_id: int) -> Iterator[str]:
+    head = json.dumps(facts, ensure_ascii=False, indent=1)
+    yield head.removesuffix("\n}") + ',\n "submissions": ['
+    separator = "\n  "
+    for row in my_submissions(user_id):
+        yield separator + json.dumps(row, ensure_ascii=False)
+        separator = ",\n  "
+    yield "\n ]\n}\n"

@@ -1,0 +1,122 @@
+"""What was typed into a form whose session has ended: kept until one is logged in again.
+
+Somebody logged out in another tab, or stayed away for a month, and presses a button. Nothing is
+stored then; but the form comes back, filled in, at once or behind the log-in.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, g, make_response, render_template, request
+from flask_babel import gettext
+from flask_login import current_user
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from lottery_system.access import check, needs_log_in
+from lottery_system.extensions import login_manager
+from lottery_system.web.forms import AccountForm
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+#: the field by which the log-in page remembers which form it came from
+RESUME = "resume"
+#: what a form is never filled in with: secrets, and what each form has of its own
+NEVER_KEPT = frozenset(
+    {"csrf_token", "submission", "username", "password", "current", "new", RESUME}
+)
+
+
+def resumes_at(form_page: Callable[..., Any]) -> Callable[[View], View]:
+    """Declare which page shows the form that a view takes.
+
+    Args:
+        form_page: called with the view's own arguments; it reads `request.form`, as a form that
+            was refused does.
+    """
+
+    def declare(view: View) -> View:
+        view.form_page = form_page  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def form_again() -> Response | None:
+    """Answer a form whose session is not its own any more, where it came from this site.
+
+    With the form itself, or, where nobody is logged in who must be, with the log-in page.
+    """
+    page = _form_page(request.endpoint)
+    if page is None or not _is_own():
+        return None
+    if needs_log_in(request.endpoint) and not current_user.is_authenticated:
+        return cast(Response, login_manager.unauthorized())
+    g.notice = gettext(
+        "This form is out of date: your session has ended since you opened it. Nothing was "
+        "stored. Send it once more."
+    )
+    return make_response(page(**(request.view_args or {})), 400)
+
+
+def typed_form() -> Response | None:
+    """Answer a form of somebody who is not logged in with a log-in page that keeps what was typed.
+
+    None where nothing was typed, or the form came from elsewhere.
+    """
+    if _form_page(request.endpoint) is None or not _is_own() or not _typed():
+        return None
+    g.notice = gettext(
+        "You are not logged in any more. Nothing was stored, and nothing that you typed is "
+        "lost: log in, and go on."
+    )
+    return make_response(log_in_page(AccountForm(formdata=None)), 422)
+
+
+def resumed() -> Response | None:
+    """Show the form that somebody was filling in, once they have logged in again."""
+    path = request.form.get(RESUME, "")
+    try:
+        endpoint, arguments = current_app.create_url_adapter(request).match(path, "POST")  # type: ignore[union-attr]
+    except HTTPException:
+        return None
+    page = _form_page(endpoint)
+    if page is None:
+        return None
+    check(endpoint)
+    g.notice = gettext("You are logged in again. Look the form over, then send it.")
+    return make_response(page(**arguments))
+
+
+def log_in_page(form: AccountForm, refusal: str | None = None) -> str:
+    """Render the log-in page; it carries what was typed elsewhere."""
+    is_log_in = request.endpoint in ("accounts.log_in", "accounts.create_session")
+    path = request.form.get(RESUME) if is_log_in else request.path
+    return render_template(
+        "accounts/log_in.html",
+        form=form,
+        refusal=refusal,
+        kept=[(RESUME, path), *_typed()] if path else [],
+    )
+
+
+def register(app: Flask) -> None:
+    """Let every page say what has just happened to a form."""
+    app.jinja_env.globals["notice"] = lambda: g.get("notice")
+
+
+def _form_page(endpoint: str | None) -> Callable[..., Any] | None:
+    view = current_app.view_functions.get(endpoint or "")
+    page: Callable[..., Any] | None = getattr(view, "form_page", None)
+    return page
+
+
+def _typed() -> list[tuple[str, str]]:
+    return [pair for pair in request.form.items(multi=True) if pair[0] not in NEVER_KEPT]
+
+
+def _is_own() -> bool:
+    """Tell whether a form was sent by a page of this site; browsers say so (Fetch, `Origin`)."""
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == request.host

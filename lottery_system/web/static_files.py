@@ -1,0 +1,56 @@
+"""Stylesheet, scripts and pictures, under names that change with what is in them.
+
+Pages name a file as `/static/v-<hash>/css/lottery.css`, and browsers keep it for a year. The hash
+is of the whole folder, so that a module finds the others of its own version by a relative path, and
+a page that stands open while the lottery is renewed never mixes two versions of them.
+"""
+
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from flask import Flask, current_app, request
+from werkzeug.wrappers import Response
+
+from lottery_system.web.public import FOR_EVER
+
+PREFIX = "v-"
+DIGITS = 12
+
+
+def register(app: Flask) -> None:
+    """Serve the folder under its versioned name too, and let templates name files by it."""
+    app.view_functions["static"] = _serve
+    app.jinja_env.globals["asset"] = asset
+
+
+def asset(name: str) -> str:
+    """Return the path of a static file, by which it may be kept for ever."""
+    folder = current_app.static_folder
+    assert folder is not None
+    root = request.environ.get("SCRIPT_NAME", "")
+    return f"{root}/static/{PREFIX}{version_of(folder)}/{name}"
+
+
+@lru_cache
+def version_of(folder: str) -> str:
+    """Return what stands for all files of a folder, their names and bytes."""
+    digest = sha256()
+    for path in sorted(Path(folder).rglob("*")):
+        if path.is_file():
+            name = path.relative_to(folder).as_posix().encode()
+            digest.update(len(name).to_bytes(4) + name + sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:DIGITS]
+
+
+def _serve(filename: str) -> Response:
+    folder = current_app.static_folder
+    assert folder is not None
+    version, _, name = filename.partition("/")
+    if not version.startswith(PREFIX):
+        return current_app.send_static_file(filename)
+    response = current_app.send_static_file(name)
+    # of another version than ours, what we have is better than nothing; but not for ever
+    if version == PREFIX + version_of(folder):
+        response.headers["Cache-Control"] = FOR_EVER
+    return response
