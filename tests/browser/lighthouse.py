@@ -14,6 +14,13 @@ from tests.browser.conftest import ARGUMENTS, BROWSERS
 from tests.browser.floors import LIGHTHOUSE
 from tests.processes import PATIENCE
 
+CHROME_FLAGS = (
+    "--headless=new",
+    *ARGUMENTS,
+    # a Chrome that Lighthouse starts would ask for its maker's sites by itself
+    "--host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'",
+)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -39,6 +46,7 @@ def measure(url: str, categories: Iterable[str], cookies: str = "") -> Report:
     """Let Lighthouse load a page as a phone with a slow line does, and judge it.
 
     Args:
+        categories: performance among them.
         cookies: what the browser sends along, as the header Cookie.
 
     Raises:
@@ -60,7 +68,7 @@ def measure(url: str, categories: Iterable[str], cookies: str = "") -> Report:
                 "--no-enable-error-reporting",
                 f"--only-categories={','.join(categories)}",
                 f"--extra-headers={headers}",
-                f"--chrome-flags={' '.join(['--headless=new', *ARGUMENTS])}",
+                f"--chrome-flags={' '.join(CHROME_FLAGS)}",
             ],
             env={**os.environ, **browser_named()},
             stdout=subprocess.PIPE,
