@@ -62,8 +62,8 @@ $(VENV)/fuzz: requirements/fuzz.txt $(VENV)/dev
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(VENV)/browser: $(VENV)/dev tests/setup.sh
-	@PLAYWRIGHT=$(BIN)/playwright tests/setup.sh
+$(VENV)/browser: $(VENV)/dev tests/setup.sh requirements/floors/package-lock.json
+	@PLAYWRIGHT=$(BIN)/playwright FLOORS=$(VENV)/floors tests/setup.sh
 	@touch $@
 
 .PHONY: help run test faults fuzz bench texts pictures lint format lock

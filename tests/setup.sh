@@ -1,11 +1,16 @@
 #!/bin/sh
-# Make sure that the tests have what pip cannot install: a Chromium and a PostgreSQL server.
+# Make sure that the tests have what pip cannot install: a Chromium, a PostgreSQL server, and what
+# pages are measured with (Lighthouse on Node.js, the Nu HTML checker on Java).
 #
-# Quiet where both are there. What cannot be had is named, with what to install; its tests are
-# then skipped, and say so. PLAYWRIGHT names Playwright's command, CHROMIUM a browser of one's own.
+# Quiet where all are there. What cannot be had is named, with what to install; its tests are
+# then skipped, and say so. PLAYWRIGHT names Playwright's command, CHROMIUM a browser of one's own,
+# FLOORS the folder into which npm installs.
 set -eu
 
 PLAYWRIGHT=${PLAYWRIGHT:-playwright}
+FLOORS=${FLOORS:-.venv/floors}
+here=$(cd "$(dirname "$0")" && pwd)
+pinned=$here/../requirements/floors
 said=
 
 has() {
@@ -90,6 +95,41 @@ install_postgres() {
     apt_install postgresql && has_postgres
 }
 
+# npm writes .package-lock.json when all else is in place.
+has_floors() {
+    cmp -s "$pinned/package-lock.json" "$FLOORS/package-lock.json" &&
+        [ -e "$FLOORS/node_modules/.package-lock.json" ]
+}
+
+# Into a folder of its own, so that the checkout stays as it is.
+install_floors() {
+    echo "Installing Lighthouse and the Nu HTML checker for the tests of pages ..."
+    if ! has npm; then
+        on_debian_as_root && apt_install nodejs npm || return 1
+    fi
+    mkdir -p "$FLOORS" && cp "$pinned/package.json" "$pinned/package-lock.json" "$FLOORS" &&
+        quietly in_floors npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+}
+
+in_floors() {
+    cd "$FLOORS" && "$@"
+}
+
+# As with browsers: what counts is that it starts. A Node.js or a Java that is too old does not.
+lighthouse_starts() {
+    node "$FLOORS/node_modules/lighthouse/cli/index.js" --version >/dev/null 2>&1
+}
+
+nu_checker_starts() {
+    java -jar "$FLOORS/node_modules/vnu-jar/build/dist/vnu.jar" --version >/dev/null 2>&1
+}
+
+install_java() {
+    ! has java && on_debian_as_root || return 1
+    echo "Installing a Java for the tests of HTML ..."
+    apt_install default-jre-headless && nu_checker_starts
+}
+
 has_chromium || has_playwrights_chromium || install_chromium ||
     give_up "No Chromium can be had, so the browser tests will be skipped: \
 install the package chromium, or name a browser in CHROMIUM."
@@ -97,3 +137,14 @@ install the package chromium, or name a browser in CHROMIUM."
 has_postgres || install_postgres ||
     give_up "No PostgreSQL server can be had, so the tests run on SQLite alone: \
 install the package postgresql."
+
+if has_floors || install_floors; then
+    lighthouse_starts ||
+        give_up "Lighthouse does not start, so its tests will be skipped: install Node.js 22."
+    nu_checker_starts || install_java ||
+        give_up "The Nu HTML checker does not start, so its tests will be skipped: \
+install the package default-jre-headless."
+else
+    give_up "Lighthouse and the Nu HTML checker cannot be had, so their tests will be skipped: \
+install the packages nodejs and npm."
+fi

@@ -1,0 +1,88 @@
+"""The HTML of every page in every state, as it is served: nothing that the Nu checker finds."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Response, expect
+
+from tests.browser import test_accessibility
+from tests.browser.conftest import browsing
+from tests.browser.floors import NU_CHECKER, Visitors, skip_without
+from tests.browser.test_accessibility import STATES
+from tests.processes import PATIENCE, Gunicorn
+
+played, new = test_accessibility.played, test_accessibility.new
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nu_checker() -> None:
+    skip_without(NU_CHECKER)
+
+
+def test_every_page_is_valid_html(
+    chromium: Browser, played: Gunicorn, new: Gunicorn, tmp_path: Path
+) -> None:
+    visitors = Visitors(chromium)
+    for name, state in STATES.items():
+        server = new if state.is_new else played
+        with browsing(chromium, server.url, **visitors.options(server, state.who)) as page:
+            served = Served(page)
+            page.goto(state.path)
+            state.act(page)
+            expect(page.locator("body")).to_contain_text(state.sentence)
+            (tmp_path / f"{file_name(name)}.html").write_text(served.html(), encoding="utf-8")
+
+    assert len(list(tmp_path.iterdir())) == len(STATES)
+    assert (found := faults(tmp_path)) == [], "\n".join(found)
+
+
+def test_a_spoiled_page_is_found(tmp_path: Path) -> None:
+    page = "<!doctype html><html lang=en><title>Spoiled</title><p>{}</p></html>"
+    (tmp_path / "sound.html").write_text(page.format("Sound."))
+    (tmp_path / "wrong.html").write_text(page.format("<div>A block in a paragraph.</div>"))
+    (tmp_path / "doubtful.html").write_text(page.format('<a role="link" href="/">A link.</a>'))
+
+    told = "\n".join(faults(tmp_path))
+
+    assert "wrong.html: error: No “p” element in scope" in told
+    assert "doubtful.html: warning: The “link” role is unnecessary" in told
+    assert "sound.html" not in told
+
+
+class Served:
+    """The document that a page was last answered with: what came, not what scripts made of it."""
+
+    def __init__(self, page: Page) -> None:
+        self._last: Response | None = None
+        page.on("response", self._keep)
+
+    def html(self) -> str:
+        assert self._last is not None, "nothing was served"
+        return self._last.text()
+
+    def _keep(self, response: Response) -> None:
+        leads_on = 300 <= response.status < 400
+        if response.request.is_navigation_request() and not leads_on:
+            self._last = response
+
+
+def file_name(state: str) -> str:
+    return re.sub(r"\W+", "-", state)
+
+
+def faults(folder: Path) -> list[str]:
+    """Return what the Nu checker finds in the pages of a folder, errors and warnings."""
+    ran = subprocess.run(
+        [*NU_CHECKER, "--format", "json", "--stdout", "--exit-zero-always", str(folder)],
+        capture_output=True,
+        timeout=2 * PATIENCE,
+        check=True,
+    )
+    return [
+        f"{Path(each['url']).name}: {each.get('subType', each['type'])}: {each['message']}"
+        f" (line {each.get('lastLine')}: {each.get('extract', '').strip()})"
+        for each in json.loads(ran.stdout)["messages"]
+    ]
