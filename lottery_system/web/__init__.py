@@ -11,6 +11,7 @@ from lottery_system.web import (
     draws,
     errors,
     headers,
+    live,
     login,
     logs,
     lotteries,
@@ -27,12 +28,13 @@ from lottery_system.web import (
 def register(app: Flask, settings: Settings) -> None:
     """Give an application its pages."""
     for module in (
-        accounts, ballots, draws, logs, lotteries, monitoring, organiser, rules,
+        accounts, ballots, draws, live, logs, lotteries, monitoring, organiser, rules,
         verifiers, winners,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)
     app.session_interface = cookies.SessionCookies(app)
     errors.register(app)
+    live.register(app)
     words.register(app, settings)
     remembered.register(app)
     login.register(app)
