@@ -8,6 +8,7 @@ monkey.patch_all()
 
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from config import load
 _settings = load(os.environ)
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
+#: the address of the streams
+LIVE = "/live"
 
 wsgi_app = "lottery_system:create_app()"
 bind = f"{_settings.host}:{_settings.port}"
@@ -108,12 +111,28 @@ def pre_request(worker: Any, request: Any) -> None:
     for seconds.
     """
     gevent.sleep(0)
+    if request.path == LIVE:
+        # a stream takes its connection along: a worker that stops need not wait whether another
+        # request comes over it
+        request.force_close()
 
 
 def post_worker_init(worker: Any) -> None:
-    """Set the alarm clock in every worker."""
+    """Set the alarm clock in every worker, and have streams end when it is asked to stop.
+
+    gunicorn waits for what it has begun, and streams would only end after minutes. They must not
+    depend on the loop of the broadcast, which may itself be waiting for the database.
+    """
     from lottery_system import scheduler
 
+    broadcast = worker.wsgi.extensions["broadcast"]
+
+    def stop(number: int, frame: Any) -> None:
+        worker.handle_exit(number, frame)
+        gevent.spawn(broadcast.end)  # a signal handler must not wait for a lock
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn has it
     scheduler.start(worker.wsgi)
 
 

@@ -22,7 +22,7 @@ FLOORS = (
     {"queries", "throttles", "database", "addresses"},
     {"models", "drand"},
     {"passwords"},
-    {"usernames", "offload", "eager", "gathering", "fairness", "errors", "clock"},
+    {"usernames", "offload", "eager", "gathering", "broadcast", "fairness", "errors", "clock"},
 )
 
 
@@ -73,6 +73,7 @@ def test_the_domain_knows_no_web(path: Path) -> None:
         "audit",
         "drand",
         "ballot_box",
+        "broadcast",
         "clock",
         "errors",
     }:

@@ -14,6 +14,7 @@ from lottery_system.web import (
     exports,
     headers,
     languages,
+    live,
     login,
     logs,
     lotteries,
@@ -33,13 +34,14 @@ from lottery_system.web import (
 def register(app: Flask, settings: Settings) -> None:
     """Give an application its pages."""
     for module in (
-        accounts, ballots, cards, draws, exports, logs, lotteries, monitoring,
+        accounts, ballots, cards, draws, exports, live, logs, lotteries, monitoring,
         my_account, organiser, rules, verifiers, winners,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)
     app.session_interface = cookies.SessionCookies(app)
     errors.register(app)
     languages.register(app)
+    live.register(app)
     resuming.register(app)
     static_files.register(app)
     words.register(app, settings)

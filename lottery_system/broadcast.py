@@ -1,0 +1,134 @@
+"""What changes, told to all who listen.
+
+One loop looks for all of them. While nobody listens there is none, and nothing is looked at.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Generator
+from typing import Generic, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+
+log = logging.getLogger(__name__)
+
+#: seconds between two looks
+INTERVAL = 2
+#: seconds of silence after which listeners are called all the same
+KEEP_ALIVE = 20
+
+State = TypeVar("State")
+
+
+class Broadcast(Generic[State]):
+    """A process's listeners, and the loop that looks for them.
+
+    The loop starts with the first listener, in a thread (a greenlet under gevent) of this very
+    process, so that a broadcast made before a fork works after it. It ends at the first look that
+    nobody would hear of.
+
+    Args:
+        look: returns the state at this moment, by `==` another one where something changed.
+        interval: seconds between two looks.
+        keep_alive: seconds of silence after which listeners are called all the same.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[], State],
+        interval: float = INTERVAL,
+        keep_alive: float = KEEP_ALIVE,
+    ) -> None:
+        self.look = look
+        self._interval = interval
+        self._keep_alive = keep_alive
+        self._lock = threading.Lock()
+        #: of each listener, what is set to call it; one for all would wake them in one go, while
+        #: nobody else had a turn
+        self._calls: set[threading.Event] = set()
+        self._loop: threading.Thread | None = None
+        #: the newest one, while the loop runs and has seen any
+        self._state: State | None = None
+        self._is_blind = False
+        self._ended = threading.Event()
+
+    @property
+    def listener_count(self) -> int:
+        """Return how many listen."""
+        return len(self._calls)
+
+    @property
+    def is_watching(self) -> bool:
+        """Tell whether the loop runs."""
+        return self._loop is not None
+
+    def subscribe(self) -> Generator[State | None, None, None]:
+        """Yield the present state, then each newer one, until the broadcast ends.
+
+        Who is slow gets the newest one and none of those in between. None says that there is
+        nothing new, so that whoever passes on what is yielded finds out whether anybody is there.
+        """
+        call = threading.Event()
+        told: State | None = None
+        try:
+            self._enter(call)
+            while call.wait() and not self._ended.is_set():
+                call.clear()  # before the state is read: a newer one calls again
+                state = self._state
+                yield None if state == told else state
+                told = state
+        finally:
+            with self._lock:
+                self._calls.discard(call)
+
+    def end(self) -> None:
+        """Let all listeners go, at once and for good; who comes later is told nothing."""
+        self._ended.set()
+        self._call_all()
+
+    def _enter(self, call: threading.Event) -> None:
+        with self._lock:
+            self._calls.add(call)
+            if self._state is not None or self._ended.is_set():
+                call.set()
+            elif self._loop is None:
+                self._loop = threading.Thread(target=self._watch, name="broadcast", daemon=True)
+                self._loop.start()
+
+    def _watch(self) -> None:
+        silent_for = 0.0
+        while self._is_wanted():
+            if self._has_news() or silent_for >= self._keep_alive:
+                self._call_all()
+                silent_for = 0
+            self._ended.wait(self._interval)
+            silent_for += self._interval
+
+    def _is_wanted(self) -> bool:
+        """Tell whether anybody listens; the next to come starts a new loop where nobody does."""
+        with self._lock:
+            if self._calls and not self._ended.is_set():
+                return True
+            self._loop = self._state = None
+            return False
+
+    def _has_news(self) -> bool:
+        """Look, and tell whether something changed; what fails is said once, and tried again."""
+        try:
+            state = self.look()
+        except Exception as error:
+            if not self._is_blind:
+                is_ours = not isinstance(error, SQLAlchemyError)
+                log.error("broadcast: %s", str(error).partition("\n")[0], exc_info=is_ours)
+            self._is_blind = True
+            return False
+        self._is_blind = False
+        is_new = state != self._state
+        self._state = state
+        return is_new
+
+    def _call_all(self) -> None:
+        with self._lock:
+            calls = list(self._calls)
+        for call in calls:
+            call.set()
