@@ -71,7 +71,7 @@ class Player:
         """Open the front page."""
         return Form(
             *_find(
-                r'class="many" method="post" action="(.+?)".+?name="csrf_token" value="(.+?)"'
+                r'class="many" method="post" action="([^"#]+).+?name="csrf_token" value="(.+?)"'
                 r'.+?name="submission" value="(.+?)"',
                 self._get("/"),
             )

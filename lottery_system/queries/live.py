@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from lottery_system.models import Draw, Lottery
+from lottery_system.models import Draw, LotteryChange
 from lottery_system.models.base import table_of
 from lottery_system.models.draw import OPEN
 from lottery_system.queries.day import LATEST_DRAWN
@@ -20,9 +20,8 @@ class Moment(NamedTuple):
     latest_drawn: date | None
     #: the latest day that is closed, drawn or not
     latest_over: date | None
-    #: together they move when a lottery is created, or the last one to close is changed
-    newest_lottery: int | None
-    last_closing: date | None
+    #: the latest change of a lottery, by its number
+    latest_change: int | None
 
 
 def look_around(connection: Connection, day: date) -> Moment:
@@ -30,17 +29,14 @@ def look_around(connection: Connection, day: date) -> Moment:
     return Moment(day, *connection.execute(_MOMENT, {"day": day}).one())
 
 
-_draw, _lottery = (table_of(model).c for model in (Draw, Lottery))
+_draw = table_of(Draw).c
 
 _ballot_count = select(_draw.ballot_count).where(_draw.day == bindparam("day"))
 _latest_over = select(_draw.day).where(_draw.status != OPEN).order_by(_draw.day.desc()).limit(1)
-# once each change of a lottery has its row, max(lottery_changes.id) tells it better than these two
-_newest_lottery = select(func.max(_lottery.id))
-_last_closing = select(func.max(_lottery.closes_on))
+_latest_change = select(func.max(table_of(LotteryChange).c.id))
 _MOMENT = select(
     func.coalesce(_ballot_count.scalar_subquery(), 0),
     LATEST_DRAWN.scalar_subquery(),
     _latest_over.scalar_subquery(),
-    _newest_lottery.scalar_subquery(),
-    _last_closing.scalar_subquery(),
+    _latest_change.scalar_subquery(),
 )

@@ -1,7 +1,7 @@
 """How the texts that people see are found in the code: `make texts`.
 
-Collects them into `messages.pot` and brings each language's catalogue up to date with it; what is
-new has no translation then, which a test finds.
+Brings each language's catalogue up to date; what is new has no translation then, which a test
+finds.
 """
 
 import sys
@@ -17,6 +17,16 @@ from lottery_system.fairness.checks import CHECKS
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent
 ROOT = PACKAGE.parent
+
+#: all that programs need to know of a catalogue; what differs with each run is left out
+HEADER = """\
+msgid ""
+msgstr ""
+"Language: {code}\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Plural-Forms: {plurals}\\n"
+
+"""
 
 #: functions whose first argument is a text, or first two: one and many
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
@@ -73,9 +83,10 @@ def main() -> None:
         catalog.update(found, no_fuzzy_matching=True)
         catalog.fuzzy = False
         with path.open("wb") as file:
+            file.write(HEADER.format(code=path.stem, plurals=catalog.plural_forms).encode())
             write_po(
                 file, catalog, width=100, sort_output=True, ignore_obsolete=True,
-                include_lineno=False,
+                omit_header=True, include_lineno=False,
             )  # fmt: skip
         missing = sum(not all(strings_of(message)) for message in catalog if message.id)
         sys.stdout.write(f"{path.name}: {len(catalog)} texts, {missing} without a translation\n")

@@ -124,4 +124,9 @@ def _of_browser() -> str:
     chosen = kept(COOKIE)
     if chosen in LANGUAGES:
         return chosen
-    return request.accept_languages.best_match(LANGUAGES, default=DEFAULT) or DEFAULT
+    # by what is wanted most: Werkzeug's own choice takes English for `fr-CA, en;q=0.2`
+    for wanted, quality in request.accept_languages:
+        code = wanted.partition("-")[0].lower()
+        if code in LANGUAGES and quality > 0:
+            return code
+    return DEFAULT

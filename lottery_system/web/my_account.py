@@ -4,7 +4,17 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    g,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answer
@@ -97,7 +107,9 @@ def data() -> Answer:
         "log_ins": [at.isoformat() for at in _log_ins(db.session())],
     }
     db.session.close()  # whoever reads slowly must hold no connection
-    response = Response(_document(facts, viewer().id), mimetype="application/json")
+    response = Response(
+        stream_with_context(_document(facts, viewer().id)), mimetype="application/json"
+    )
     response.headers["Content-Disposition"] = "attachment; filename=lottery-data.json"
     return response
 

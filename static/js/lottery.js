@@ -151,7 +151,10 @@ function keepTyped(older, newer) {
 // it sends the same form again, and its token sees to it that nothing is entered twice.
 
 async function submitInPlace(form) {
-  if (form.ariaBusy === "true") return;
+  if (form.ariaBusy === "true") {  // the answer does not come, and somebody presses again
+    form.submit();
+    return;
+  }
   form.ariaBusy = "true";
   const answer = await fetch(form.action, {
     method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual",

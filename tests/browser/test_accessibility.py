@@ -273,7 +273,7 @@ def test_the_keyboard_alone_is_enough_to_sign_up_and_to_play(
         page.keyboard.press("Enter")
         expect(page.get_by_role("status", name="Receipt")).to_contain_text("Your ballot is in")
 
-        tab_to(page, "Log out dana")
+        tab_to(page, "Log out dana", key="Shift+Tab")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
 
@@ -303,10 +303,10 @@ def test_what_was_refused_is_where_the_keyboard_is(chromium: Browser, played: Gu
         expect(page.get_by_label("Username")).to_be_focused()
 
 
-def tab_to(page: Page, name: str) -> None:
+def tab_to(page: Page, name: str, key: str = "Tab") -> None:
     """Press Tab until something is in focus, and see that it shows that it is."""
     for _ in range(100):
-        page.keyboard.press("Tab")
+        page.keyboard.press(key)
         label, outline = focused(page)
         assert outline != "none", f"{label} does not show that it has the focus"
         if label == name:

@@ -112,7 +112,7 @@ def test_a_new_lottery_and_a_later_end_are_reasons_to_ask_again(
     versions.append(page.next().version)
     with session.begin():
         later = big_chance.closes_on + timedelta(days=1)
-        session.merge(big_chance).change("Big Chance", "", later, FIRST_DAY)
+        session.merge(big_chance).change("Big Chance", "", later, FIRST_NOON)
     versions.append(page.next().version)
 
     assert len(set(versions)) == 3

@@ -1,0 +1,103 @@
+""" "Did I win?" is answered without being asked: at the next visit, on whatever device."""
+
+import pytest
+from sqlalchemy.orm import Session
+
+from lottery_system.clock import ONE_DAY
+from lottery_system.models import Lottery, User
+from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
+from tests.operators import run_due
+from tests.web.conftest import LogIn, Visitor, text_of
+
+
+@pytest.fixture
+def _bob_wins(
+    session: Session, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock
+) -> None:
+    """Let bob alone play on the first day; charlie and bob play on the second, for all to win."""
+    submit(cast.bob, big_chance)
+    clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + ONE_DAY, places=1)
+
+
+def see(visitor: Visitor) -> int:
+    news = visitor.get("/")
+    until = news.text.split('name="until" value="')[1].split('"')[0]
+    return visitor.post("/ballots/seen", "/", until=until).status_code
+
+
+@pytest.mark.usefixtures("_bob_wins")
+def test_who_won_is_told_at_the_next_visit_until_it_was_seen(log_in: LogIn) -> None:
+    bob = log_in("bob")
+    told = text_of(bob.get("/"))
+    assert "You won! Thursday 19 November 2026 : your ballot 1 won." in told
+    assert "You won!" in text_of(bob.get("/"))  # looking alone is not having seen
+
+    assert see(bob) == 303
+
+    assert "You won!" not in text_of(bob.get("/"))
+    assert "You won!" not in text_of(log_in("bob").get("/"))  # nor on another device
+
+
+@pytest.mark.usefixtures("_bob_wins")
+def test_who_did_not_play_is_told_nothing(log_in: LogIn) -> None:
+    page = text_of(log_in("charlie").get("/"))
+
+    assert "You won" not in page
+    assert "did not win" not in page
+
+
+def test_who_lost_is_told_in_one_sentence_however_many_draws(
+    session: Session, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock, log_in: LogIn
+) -> None:
+    submit(cast.bob, big_chance, 100)
+    submit(cast.charlie, big_chance)
+    lost = cast.charlie
+    clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + ONE_DAY, places=1)
+    page = text_of(log_in("charlie").get("/"))
+    if "You won!" in page:  # one time in a hundred
+        lost = cast.bob
+        page = text_of(log_in("bob").get("/"))
+    assert "of Thursday 19 November 2026 did not win." in page
+
+    submit(cast.bob, big_chance, 100)
+    submit(cast.charlie, big_chance, 100)
+    submit(cast.alice, big_chance, 10)
+    clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + 2 * ONE_DAY, places=1)
+
+    page = text_of(log_in(lost.username).get("/"))
+    assert "You played in 2 draws and did not win." in page or "You won!" in page
+
+
+@pytest.mark.usefixtures("_bob_wins")
+def test_what_was_seen_never_moves_back_nor_beyond_today(
+    session: Session, cast: Cast, log_in: LogIn
+) -> None:
+    bob = log_in("bob")
+
+    for until, seen in [
+        ("2026-11-19", "2026-11-19"),
+        ("2026-11-01", "2026-11-19"),
+        ("2999-01-01", "2026-11-20"),
+    ]:
+        assert bob.post("/ballots/seen", "/", until=until).status_code == 303
+        with session.begin():
+            user = session.get_one(User, cast.bob.id, populate_existing=True)
+            assert str(user.seen_until) == seen
+    assert bob.post("/ballots/seen", "/", until="yesterday").status_code == 404
+
+
+def test_a_reserve_is_told_too(
+    session: Session, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock, log_in: LogIn
+) -> None:
+    submit(cast.bob, big_chance, 3)
+    clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + ONE_DAY, places=3)
+
+    page = text_of(log_in("bob").get("/"))
+
+    assert "is reserve 1." in page
+    assert "is reserve 2." in page
+    assert FIRST_DAY.isoformat() in log_in("bob").get("/").text
