@@ -62,7 +62,12 @@ def test_a_text_that_is_new_is_found_to_be_missing(
 ) -> None:
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "new.html").write_text('<p>{{ _("Never seen before") }}</p>')
-    source = (tmp_path / "templates", "*.html", "jinja2.ext:babel_extract", {})
+    source: tuple[Path, str, str, dict[str, str]] = (
+        tmp_path / "templates",
+        "*.html",
+        "jinja2.ext:babel_extract",
+        {},
+    )
     monkeypatch.setattr(extracting, "SOURCES", (source,))
     monkeypatch.setattr(extracting, "ROOT", tmp_path)
 

@@ -69,6 +69,13 @@ def sign_up_out_of_date(page: Page) -> None:
     page.get_by_role("button", name="Sign up").click()
 
 
+def log_out_elsewhere(page: Page) -> None:
+    """Lose one's session while a number is typed; the browser's other tabs are left alone."""
+    page.locator("[name=count]").first.fill("77")
+    page.context.clear_cookies(name="session")
+    page.get_by_role("button", name="Submit them to").first.click()
+
+
 def check_draw(page: Page) -> None:
     page.get_by_role("button", name="Check this draw").click()
     page.get_by_text("What is checked").click()
@@ -102,6 +109,21 @@ STATES = {
     "lotteries, a receipt": State("/", "Your ballot is in", "bob", press("Submit 1 ballot to")),
     "lotteries, a receipt for many": State("/", "Your 1,000 ballots are in", "bob", play("1000")),
     "lotteries, refused": State("/", "1 to 1,000", "bob", play("1001")),
+    "lotteries, a result": State("/", "did not win", "bob"),
+    "lotteries, a win": State("/", "You won!", "charlie"),
+    "lotteries, none of that name": State("/?q=nothing", "has “nothing” in its name", "bob"),
+    "lotteries, beyond the last page": State("/?page=9", "no more open lotteries", "bob"),
+    "lotteries, in German": State("/?lang=de", "Ziehung", "bob"),
+    "lotteries, in Spanish": State("/?lang=es", "sorteo", "bob"),
+    "lotteries, in French": State("/?lang=fr", "tirage", "bob"),
+    "lotteries, logged out meanwhile": State(
+        "/", "nothing that you typed is lost", "alice", log_out_elsewhere
+    ),
+    "account": State("/account", "Log out everywhere", "bob"),
+    "account, refused": State("/account", "Enter your password.", "bob", press("Change password")),
+    "account, changed": State("/account?done=sessions", "All other log-ins were ended.", "bob"),
+    "account, in German": State("/account?lang=de", "Passwort", "bob"),
+    "account, to be closed": State("/account/close", "Close my account for good", "bob"),
     "my ballots": State("/ballots", "Won with ballot", "charlie"),
     "my ballots, none": State("/ballots", "You have no ballots yet", "alice"),
     "my ballots of a drawn day": State(f"/ballots/{DRAWN_DAY}", "did not win", "bob"),
@@ -116,6 +138,12 @@ STATES = {
     "winners, drawn": State(f"/winners/{DRAWN_DAY}", "Reserves"),
     "winners, drawn, of the winner": State(f"/winners/{DRAWN_DAY}", "You won.", "charlie"),
     "winners, drawn, of another": State(f"/winners/{DRAWN_DAY}", "did not win.", "bob"),
+    "winners, drawn, in German": State(f"/winners/{DRAWN_DAY}?lang=de", "Ersatz", "bob"),
+    "winners, drawn, in Spanish": State(f"/winners/{DRAWN_DAY}?lang=es", "sorteo"),
+    "winners, drawn, in French": State(f"/winners/{DRAWN_DAY}?lang=fr", "tirage"),
+    "winners, sheet": State(f"/winners/{DRAWN_DAY}/sheet", "your own phone checks the draw"),
+    "winners, sheet, nobody played": State(f"/winners/{QUIET_DAY}/sheet", "Nobody won"),
+    "winners, no sheet": State(f"/winners/{CLOSED_DAY}/sheet", "There is no result of"),
     "winners, nobody played": State(f"/winners/{QUIET_DAY}", "Nobody won"),
     "winners, waiting": State(f"/winners/{CLOSED_DAY}", "about to be made"),
     "winners, open": State(f"/winners/{TODAY}", "Not drawn yet", "bob"),
@@ -131,6 +159,18 @@ STATES = {
     "draw, open": State(f"/draws/{TODAY}", "What you can keep now", "bob"),
     "draw, future": State("/draws/2026-12-24", "still to come"),
     "draw, not a date": State("/draws/yesterday", "is not a date"),
+    "draw, in German": State(f"/draws/{DRAWN_DAY}?lang=de", "Zertifikat", "charlie"),
+    "draw, in French": State(f"/draws/{DRAWN_DAY}?lang=fr", "certificat", "charlie"),
+    "overview": State("/organiser", "The draws are in order", "alice"),
+    "overview, new": State("/organiser", "Nothing was changed yet.", "alice", is_new=True),
+    "overview, in German": State("/organiser?lang=de", "Veranstalt", "alice"),
+    "draws": State("/organiser/draws", "waiting for its draw", "alice"),
+    "participants": State("/organiser/participants", "organiser", "alice"),
+    "changes": State("/organiser/changes", "by a command", "alice"),
+    "withdraw a lottery": State("/organiser/lotteries/1/withdraw", "Withdraw it", "alice"),
+    "withdraw a lottery, finished": State(
+        "/organiser/lotteries/2/withdraw", "has finished already", "alice"
+    ),
     "organise": State("/organiser/lotteries", "finished", "alice"),
     "organise, none": State(
         "/organiser/lotteries", "There is no lottery yet", "alice", is_new=True

@@ -18,14 +18,23 @@ PUBLIC_PAGES = (
     "/signup",
     "/winners",
     f"/winners/{DRAWN_DAY}",
+    f"/winners/{DRAWN_DAY}/sheet",
     f"/draws/{DRAWN_DAY}",
     "/how-it-works",
 )
 #: with who looks at them: alice organises, charlie has played and won
 PRIVATE_PAGES = (
     ("alice", "/"),
+    ("charlie", "/"),
+    ("charlie", "/account"),
+    ("charlie", "/account/close"),
     ("charlie", "/ballots"),
     ("charlie", f"/ballots/{DRAWN_DAY}"),
+    ("alice", "/organiser"),
+    ("alice", "/organiser/draws"),
+    ("alice", "/organiser/participants"),
+    ("alice", "/organiser/changes"),
+    ("alice", "/organiser/lotteries/1/withdraw"),
     ("alice", "/organiser/lotteries"),
     ("alice", "/organiser/lotteries/new"),
     ("alice", "/organiser/lotteries/1"),

@@ -100,8 +100,8 @@ DATA = frozenset({"bdi", "time", "code", "pre", "script", "style", "option", "te
 READ = frozenset({"aria-label", "title", "alt", "placeholder", "data-reveal", "data-closed"})
 #: names of the cast and of what they play, and words that are the same in all languages
 KNOWN = re.compile(
-    r"(February|November|December) \d{4}|lottery\.local|localhost|Big Chance|Extra Win|alice|bob|charlie|UTC|JSON|CSV"
-    r"|English|Deutsch|Español|Français|operator|beacon|Nov|Oct|Dec|A pear tree\."
+    r"(February|November|December) \d{4}|lottery\.local|localhost|Big Chance|Extra Win"
+    r"|alice|bob|charlie|UTC|JSON|CSV|English|Deutsch|Español|Français|operator|beacon|Nov|Oct|Dec"
     r"|(Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day( \d+ \w+ \d+)?"
     r"|\d+ November 2026|https?:\S+|20\d\d-\d\d-\d\d"
 )
@@ -114,8 +114,8 @@ class Marked(NullTranslations):
     def gettext(self, message: str) -> str:
         return f"⟦{message}⟧"
 
-    def ngettext(self, msgid1: str, msgid2: str, num: int) -> str:
-        return f"⟦{msgid1 if num == 1 else msgid2}⟧"
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return f"⟦{msgid1 if n == 1 else msgid2}⟧"
 
     ugettext = gettext
     ungettext = ngettext
