@@ -116,14 +116,16 @@ function showCount(today, ballots) {
 
 /** Ask for the page again, and take over what is live of it. */
 async function ask() {
-  const answer = await fetch(location.href).catch(() => null);
-  if (answer?.ok && !answer.redirected) takeOver(await answer.text());
-  else if (answer?.redirected) location.assign(location.href);
+  const address = document.querySelector("[data-at]")?.dataset.at;
+  const answer = address && await fetch(address).catch(() => null);
+  if (answer?.redirected) location.assign(address);  // to the log-in page
+  else if (answer?.ok) takeOver(await answer.text());
 }
 
 function takeOver(html) {
   const page = new DOMParser().parseFromString(html, "text/html");
   const focused = document.activeElement?.id;
+  const place = placeOf(focused);
   for (const part of document.querySelectorAll("[data-live]")) {
     const newer = page.getElementById(part.id);
     if (!newer) continue;
@@ -131,8 +133,18 @@ function takeOver(html) {
     part.replaceWith(newer);
     prepare(newer);
   }
-  // it stands where it stood, only anew
+  // all stands where it stood, only anew
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  const top = document.getElementById(place?.id)?.getBoundingClientRect().top;
+  if (top !== undefined) scrollBy(0, top - place.top);
+}
+
+/** What the reader looks at: what has the focus, or else the first thing in sight; and where. */
+function placeOf(focused) {
+  const inSight = (element) => element.getBoundingClientRect().top >= 0;
+  const found = document.querySelector(focused ? `#${focused}` : ":root")?.closest("main [id]")
+    ?? [...document.querySelectorAll("main [id]")].find(inSight);
+  return found && { id: found.id, top: found.getBoundingClientRect().top };
 }
 
 /** Keep what was typed, and what was unfolded. */

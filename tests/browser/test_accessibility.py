@@ -119,7 +119,7 @@ STATES = {
     "lotteries, logged out meanwhile": State(
         "/", "nothing that you typed is lost", "alice", log_out_elsewhere
     ),
-    "account": State("/account", "Log out everywhere", "bob"),
+    "account": State("/account", "Close the account", "bob"),
     "account, refused": State("/account", "Enter your password.", "bob", press("Change password")),
     "account, changed": State("/account?done=sessions", "All other log-ins were ended.", "bob"),
     "account, in German": State("/account?lang=de", "Passwort", "bob"),

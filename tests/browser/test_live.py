@@ -1,0 +1,190 @@
+"""What happens while a page stands open: it is told, and nobody loses their place."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from lottery_system.clock import closes_at
+from tests.browser.conftest import browsing
+from tests.browser.test_journey import expect_figures, sign_up, submit_one
+from tests.browser.test_stories import expect_receipt_of, house, open_lotteries
+from tests.conftest import FIRST_DAY, PASSWORD
+
+
+def test_the_ballots_of_others_and_a_new_lottery_appear_by_themselves(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
+) -> None:
+    with (
+        house(sqlite_file, tmp_path) as lottery,
+        browsing(chromium, lottery.server.url) as bobs,
+        browsing(chromium, lottery.server.url) as charlies,
+    ):
+        open_lotteries(lottery.url, "Big Chance")
+        sign_up(bobs, "bob")
+        submit_one(bobs, "Big Chance")
+        expect_figures(bobs, 1, 1, "100 %")
+        count = bobs.get_by_label("or several")
+        count.fill("77")
+        count.focus()
+        bobs.evaluate("window.isTheSamePage = true")
+
+        sign_up(charlies, "charlie")
+        submit_one(charlies, "Big Chance")
+        expect_figures(bobs, 2, 1, "50 %")
+
+        open_lotteries(lottery.url, "Another Chance")
+        expect(bobs.get_by_role("heading", name="Another Chance")).to_be_visible()
+        same = bobs.get_by_role("listitem").filter(has_text="Big Chance").get_by_label("or several")
+        expect(same).to_have_value("77")
+        expect(same).to_be_focused()
+        assert bobs.evaluate("window.isTheSamePage")
+
+
+def test_a_click_keeps_ones_place_on_the_page(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
+) -> None:
+    with (
+        house(sqlite_file, tmp_path) as lottery,
+        browsing(chromium, lottery.server.url, viewport={"width": 390, "height": 700}) as page,
+    ):
+        open_lotteries(lottery.url, *(f"Raffle {letter}" for letter in "ABCDEFGH"))
+        sign_up(page, "bob")
+        button = page.get_by_role("button", name="Submit 1 ballot to Raffle G")
+        button.scroll_into_view_if_needed()
+        before = button.bounding_box()
+
+        button.click()
+        expect_receipt_of(page, "Your ballot is in", "1", "Thursday 19 November 2026")
+
+        assert button.bounding_box() == before
+        expect(button).to_be_focused()
+        expect(page.locator("#announcement")).to_have_text("Your ballot is in")
+
+
+def test_without_a_script_a_click_comes_back_to_its_card(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
+) -> None:
+    small = {"width": 390, "height": 700}
+    with (
+        house(sqlite_file, tmp_path) as lottery,
+        browsing(chromium, lottery.server.url, viewport=small, java_script_enabled=False) as page,
+    ):
+        open_lotteries(lottery.url, *(f"Raffle {letter}" for letter in "ABCDEFGH"))
+        sign_up(page, "bob")
+
+        page.get_by_role("button", name="Submit 1 ballot to Raffle G").click()
+
+        expect(page).to_have_url(re.compile(r"/#lottery-7$"))
+        expect(page.get_by_role("heading", name="Raffle G")).to_be_in_viewport()
+        expect_receipt_of(page, "Your ballot is in", "1", "Thursday 19 November 2026")
+
+
+def test_a_page_left_open_over_midnight_turns_over_and_its_form_counts_for_the_new_day(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
+) -> None:
+    shortly_before = closes_at(FIRST_DAY) - timedelta(seconds=20)
+    with (
+        house(sqlite_file, tmp_path, at=shortly_before) as lottery,
+        browsing(chromium, lottery.server.url) as page,
+    ):
+        open_lotteries(lottery.url, "Big Chance", at=shortly_before)
+        sign_up(page, "bob")
+        submit_one(page, "Big Chance")
+        expect_receipt_of(page, "Your ballot is in", "1", "Thursday 19 November 2026")
+        today = page.get_by_role("region", name="Today’s draw")
+        expect(today).to_contain_text("Open until 23:59:59 UTC on Thursday 19 November 2026")
+        assert re.search(r"Closes in\s+0:00:\d\d", today.inner_text())
+
+        expect(page.locator("#announcement")).to_contain_text("The day has closed.")
+        expect(today).to_contain_text("Open until 23:59:59 UTC on Friday 20 November 2026")
+        assert re.search(r"Closes in\s+23:59:\d\d", today.inner_text())
+        news = page.get_by_role("region", name="You won!")
+        expect(news).to_contain_text("Thursday 19 November 2026: your ballot 1 won.")
+
+        submit_one(page, "Big Chance")
+        expect_receipt_of(page, "Your ballot is in", "1", "Friday 20 November 2026")
+
+
+def test_a_form_opened_before_midnight_says_which_day_its_ballot_counts_for(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
+) -> None:
+    with (
+        house(sqlite_file, tmp_path) as lottery,
+        browsing(chromium, lottery.server.url, java_script_enabled=False) as page,
+    ):
+        open_lotteries(lottery.url, "Big Chance")
+        sign_up(page, "bob")
+        lottery.next_noon()
+
+        submit_one(page, "Big Chance")  # on the page as it stood yesterday
+
+        expect_receipt_of(page, "Your ballot is in", "1", "Friday 20 November 2026")
+
+
+@pytest.mark.parametrize("with_script", [True, False], ids=["with a script", "without"])
+def test_who_logged_out_in_another_tab_logs_in_and_goes_on_with_what_was_typed(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path, with_script: bool
+) -> None:
+    with (
+        house(sqlite_file, tmp_path) as lottery,
+        browsing(chromium, lottery.server.url, java_script_enabled=with_script) as page,
+    ):
+        open_lotteries(lottery.url, "Big Chance")
+        sign_up(page, "bob")
+        page.get_by_label("or several").fill("77")
+        other = page.context.new_page()
+        other.goto("/")
+        other.get_by_role("button", name="Log out bob").click()
+        expect(other.get_by_role("heading", level=1)).to_have_text("Log in")
+
+        page.get_by_role("button", name="Submit them").click()
+        expect(page.get_by_role("main")).to_contain_text("nothing that you typed is lost")
+        page.get_by_label("Username").fill("bob")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+
+        expect(page.get_by_role("main")).to_contain_text("You are logged in again.")
+        expect(page.get_by_label("or several")).to_have_value("77")
+        page.get_by_role("button", name="Submit them").click()
+        expect_receipt_of(page, "Your 77 ballots are in", "1 to 77", "Thursday 19 November 2026")
+        assert lottery.count_ballots(FIRST_DAY) == 77
+
+
+def test_a_reader_whose_calendar_is_a_day_ahead_is_told_their_own_time(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
+) -> None:
+    with (
+        house(sqlite_file, tmp_path) as lottery,
+        browsing(chromium, lottery.server.url, timezone_id="Pacific/Kiritimati") as page,
+    ):
+        open_lotteries(lottery.url, "Big Chance")
+        sign_up(page, "bob")
+
+        today = page.get_by_role("region", name="Today’s draw")
+        expect(today).to_contain_text(
+            "Open until 23:59:59 UTC on Thursday 19 November 2026 (Friday 13:59, your time)."
+        )
+        submit_one(page, "Big Chance")
+        expect_receipt_of(page, "Your ballot is in", "1", "Thursday 19 November 2026")
+
+
+def test_nobody_who_looks_away_is_told_anything(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
+) -> None:
+    with (
+        house(sqlite_file, tmp_path) as lottery,
+        browsing(chromium, lottery.server.url) as page,
+    ):
+        open_lotteries(lottery.url, "Big Chance")
+        opened: list[str] = []
+        page.on("request", lambda request: opened.append(request.url))
+        sign_up(page, "bob")
+        page.wait_for_function("() => document.querySelector('[data-day]')")
+
+        page.goto("/how-it-works")
+
+        live = [url for url in opened if url.endswith("/live")]
+        assert len(live) == 1  # of the front page; how it works is the same all day
