@@ -4,9 +4,11 @@ The texts in the code are the English ones. Their translations stand in `transla
 which is read as it is, once a process: nothing is compiled, so that nothing can be out of date.
 """
 
+from collections.abc import Callable
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 from babel import Locale
 from babel.messages.extract import extract_javascript
@@ -16,6 +18,7 @@ from babel.support import NullTranslations, Translations
 from flask import Flask, Response, after_this_request, g, request
 from flask_babel import Babel, Domain
 from flask_login import current_user
+from markupsafe import Markup
 
 from lottery_system.models.login_session import Viewer
 from lottery_system.web.cookies import keep, kept
@@ -43,11 +46,12 @@ def register(app: Flask) -> None:
     babel = Babel()
     babel.init_app(app, default_locale=DEFAULT, locale_selector=language)
     babel.domain_instance = Catalogues()
-    # Flask-Babel's own ask five things of the request for every text
-    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
-        gettext=lambda text: catalogue(language()).gettext(text),
-        ngettext=lambda one, many, number: catalogue(language()).ngettext(one, many, number),
-        newstyle=True,
+    app.context_processor(_speakers_of_page)
+    # macros see no context, only what is there for all templates
+    app.jinja_env.globals.update(
+        _=lambda text, **values: speakers(language()).gettext(text, **values),
+        gettext=lambda text, **values: speakers(language()).gettext(text, **values),
+        ngettext=lambda *texts, **values: speakers(language()).ngettext(*texts, **values),
     )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.globals["language"] = language
@@ -74,6 +78,40 @@ def ask_nobody() -> None:
     """Let the page that says that the database is gone not ask it for a language."""
     if "language" not in g and "_login_user" not in g:
         g.language = _of_browser()
+
+
+def _speakers_of_page() -> dict[str, Callable[..., Markup]]:
+    found = speakers(language())
+    return {"_": found.gettext, "gettext": found.gettext, "ngettext": found.ngettext}
+
+
+class Speakers(NamedTuple):
+    """What a template says its texts by, in one language."""
+
+    gettext: Callable[..., Markup]
+    ngettext: Callable[..., Markup]
+
+
+@cache
+def speakers(code: str) -> Speakers:
+    """Return what looks texts up as Jinja's "newstyle" does, but remembers what it has found.
+
+    A page has dozens of texts, and Jinja's own way to each cost as much as half of the page.
+    """
+    texts = catalogue(code)
+    remembered: dict[str, Markup] = {}
+
+    def gettext(text: str, **values: object) -> Markup:
+        found = remembered.get(text)
+        if found is None:
+            found = remembered[text] = Markup(texts.gettext(text))  # noqa: S704 - our own texts
+        return found % values if values else found
+
+    def ngettext(one: str, many: str, number: int, **values: object) -> Markup:
+        found = Markup(texts.ngettext(one, many, number))  # noqa: S704 - our own texts
+        return found % {"num": number, **values}
+
+    return Speakers(gettext, ngettext)
 
 
 @cache

@@ -12,6 +12,8 @@ def register(app: Flask) -> None:
     """Let the templates find addresses and CSRF tokens faster."""
     app.jinja_env.globals["url_for"] = path_for
     app.jinja_env.globals["csrf_token"] = csrf_token
+    # Flask-WTF's own has a processor, too, which would come before what all templates have
+    app.context_processor(lambda: {"csrf_token": csrf_token})
 
 
 def path_for(endpoint: str, **values: str | int) -> str:

@@ -28,7 +28,7 @@ MOST = {
     f"/ballots/{FIRST_DAY}": 3,
     f"/winners/{FIRST_DAY}": 3,
     "/winners": 4,
-    f"/draws/{FIRST_DAY}": 6,
+    f"/draws/{FIRST_DAY}": 8,
     "/how-it-works": 1,
 }
 MOST_FOR_A_RECEIPT = 1
