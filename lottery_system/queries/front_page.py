@@ -24,7 +24,7 @@ class FrontPage(NamedTuple):
     ballot_count: int
     mine_count: int
     latest_drawn: date | None
-    #: the latest drawn day on which one played
+    #: the latest day before this one on which one played
     my_latest: date | None
     #: those that close first at the top; `mine` of each counts one's own ballots of the day
     open_ones: Sequence[AnyRow]
@@ -80,7 +80,7 @@ _mine_count = (
 _latest_drawn = LATEST_DRAWN.scalar_subquery()
 _my_latest = (
     select(func.max(_holding.day))
-    .where(_holding.user_id == bindparam("user_id"), _holding.day <= _latest_drawn)
+    .where(_holding.user_id == bindparam("user_id"), _holding.day < bindparam("day"))
     .scalar_subquery()
 )
 _lotteries = select(_lottery.id, _lottery.name, _lottery.prize, _lottery.closes_on)

@@ -49,8 +49,8 @@ def register(app: Flask) -> None:
     app.context_processor(_speakers_of_page)
     # macros see no context, only what is there for all templates
     app.jinja_env.globals.update(
-        _=lambda text, **values: speakers(language()).gettext(text, **values),
-        gettext=lambda text, **values: speakers(language()).gettext(text, **values),
+        _=lambda text, /, **values: speakers(language()).gettext(text, **values),
+        gettext=lambda text, /, **values: speakers(language()).gettext(text, **values),
         ngettext=lambda *texts, **values: speakers(language()).ngettext(*texts, **values),
     )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
@@ -101,13 +101,13 @@ def speakers(code: str) -> Speakers:
     texts = catalogue(code)
     remembered: dict[str, Markup] = {}
 
-    def gettext(text: str, **values: object) -> Markup:
+    def gettext(text: str, /, **values: object) -> Markup:
         found = remembered.get(text)
         if found is None:
             found = remembered[text] = Markup(texts.gettext(text))  # noqa: S704 - our own texts
         return found % values if values else found
 
-    def ngettext(one: str, many: str, number: int, **values: object) -> Markup:
+    def ngettext(one: str, many: str, number: int, /, **values: object) -> Markup:
         found = Markup(texts.ngettext(one, many, number))  # noqa: S704 - our own texts
         return found % {"num": number, **values}
 

@@ -60,10 +60,11 @@ def front_page(
     with reading() as connection:
         page = load_front_page(connection, me.id, today, page=at, name=name)
         receipt = submission_of(connection, me.id, token) if token else None
-        has_news = page.my_latest is not None and page.my_latest > (me.seen_until or LONG_AGO)
+        seen = me.seen_until or LONG_AGO
+        has_news = page.my_latest is not None and page.my_latest > seen
         results = (
             results_of(connection, me.id, after=me.seen_until, until=page.latest_drawn)
-            if has_news and page.latest_drawn
+            if has_news and page.latest_drawn and page.latest_drawn > seen
             else None
         )
     return render_template(

@@ -9,10 +9,11 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app
 from werkzeug.wrappers import Response
 
 from lottery_system.web.public import FOR_EVER
+from lottery_system.web.remembered import path_for
 
 PREFIX = "v-"
 DIGITS = 12
@@ -26,10 +27,8 @@ def register(app: Flask) -> None:
 
 def asset(name: str) -> str:
     """Return the path of a static file, by which it may be kept for ever."""
-    folder = current_app.static_folder
-    assert folder is not None
-    root = request.environ.get("SCRIPT_NAME", "")
-    return f"{root}/static/{PREFIX}{version_of(folder)}/{name}"
+    version = PREFIX + version_of(current_app.static_folder or "")
+    return path_for("static", filename=f"{version}/{name}")
 
 
 @lru_cache

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from config import Settings
 from lottery_system.errors import LotteryError
 from lottery_system.queries import AnyRow
-from lottery_system.web.languages import language
+from lottery_system.web.languages import catalogue, language
 
 LEAST_SHARE = 0.01
 REMEMBERED = 4096
@@ -67,9 +67,7 @@ def instant_element(at: datetime) -> Markup:
 
 def closing_element(day: date) -> Markup:
     """Write the last second of a day, like "23:59:59 UTC on Sunday 22 November 2026"."""
-    return Markup('<time datetime="{}T23:59:59Z">{}</time>').format(
-        day.isoformat(), gettext("23:59:59 UTC on %(day)s", day=long_day(day))
-    )
+    return _closing_element(day, language())
 
 
 def number(value: int) -> str:
@@ -159,6 +157,12 @@ def _weekdays(code: str) -> list[tuple[str, str]]:
 @lru_cache(REMEMBERED)
 def _day_element(day: date, code: str) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), _long_day(day, code))
+
+
+@lru_cache(REMEMBERED)
+def _closing_element(day: date, code: str) -> Markup:
+    written = catalogue(code).gettext("23:59:59 UTC on %(day)s") % {"day": _long_day(day, code)}
+    return Markup('<time datetime="{}T23:59:59Z">{}</time>').format(day.isoformat(), written)
 
 
 @lru_cache(REMEMBERED)

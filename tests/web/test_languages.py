@@ -61,7 +61,8 @@ def test_the_account_chooses_for_every_browser(log_in: LogIn) -> None:
     assert language_of(here, "de") == "es"
     assert language_of(there, "de") == "es"
     assert "Lotes" not in text_of(there.get("/"))
-    assert 'href="?lang=' not in there.get("/").text  # the account's page is where to change it
+    assert 'href="?lang=' not in there.get("/").text
+    assert 'href="/account#languages"' in there.get("/").text
 
 
 @pytest.mark.parametrize("code", ["", "tlh", "EN", "e"])
@@ -168,6 +169,7 @@ def unmarked(html: str) -> list[str]:
 def _marked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all pages speak the language of brackets."""
     monkeypatch.setattr(languages, "catalogue", lambda code: Marked())
+    monkeypatch.setattr(languages, "speakers", languages.speakers.__wrapped__)
 
 
 @pytest.fixture
