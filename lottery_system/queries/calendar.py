@@ -29,12 +29,13 @@ _mine = (
     .scalar_subquery()
 )
 _place = table_of(Winner).alias("place")
-_is_mine = exists().where(
-    _place.c.day == _draw.day,
-    _ballot.day == _place.c.day,
-    _ballot.number == _place.c.number,
-    _ballot.user_id == bindparam("user_id"),
+#: asked for by its key alone; joined, a database may read all ballots of the day instead
+_holder = (
+    select(_ballot.user_id)
+    .where(_ballot.day == _place.c.day, _ballot.number == _place.c.number)
+    .scalar_subquery()
 )
+_is_mine = exists().where(_place.c.day == _draw.day, _holder == bindparam("user_id"))
 _DAYS = (
     select(
         _draw.day,

@@ -53,17 +53,18 @@ _TOTAL = select(
     _holding.day > bindparam("after"),
     _holding.day <= bindparam("until"),
 )
+#: asked for by its key alone; joined, a database may read all ballots instead
+_holder = (
+    select(_ballot.user_id)
+    .where(_ballot.day == _winner.day, _ballot.number == _winner.number)
+    .scalar_subquery()
+)
 _WON = (
     select(_winner.day, _winner.place, _winner.number)
-    .join_from(
-        table_of(Winner),
-        table_of(Ballot),
-        (_ballot.day == _winner.day) & (_ballot.number == _winner.number),
-    )
     .where(
         _winner.day > bindparam("after"),
         _winner.day <= bindparam("until"),
-        _ballot.user_id == bindparam("user_id"),
+        _holder == bindparam("user_id"),
     )
     .order_by(_winner.day.desc(), _winner.place)
     .limit(bindparam("limit"))

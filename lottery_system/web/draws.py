@@ -24,8 +24,9 @@ from lottery_system.queries.logs import freeze_of, journal_record
 from lottery_system.queries.my_ballots import submissions_of
 from lottery_system.web.days import MISSING, DayState, beacon_time, day_or_404, neighbours, state_of
 from lottery_system.web.drawing import tree_of
-from lottery_system.web.languages import words_of
+from lottery_system.web.languages import language
 from lottery_system.web.public import FOR_EVER, public
+from lottery_system.web.texts import words_of
 from lottery_system.web.words import told
 
 blueprint = Blueprint("draws", __name__, url_prefix="/draws")
@@ -80,7 +81,7 @@ def show(day: str) -> tuple[str, int]:
         has_log=genesis is not None and asked >= genesis.first,
         vkey=format_vkey(operator().key.verifier) if genesis else None,
         checks=CHECKS,
-        words=words_of(SCRIPTS),
+        words=words_of(SCRIPTS, language()),
         tree=tree_of(freeze.size, winners[0].number) if winners and freeze else None,
         runs=runs,
         previous=previous,

@@ -1,32 +1,17 @@
-"""Which language a page speaks, and the catalogues of what it says.
+"""Which language a page speaks."""
 
-The texts in the code are the English ones. Their translations stand in `translations/<code>.po`,
-which is read as it is, once a process: nothing is compiled, so that nothing can be out of date.
-"""
-
-from collections.abc import Callable
-from functools import cache
-from io import BytesIO
-from pathlib import Path
-from typing import NamedTuple
-
-from babel import Locale
-from babel.messages.extract import extract_javascript
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.support import NullTranslations, Translations
+from babel.support import NullTranslations
 from flask import Flask, Response, after_this_request, g, request
 from flask_babel import Babel, Domain
 from flask_login import current_user
-from markupsafe import Markup
 
 from lottery_system.models.login_session import Viewer
 from lottery_system.web.cookies import keep, kept
+from lottery_system.web.texts import catalogue, texts
 
 #: what the pages can be had in, by ISO 639-1 code, each named in its own words
 LANGUAGES = {"en": "English", "de": "Deutsch", "es": "Español", "fr": "Français"}
 DEFAULT = "en"
-FOLDER = Path(__file__).resolve().parents[1] / "translations"
 
 #: the cookie of somebody who chose a language without an account
 COOKIE = "language"
@@ -46,12 +31,12 @@ def register(app: Flask) -> None:
     babel = Babel()
     babel.init_app(app, default_locale=DEFAULT, locale_selector=language)
     babel.domain_instance = Catalogues()
-    app.context_processor(_speakers_of_page)
+    app.context_processor(_texts_of_page)
     # macros see no context, only what is there for all templates
     app.jinja_env.globals.update(
-        _=lambda text, /, **values: speakers(language()).gettext(text, **values),
-        gettext=lambda text, /, **values: speakers(language()).gettext(text, **values),
-        ngettext=lambda *texts, **values: speakers(language()).ngettext(*texts, **values),
+        _=lambda text, /, **values: texts(language()).gettext(text, **values),
+        gettext=lambda text, /, **values: texts(language()).gettext(text, **values),
+        ngettext=lambda *forms, **values: texts(language()).ngettext(*forms, **values),
     )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.globals["language"] = language
@@ -80,67 +65,9 @@ def ask_nobody() -> None:
         g.language = _of_browser()
 
 
-def _speakers_of_page() -> dict[str, Callable[..., Markup]]:
-    found = speakers(language())
+def _texts_of_page() -> dict[str, object]:
+    found = texts(language())
     return {"_": found.gettext, "gettext": found.gettext, "ngettext": found.ngettext}
-
-
-class Speakers(NamedTuple):
-    """What a template says its texts by, in one language."""
-
-    gettext: Callable[..., Markup]
-    ngettext: Callable[..., Markup]
-
-
-@cache
-def speakers(code: str) -> Speakers:
-    """Return what looks texts up as Jinja's "newstyle" does, but remembers what it has found.
-
-    A page has dozens of texts, and Jinja's own way to each cost as much as half of the page.
-    """
-    texts = catalogue(code)
-    remembered: dict[str, Markup] = {}
-
-    def gettext(text: str, /, **values: object) -> Markup:
-        found = remembered.get(text)
-        if found is None:
-            found = remembered[text] = Markup(texts.gettext(text))  # noqa: S704 - our own texts
-        return found % values if values else found
-
-    def ngettext(one: str, many: str, number: int, /, **values: object) -> Markup:
-        found = Markup(texts.ngettext(one, many, number))  # noqa: S704 - our own texts
-        return found % {"num": number, **values}
-
-    return Speakers(gettext, ngettext)
-
-
-@cache
-def catalogue(code: str) -> NullTranslations:
-    """Return the texts of a language."""
-    path = FOLDER / f"{code}.po"
-    if not path.exists():
-        return NullTranslations()
-    with path.open("rb") as file:
-        texts = read_po(file, locale=Locale(code))
-    compiled = BytesIO()
-    write_mo(compiled, texts)
-    compiled.seek(0)
-    return Translations(compiled)
-
-
-def words_of(scripts: Path) -> dict[str, str]:
-    """Return what scripts say, each `say("…")` of theirs, with its translation."""
-    return {text: catalogue(language()).gettext(text) for text in _said_by(scripts)}
-
-
-@cache
-def _said_by(scripts: Path) -> list[str]:
-    texts = []
-    for path in sorted(scripts.rglob("*.js")):
-        with path.open("rb") as file:
-            for _, _, found, _ in extract_javascript(file, {"say": None}, (), {}):
-                texts.append(str(found))
-    return texts
 
 
 def _chosen() -> str:

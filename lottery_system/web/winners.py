@@ -67,7 +67,7 @@ def show(day: str) -> tuple[str, int]:
     if current_user.is_authenticated:
         return _answer(asked, viewer().id)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    seen_as = (language(), request.host_url)
+    seen_as = (language(), request.url_root)
     return _drawn_day(app, asked, monotonic() // MOMENT, seen_as) or _answer(asked)
 
 

@@ -12,7 +12,8 @@ from markupsafe import Markup
 from config import Settings
 from lottery_system.errors import LotteryError
 from lottery_system.queries import AnyRow
-from lottery_system.web.languages import catalogue, language
+from lottery_system.web.languages import language
+from lottery_system.web.texts import catalogue
 
 LEAST_SHARE = 0.01
 REMEMBERED = 4096

@@ -8,6 +8,7 @@ from typing import Any
 from psycopg.sql import SQL, Literal
 from sqlalchemy import Connection, Engine, event
 
+from lottery_system.queries.calendar import days_between
 from lottery_system.queries.day import look_up
 from lottery_system.queries.front_page import load_front_page
 from lottery_system.queries.my_ballots import days_of, submissions_of
@@ -31,6 +32,9 @@ def plans(engine: Engine, user_id: int, day: date, before: int) -> Iterator[tupl
         "the front page": lambda at: load_front_page(at, user_id, day),
         "a day, its winners and how many ballots of it are mine": lambda at: look_up(
             at, day, user_id
+        ),
+        "a month of days, what each stands at and whether I won": lambda at: days_between(
+            at, day.replace(day=1), day, user_id
         ),
         "a page of my 30,000 submissions of the day, from the middle": lambda at: submissions_of(
             at, user_id, day, before=before, limit=LIMIT

@@ -163,7 +163,7 @@ STATES = {
     "draw, in French": State(f"/draws/{DRAWN_DAY}?lang=fr", "certificat", "charlie"),
     "overview": State("/organiser", "The draws are in order", "alice"),
     "overview, new": State("/organiser", "Nothing was changed yet.", "alice", is_new=True),
-    "overview, in German": State("/organiser?lang=de", "Veranstalt", "alice"),
+    "overview, in German": State("/organiser?lang=de", "Verwaltung", "alice"),
     "draws": State("/organiser/draws", "waiting for its draw", "alice"),
     "participants": State("/organiser/participants", "organiser", "alice"),
     "changes": State("/organiser/changes", "by a command", "alice"),
@@ -297,7 +297,7 @@ def barriers(page: Page, *rules: str) -> list[str]:
     ]
 
 
-def test_the_keyboard_alone_is_enough_to_sign_up_and_to_play(
+def test_the_keyboard_alone_is_enough_for_the_whole_way(
     chromium: Browser, played: Gunicorn
 ) -> None:
     with browsing(chromium, played.url) as page:
@@ -313,7 +313,21 @@ def test_the_keyboard_alone_is_enough_to_sign_up_and_to_play(
         page.keyboard.press("Enter")
         expect(page.get_by_role("status", name="Receipt")).to_contain_text("Your ballot is in")
 
-        tab_to(page, "Log out dana", key="Shift+Tab")
+        tab_to(page, "Winners", key="Shift+Tab")
+        page.keyboard.press("Enter")
+        tab_to(page, "19")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Thursday 19 November 2026")
+        tab_to(page, "Check this draw yourself")
+        page.keyboard.press("Enter")
+        tab_to(page, "Check this draw")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("main")).to_contain_text("This draw holds")
+
+        tab_to(page, "My ballots", key="Shift+Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("My ballots")
+        tab_to(page, "Log out dana")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
 

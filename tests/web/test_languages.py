@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import Lottery
-from lottery_system.web import languages
+from lottery_system.web import languages, texts
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
 from tests.operators import run_due
 from tests.web.conftest import LogIn, Visitor, text_of
@@ -168,8 +168,10 @@ def unmarked(html: str) -> list[str]:
 @pytest.fixture
 def _marked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all pages speak the language of brackets."""
+    monkeypatch.setattr(texts, "catalogue", lambda code: Marked())
     monkeypatch.setattr(languages, "catalogue", lambda code: Marked())
-    monkeypatch.setattr(languages, "speakers", languages.speakers.__wrapped__)
+    monkeypatch.setattr(languages, "texts", texts.Texts)
+    monkeypatch.setattr(texts, "texts", texts.Texts)
 
 
 @pytest.fixture

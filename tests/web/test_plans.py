@@ -55,7 +55,18 @@ def plans(app: Flask) -> Plan:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/ballots", f"/ballots/{FIRST_DAY}", f"/winners/{FIRST_DAY}", "/winners"]
+    "path",
+    [
+        "/",
+        "/ballots",
+        f"/ballots/{FIRST_DAY}",
+        f"/winners/{FIRST_DAY}",
+        "/winners",
+        "/account",
+        "/ballots.csv",
+        "/winners.csv",
+        f"/draws/{FIRST_DAY}",
+    ],
 )
 def test_a_page_never_goes_through_a_whole_table(
     session: Session, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock,
@@ -65,7 +76,7 @@ def test_a_page_never_goes_through_a_whole_table(
     clock.turn(ONE_DAY)
     run_due(session, FIRST_NOON + ONE_DAY, places=1)
 
-    found = plans(lambda: bob.get(path))
+    found = plans(lambda: bob.get(path).data)
 
     assert found
     assert [each for each in found if WHOLE.search(each)] == []

@@ -1,0 +1,77 @@
+"""The texts of the pages, out of the catalogues as they are written.
+
+The texts in the code are the English ones. Their translations stand in `translations/<code>.po`,
+which is read as it is, once a process: nothing is compiled, so that nothing can be out of date.
+"""
+
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from babel import Locale
+from babel.messages.extract import extract_javascript
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from markupsafe import Markup
+
+FOLDER = Path(__file__).resolve().parents[1] / "translations"
+
+
+class Texts(dict[str, Markup]):
+    """The texts of a language, as templates ask for them; found once, and remembered.
+
+    A page has dozens, and Jinja's own way to each made the front page half as slow again.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self._catalogue = catalogue(code)
+
+    def __missing__(self, text: str) -> Markup:
+        found = self[text] = Markup(self._catalogue.gettext(text))  # noqa: S704 - our own texts
+        return found
+
+    def gettext(self, text: str, /, **values: object) -> Markup:
+        """Return a text; what is put into it is escaped."""
+        return self[text] % values if values else self[text]
+
+    def ngettext(self, one: str, many: str, number: int, /, **values: object) -> Markup:
+        """Return a text in the form that a number asks for; what is put into it is escaped."""
+        found = Markup(self._catalogue.ngettext(one, many, number))  # noqa: S704 - our own texts
+        return found % values
+
+
+@cache
+def texts(code: str) -> Texts:
+    """Return the texts of a language."""
+    return Texts(code)
+
+
+@cache
+def catalogue(code: str) -> NullTranslations:
+    """Return the texts of a language."""
+    path = FOLDER / f"{code}.po"
+    if not path.exists():
+        return NullTranslations()
+    with path.open("rb") as file:
+        texts = read_po(file, locale=Locale(code))
+    compiled = BytesIO()
+    write_mo(compiled, texts)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def words_of(scripts: Path, code: str) -> dict[str, str]:
+    """Return what scripts say, each `say("…")` of theirs, with its translation."""
+    return {text: catalogue(code).gettext(text) for text in _said_by(scripts)}
+
+
+@cache
+def _said_by(scripts: Path) -> list[str]:
+    texts = []
+    for path in sorted(scripts.rglob("*.js")):
+        with path.open("rb") as file:
+            for _, _, found, _ in extract_javascript(file, {"say": None}, (), {}):
+                texts.append(str(found))
+    return texts

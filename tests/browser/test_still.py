@@ -1,0 +1,83 @@
+"""Nothing moves while a page loads, also where the script writes the reader's own times; and what
+comes out of a printer is the result and not the ways around it."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser import test_accessibility
+from tests.browser.conftest import DRAWN_DAY, browsing
+from tests.browser.floors import AT_ONCE, Visitors
+from tests.browser.test_accessibility import SMALL, STATES
+from tests.processes import Gunicorn
+
+played = test_accessibility.played
+new = test_accessibility.new
+
+SHIFTS = """() => new Promise((resolve) => {
+    let sum = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) sum += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+    requestAnimationFrame(() => setTimeout(() => resolve(sum), 100));
+})"""
+
+
+@pytest.fixture(scope="module")
+def visitors(chromium: Browser) -> Visitors:
+    return Visitors(chromium)
+
+
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_nothing_moves_as_a_page_loads(
+    chromium: Browser, visitors: Visitors, request: pytest.FixtureRequest, name: str
+) -> None:
+    state = STATES[name]
+    server: Gunicorn = request.getfixturevalue("new" if state.is_new else "played")
+    options = visitors.options(server, state.who)
+
+    with browsing(chromium, server.url, viewport=SMALL, **options) as page:
+        page.goto(state.path)
+
+        assert page.evaluate(SHIFTS) == 0
+
+
+def test_what_moves_would_be_found(chromium: Browser, played: Gunicorn) -> None:
+    with browsing(chromium, played.url, viewport=SMALL) as page:
+        page.goto("/how-it-works")
+        page.evaluate("document.querySelector('h1').before(document.createElement('textarea'))")
+
+        assert page.evaluate(SHIFTS) > 0
+
+
+def test_the_script_does_write_times_that_the_server_cannot_know(
+    chromium: Browser, played: Gunicorn
+) -> None:
+    with browsing(chromium, played.url) as page:
+        page.goto(f"/winners/{DRAWN_DAY}")
+
+        expect(page.get_by_role("main")).to_contain_text("your time)")
+
+
+def test_a_printed_sheet_has_the_result_and_no_ways_around_it(
+    chromium: Browser, played: Gunicorn
+) -> None:
+    with browsing(chromium, played.url) as page:
+        page.goto(f"/winners/{DRAWN_DAY}/sheet")
+        page.emulate_media(media="print")
+
+        expect(page.get_by_role("article")).to_be_visible()
+        expect(page.locator("svg.code")).to_be_visible()
+        for hidden in ("Site", "Language"):
+            expect(page.get_by_role("navigation", name=hidden)).to_be_hidden()
+        expect(page.get_by_text("Print this page")).to_be_hidden()
+
+
+def test_a_printed_draw_has_what_was_fixed_and_no_buttons(
+    chromium: Browser, played: Gunicorn
+) -> None:
+    with browsing(chromium, played.url) as page:
+        page.goto(f"/draws/{DRAWN_DAY}")
+        page.emulate_media(media="print")
+
+        expect(page.get_by_text("What was fixed, and when")).to_be_visible()
+        expect(page.get_by_role("button", name="Check this draw")).to_be_hidden()
