@@ -315,11 +315,13 @@ def test_the_keyboard_alone_is_enough_for_the_whole_way(
 
         tab_to(page, "Winners", key="Shift+Tab")
         page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Winner of")
         tab_to(page, "19")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_contain_text("Thursday 19 November 2026")
         tab_to(page, "Check this draw yourself")
         page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("The draw of")
         tab_to(page, "Check this draw")
         page.keyboard.press("Enter")
         expect(page.get_by_role("main")).to_contain_text("This draw holds")
