@@ -79,12 +79,6 @@ def check(endpoint: str) -> Response | None:
     return None
 
 
-def needs_log_in(endpoint: str | None) -> bool:
-    """Tell whether an endpoint is for those who are logged in."""
-    view = current_app.view_functions.get(endpoint or "")
-    return getattr(view, "access", None) in (Access.USERS, Access.ORGANISERS)
-
-
 def _enforce() -> Response | None:
     # without an endpoint there is no such address; the routing error follows
     return check(request.endpoint) if request.endpoint else None

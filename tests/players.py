@@ -225,7 +225,7 @@ def receipts(players: Sequence[Player]) -> list[str]:
 
 def has_winner(server: Gunicorn, day: date) -> bool:
     with urlopen(f"{server.url}/winners/{day}") as answer:
-        return "Winning ballot" in answer.read().decode()
+        return 'aria-label="Winning ballot"' in answer.read().decode()
 
 
 def drawn(server: Gunicorn) -> list[str]:

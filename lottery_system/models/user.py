@@ -51,6 +51,19 @@ class User(Base):
         """Find a user by a username in any case."""
         return session.scalar(select(cls).where(cls.username_key == username_key(username)))
 
+    @classmethod
+    def still_with(cls, session: Session, user_id: int, password_hash: str) -> "User | None":
+        """Lock a user whose password is still the one that was checked; None where it is not.
+
+        Checking a password takes long, and holds no transaction: meanwhile it may be changed, or
+        the account closed.
+        """
+        return session.scalar(
+            select(cls)
+            .where(cls.id == user_id, cls.password_hash == password_hash)
+            .with_for_update()
+        )
+
     def close(self, now: datetime) -> None:
         """Let nobody log in any more. What was played stays: it is part of draws, and of proofs."""
         self.closed_at = now

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import Connection, bindparam, exists, func, select
+from sqlalchemy import Connection, bindparam, false, func, select
 
 from lottery_system.models import Ballot, Draw, Holding, Winner
 from lottery_system.models.base import table_of
@@ -16,7 +16,7 @@ def days_between(
     """List the days from `first` to `last` that have a draw, in their order, in one statement.
 
     Each has `day`, `status`, `ballot_count`, the winner's `number` or None, and of the asker
-    `mine`, the count of ballots, and `is_mine`, whether one of them took a place.
+    `mine`, the count of ballots, and `is_mine`, whether one of them won.
     """
     asked = {"first": first, "last": last, "user_id": user_id}
     return connection.execute(_DAYS, asked).all()
@@ -28,14 +28,13 @@ _mine = (
     .where(_holding.user_id == bindparam("user_id"), _holding.day == _draw.day)
     .scalar_subquery()
 )
-_place = table_of(Winner).alias("place")
 #: asked for by its key alone; joined, a database may read all ballots of the day instead
 _holder = (
     select(_ballot.user_id)
-    .where(_ballot.day == _place.c.day, _ballot.number == _place.c.number)
+    .where(_ballot.day == _winner.day, _ballot.number == _winner.number)
     .scalar_subquery()
 )
-_is_mine = exists().where(_place.c.day == _draw.day, _holder == bindparam("user_id"))
+_is_mine = func.coalesce(_holder == bindparam("user_id"), false())
 _DAYS = (
     select(
         _draw.day,

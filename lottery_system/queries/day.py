@@ -49,6 +49,14 @@ LATEST_DRAWN = select(_draw.day).where(_draw.status == DRAWN).order_by(_draw.day
 _mine = select(func.coalesce(func.sum(_holding.ballot_count), 0)).where(
     _holding.user_id == bindparam("asker_id"), _holding.day == bindparam("day")
 )
+#: each draw with its winners by place, their ballots, users and lotteries; without, with none
+DRAWS_WITH_WINNERS = (
+    table_of(Draw)
+    .outerjoin(table_of(Winner), _winner.day == _draw.day)
+    .outerjoin(table_of(Ballot), (_ballot.day == _winner.day) & (_ballot.number == _winner.number))
+    .outerjoin(table_of(User), _user.id == _ballot.user_id)
+    .outerjoin(table_of(Lottery), _lottery.id == _ballot.lottery_id)
+)
 _DAY = (
     select(
         table_of(Draw),
@@ -61,15 +69,7 @@ _DAY = (
         _user.username,
         _lottery.name.label("lottery_name"),
     )
-    .select_from(
-        table_of(Draw)
-        .outerjoin(table_of(Winner), _winner.day == _draw.day)
-        .outerjoin(
-            table_of(Ballot), (_ballot.day == _winner.day) & (_ballot.number == _winner.number)
-        )
-        .outerjoin(table_of(User), _user.id == _ballot.user_id)
-        .outerjoin(table_of(Lottery), _lottery.id == _ballot.lottery_id)
-    )
+    .select_from(DRAWS_WITH_WINNERS)
     .where(_draw.day == bindparam("day"))
     .order_by(_winner.place)
 )

@@ -5,9 +5,11 @@ from datetime import date
 
 from sqlalchemy import Connection, bindparam, select, tuple_
 
-from lottery_system.models import Ballot, Draw, Lottery, Submission, User, Winner
+from lottery_system.models import Draw, Lottery, Submission, User, Winner
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
+from lottery_system.queries.day import DRAWS_WITH_WINNERS
+from lottery_system.queries.my_ballots import RUNS
 
 #: rows of a piece
 PIECE = 1000
@@ -31,8 +33,8 @@ def users_after(connection: Connection, user_id: int) -> Sequence[AnyRow]:
     return connection.execute(_USERS, {"user_id": user_id}).all()
 
 
-_draw, _winner, _ballot, _user, _lottery, _submission = (
-    table_of(model).c for model in (Draw, Winner, Ballot, User, Lottery, Submission)
+_draw, _winner, _user, _lottery, _submission = (
+    table_of(model).c for model in (Draw, Winner, User, Lottery, Submission)
 )
 
 _place = _winner.place
@@ -47,15 +49,7 @@ _WINNERS = (
         _user.username,
         _lottery.name.label("lottery_name"),
     )
-    .select_from(
-        table_of(Draw)
-        .outerjoin(table_of(Winner), _winner.day == _draw.day)
-        .outerjoin(
-            table_of(Ballot), (_ballot.day == _winner.day) & (_ballot.number == _winner.number)
-        )
-        .outerjoin(table_of(User), _user.id == _ballot.user_id)
-        .outerjoin(table_of(Lottery), _lottery.id == _ballot.lottery_id)
-    )
+    .select_from(DRAWS_WITH_WINNERS)
     .where(
         _draw.drawn_at.is_not(None),
         _draw.day >= bindparam("day"),
@@ -65,19 +59,9 @@ _WINNERS = (
     .limit(PIECE)
 )
 _SUBMISSIONS = (
-    select(
-        _submission.day,
-        _submission.first_number,
-        (_submission.first_number + _submission.ballot_count - 1).label("last_number"),
-        _submission.ballot_count,
-        _submission.submitted_at,
-        _lottery.name.label("lottery_name"),
-        _draw.status,
-    )
-    .join_from(table_of(Submission), table_of(Lottery), _lottery.id == _submission.lottery_id)
+    RUNS.add_columns(_draw.status)
     .join(table_of(Draw), _draw.day == _submission.day)
     .where(
-        _submission.user_id == bindparam("user_id"),
         tuple_(_submission.day, _submission.first_number)
         > tuple_(bindparam("day", type_=_submission.day.type), bindparam("first_number")),
     )

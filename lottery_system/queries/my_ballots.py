@@ -36,14 +36,17 @@ def submissions_of(
     return connection.execute(query, asked).all()
 
 
-def winning_numbers(
+def places_of(
     connection: Connection, user_id: int, days: Collection[date]
-) -> dict[date, list[int]]:
-    """Return somebody's winning numbers of some days, in the order of their places."""
-    numbers: dict[date, list[int]] = {}
-    for row in connection.execute(_WINNING, {"user_id": user_id, "days": days}):
-        numbers.setdefault(row.day, []).append(row.number)
-    return numbers
+) -> dict[date, dict[int, int]]:
+    """Return the numbers of somebody's ballots that took places on some days, by place.
+
+    Place 1 won; those behind it are reserves.
+    """
+    places: dict[date, dict[int, int]] = {}
+    for row in connection.execute(_PLACES, {"user_id": user_id, "days": days}):
+        places.setdefault(row.day, {})[row.place] = row.number
+    return places
 
 
 _holding, _draw, _submission, _lottery, _winner, _ballot = (
@@ -71,7 +74,8 @@ def _days(my_days: Select[Any]) -> Select[Any]:
 _DAYS = _days(_my_days)
 _DAYS_BEFORE = _days(_my_days.where(_holding.day < bindparam("before")))
 
-_runs = (
+#: somebody's submissions, as pages and exports show them
+RUNS = (
     select(
         _submission.day,
         _submission.first_number,
@@ -84,16 +88,16 @@ _runs = (
     .join_from(table_of(Submission), table_of(Lottery), _lottery.id == _submission.lottery_id)
     .where(_submission.user_id == bindparam("user_id"))
 )
-_SUBMISSION = _runs.where(_submission.token == bindparam("token"))
+_SUBMISSION = RUNS.where(_submission.token == bindparam("token"))
 _SUBMISSIONS = (
-    _runs.where(_submission.day == bindparam("day"))
+    RUNS.where(_submission.day == bindparam("day"))
     .order_by(_submission.first_number.desc())
     .limit(bindparam("limit"))
 )
 _SUBMISSIONS_BEFORE = _SUBMISSIONS.where(_submission.first_number < bindparam("before"))
 
-_WINNING = (
-    select(_winner.day, _winner.number)
+_PLACES = (
+    select(_winner.day, _winner.place, _winner.number)
     .join_from(
         table_of(Winner),
         table_of(Ballot),

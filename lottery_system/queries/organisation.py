@@ -19,7 +19,7 @@ class Figures(NamedTuple):
 
 
 def figures(connection: Connection, day: date) -> Figures:
-    """Count users and open lotteries."""
+    """Count users whose account is not closed, and open lotteries."""
     return Figures(*connection.execute(_FIGURES, {"day": day}).one())
 
 
@@ -51,7 +51,10 @@ _today = (
     .scalar_subquery()
 )
 _FIGURES = select(
-    select(func.count()).select_from(table_of(User)).scalar_subquery(),
+    select(func.count())
+    .select_from(table_of(User))
+    .where(_user.closed_at.is_(None))
+    .scalar_subquery(),
     select(func.count())
     .select_from(table_of(Lottery))
     .where(_lottery.closes_on >= bindparam("day"))

@@ -12,7 +12,7 @@ from lottery_system.queries import AnyRow
 
 #: before any day that a calendar has
 LONG_AGO = date.min
-#: wins that a page names; who has more finds them among their ballots
+#: places that a page names; who has more finds them among their ballots
 SHOWN = 5
 
 
@@ -23,7 +23,7 @@ class Results(NamedTuple):
     ballot_count: int
     latest: date
     #: `day`, `place` and `number` of each ballot that took a place, the newest first
-    won: Sequence[AnyRow]
+    places: Sequence[AnyRow]
 
 
 def results_of(
@@ -38,8 +38,8 @@ def results_of(
     total = connection.execute(_TOTAL, asked).one()
     if not total.day_count:
         return None
-    won = connection.execute(_WON, asked).all()
-    return Results(total.day_count, total.ballot_count, total.latest, won)
+    places = connection.execute(_PLACES, asked).all()
+    return Results(total.day_count, total.ballot_count, total.latest, places)
 
 
 _holding, _winner, _ballot = (table_of(model).c for model in (Holding, Winner, Ballot))
@@ -59,7 +59,7 @@ _holder = (
     .where(_ballot.day == _winner.day, _ballot.number == _winner.number)
     .scalar_subquery()
 )
-_WON = (
+_PLACES = (
     select(_winner.day, _winner.place, _winner.number)
     .where(
         _winner.day > bindparam("after"),

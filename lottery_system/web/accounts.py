@@ -95,11 +95,14 @@ def create_session() -> Response | tuple[str, int]:
         refusal = gettext("Too many wrong passwords. Wait ten minutes, then try again.")
         return log_in_page(form, refusal), 429
     user = _find(username)
+    unfit = gettext("Username and password do not fit. Try again.")
     if not check_password(user.password_hash if user else None, form.password.data or ""):
-        return log_in_page(form, gettext("Username and password do not fit. Try again.")), 422
+        return log_in_page(form, unfit), 422
     assert user is not None
     attempt.give_back()
     with transaction() as session:
+        if User.still_with(session, user.id, user.password_hash) is None:
+            return log_in_page(form, unfit), 422
         token = LoginSession.open(session, user, utcnow())
     login.log_in(user, token)
     response = resumed() or redirect(

@@ -12,10 +12,10 @@ from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken
 from lottery_system.extensions import reading, transaction
 from lottery_system.models import Submission, User
 from lottery_system.queries.day import look_up
-from lottery_system.queries.my_ballots import days_of, submissions_of, winning_numbers
+from lottery_system.queries.my_ballots import days_of, places_of, submissions_of
 from lottery_system.web.days import day_or_404
 from lottery_system.web.errors import error_page, no_database
-from lottery_system.web.forms import BadBallots, parse_ballots
+from lottery_system.web.forms import BadBallots, parse_ballots, parse_number
 from lottery_system.web.lotteries import front_page, keep_receipt
 from lottery_system.web.remembered import path_for
 from lottery_system.web.resuming import resumes_at
@@ -86,9 +86,9 @@ def index() -> str:
     with reading() as connection:
         rows = days_of(connection, viewer().id, before=before, limit=PAGE + 1)
         days = rows[:PAGE]
-        won = winning_numbers(connection, viewer().id, [each.day for each in days])
+        places = places_of(connection, viewer().id, [each.day for each in days])
     older = days[-1].day if len(rows) > PAGE else None
-    return render_template("ballots/index.html", days=days, won=won, older=older)
+    return render_template("ballots/index.html", days=days, places=places, older=older)
 
 
 @blueprint.get("/ballots/<day>")
@@ -96,14 +96,12 @@ def index() -> str:
 def show(day: str) -> str:
     """List my ballots of a day, the newest first."""
     asked = day_or_404(day)
-    before = request.args.get("before", "")
-    is_number = before.isascii() and before.isdigit() and len(before) < 10
     with reading() as connection:
         rows = submissions_of(
             connection,
             viewer().id,
             asked,
-            before=int(before) if is_number else None,
+            before=parse_number(request.args.get("before", "")),
             limit=PAGE + 1,
         )
         draw, winners = look_up(connection, asked, viewer().id)
@@ -112,7 +110,7 @@ def show(day: str) -> str:
         day=asked,
         draw=draw,
         submissions=rows[:PAGE],
-        won=[winner.number for winner in winners if winner.user_id == viewer().id],
+        places={w.place: w.number for w in winners if w.user_id == viewer().id},
         older=rows[PAGE - 1].first_number if len(rows) > PAGE else None,
     )
 

@@ -16,10 +16,11 @@ from werkzeug.wrappers import Response
 from lottery_system.access import everybody, settings
 from lottery_system.extensions import reading
 from lottery_system.models import DRAWN
+from lottery_system.offload import Offload
 from lottery_system.queries.day import look_up
 from lottery_system.web.days import day_or_404
-from lottery_system.web.languages import LANGUAGES
-from lottery_system.web.public import public
+from lottery_system.web.languages import DEFAULT, LANGUAGES
+from lottery_system.web.public import A_MOMENT, public
 from lottery_system.web.words import long_day, number
 
 blueprint = Blueprint("cards", __name__)
@@ -32,27 +33,33 @@ PAPER, INK, QUIET, ACCENT, ON_ACCENT = "#fbfaf7", "#1b2023", "#545d62", "#0b6e4f
 A_DAY = "public, max-age=86400"
 REMEMBERED = 64
 
+# Drawing takes tens of milliseconds; whoever asks for many cards waits, and nobody else.
+_offload = Offload(threads=1, niceness=10)
+
 
 @blueprint.get("/card.png")
 @everybody
 def site() -> Response:
-    """Show the card of the lottery."""
+    """Show the card of the lottery, in the language that `?lang=` asks for, else in English."""
+    _speak_as_asked()
+    return _of_site(A_DAY)
+
+
+def _of_site(caching: str) -> Response:
     title, subtitle = gettext("One draw a day"), gettext("that everybody can check")
-    return public(_drawn(settings().name, title, subtitle, ""), "image/png", A_DAY)
+    return public(_offload(_drawn, settings().name, title, subtitle, ""), "image/png", caching)
 
 
 @blueprint.get("/winners/<day>/card.png")
 @everybody
 def winner(day: str) -> Response:
-    """Show the card of a drawn day, in the language that `?lang=` asks for, else the reader's."""
+    """Show the card of a drawn day, in the language that `?lang=` asks for, else in English."""
+    _speak_as_asked()
     asked = day_or_404(day)
-    wanted = request.args.get("lang", "")
-    if wanted in LANGUAGES:
-        g.language = wanted
     with reading() as connection:
         draw, winners = look_up(connection, asked, None)
     if draw is None or draw.status != DRAWN:
-        return site()
+        return _of_site(A_MOMENT)
     if winners:
         title = number(winners[0].number)
         count = draw.ballot_count
@@ -61,7 +68,14 @@ def winner(day: str) -> Response:
         )
     else:
         title, subtitle = "–", gettext("Nobody played")
-    return public(_drawn(settings().name, title, subtitle, long_day(asked)), "image/png", A_DAY)
+    card = _offload(_drawn, settings().name, title, subtitle, long_day(asked))
+    return public(card, "image/png", A_DAY)
+
+
+def _speak_as_asked() -> None:
+    """Go by the address alone: what all may keep must not depend on who asks."""
+    wanted = request.args.get("lang", "")
+    g.language = wanted if wanted in LANGUAGES else DEFAULT
 
 
 @lru_cache(REMEMBERED)
@@ -82,7 +96,8 @@ def _drawn(name: str, title: str, subtitle: str, day: str) -> bytes:
     pen.text(
         (middle, (tear + bottom) // 2), subtitle, ON_ACCENT, _font("DejaVuSans", 48), anchor="mm"
     )
-    pen.text((MARGIN, HEIGHT - MARGIN), name, INK, _font("DejaVuSerif-Bold", 40), anchor="lm")
+    size = _fitting("DejaVuSerif-Bold", name, WIDTH - 2 * MARGIN, 40)
+    pen.text((MARGIN, HEIGHT - MARGIN), name, INK, size, anchor="lm")
     png = BytesIO()
     card.quantize(16).save(png, "PNG", optimize=True)
     return png.getvalue()

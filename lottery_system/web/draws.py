@@ -24,6 +24,7 @@ from lottery_system.queries.logs import freeze_of, journal_record
 from lottery_system.queries.my_ballots import submissions_of
 from lottery_system.web.days import MISSING, DayState, beacon_time, day_or_404, neighbours, state_of
 from lottery_system.web.drawing import tree_of
+from lottery_system.web.forms import parse_number
 from lottery_system.web.languages import language
 from lottery_system.web.public import FOR_EVER, public
 from lottery_system.web.texts import words_of
@@ -105,8 +106,9 @@ def certificate(day: str) -> Response:
 @users
 def receipt(day: str, number: int) -> Response:
     """Show the receipt of a ballot to its holder."""
-    size = request.args.get("size", "")
-    if size and not (size.isascii() and size.isdigit() and len(size) < 10):
+    asked = request.args.get("size", "")
+    size = parse_number(asked)
+    if asked and size is None:
         abort(422, gettext("A size is a number of ballots, like 120."))
     try:
         with reading() as connection:
@@ -116,7 +118,7 @@ def receipt(day: str, number: int) -> Response:
                 number,
                 viewer().id,
                 operator=operator(),
-                size=int(size) if size else None,
+                size=size,
             )
     except NoSuchReceipt as error:
         abort(404, told(error))
@@ -127,12 +129,10 @@ def receipt(day: str, number: int) -> Response:
 @users
 def choose_receipt(day: str) -> Response:
     """Go to the receipt of the ballot whose number was typed."""
-    number = request.args.get("number", "").strip()
-    if not (number.isascii() and number.isdigit() and 1 <= len(number) < 10):
+    number = parse_number(request.args.get("number", "").strip())
+    if number is None:
         abort(422, gettext("Type the number of one of your ballots, like 12."))
-    return redirect(
-        url_for("draws.receipt", day=day_or_404(day).isoformat(), number=int(number)), 303
-    )
+    return redirect(url_for("draws.receipt", day=day_or_404(day).isoformat(), number=number), 303)
 
 
 @lru_cache(REMEMBERED)

@@ -124,7 +124,13 @@ def _unfit_keys(error: UnfitKeys) -> Response:
 
 
 def _foreign_form(error: CSRFError) -> Response:
-    return form_again() or error_page(
+    try:
+        again = form_again()
+    except HTTPException as refusal:  # an error within the handling of one is caught by nobody
+        return _http(refusal)
+    except SQLAlchemyError as gone:
+        return no_database(gone)
+    return again or error_page(
         400,
         gettext(
             "The form was not sent from this site, or your session has ended since you opened it. "

@@ -11,7 +11,7 @@ from lottery_system.access import everybody, organisers, users, viewer
 from lottery_system.extensions import reading
 from lottery_system.models import DRAWN
 from lottery_system.queries.exports import submissions_after, users_after, winners_after
-from lottery_system.queries.my_ballots import winning_numbers
+from lottery_system.queries.my_ballots import places_of
 
 blueprint = Blueprint("exports", __name__)
 
@@ -34,7 +34,7 @@ def winners() -> Response:
 def ballots() -> Response:
     """Hand out one's own submissions, the oldest first."""
     rows = my_submissions(viewer().id)
-    head = ("day", "first_number", "last_number", "lottery", "submitted_at", "result", "won_with")
+    head = ("day", "first_number", "last_number", "lottery", "submitted_at", "result", "places")
     return _table("my-ballots.csv", head, ([row[name] for name in head] for row in rows))
 
 
@@ -52,28 +52,32 @@ def my_submissions(user_id: int) -> Iterator[dict[str, object]]:
     while True:
         with reading() as connection:
             piece = submissions_after(connection, user_id, day, first_number)
-            won = winning_numbers(connection, user_id, {row.day for row in piece})
+            places = places_of(connection, user_id, {row.day for row in piece})
         for row in piece:
             mine = range(row.first_number, row.last_number + 1)
-            numbers = [number for number in won.get(row.day, []) if number in mine]
+            taken = {
+                place: number for place, number in places.get(row.day, {}).items() if number in mine
+            }
             yield {
                 "day": row.day.isoformat(),
                 "first_number": row.first_number,
                 "last_number": row.last_number,
                 "lottery": row.lottery_name,
                 "submitted_at": row.submitted_at.isoformat(),
-                "result": _result(row.status, numbers),
-                "won_with": " ".join(map(str, numbers)),
+                "result": _result(row.status, taken),
+                "places": " ".join(f"{place}:{number}" for place, number in taken.items()),
             }
         if not piece:
             return
         day, first_number = piece[-1].day, piece[-1].first_number
 
 
-def _result(status: str, numbers: list[int]) -> str:
+def _result(status: str, taken: dict[int, int]) -> str:
     if status != DRAWN:
         return "waiting"
-    return "won" if numbers else "not won"
+    if 1 in taken:
+        return "won"
+    return "reserve" if taken else "not won"
 
 
 def _winners() -> Iterator[Sequence[object]]:

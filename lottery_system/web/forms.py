@@ -21,7 +21,7 @@ from lottery_system.errors import LotteryError
 from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
 from lottery_system.web.words import number
 
-COUNT_DIGITS = 9
+DIGITS = 9
 #: the one way in which RFC 9562 section 4 writes a UUID
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -104,6 +104,12 @@ class LotteryForm(FlaskForm):  # type: ignore[misc]
         _refuse_control_characters(field.data.replace("\n", " "))
 
 
+def parse_number(text: str) -> int | None:
+    """Read a whole number of up to nine digits, or return None where it is none."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= DIGITS
+    return int(text) if is_number else None
+
+
 class BadBallots(LotteryError):
     """A submission of ballots has not the shape of one."""
 
@@ -117,14 +123,15 @@ def parse_ballots(form: Mapping[str, str], most: int) -> tuple[UUID, int]:
         BadBallots: with a sentence for whoever typed it.
     """
     text = form.get("count", "").strip() or "1"
-    if not (text.isascii() and text.isdigit() and len(text) <= COUNT_DIGITS):
+    count = parse_number(text)
+    if count is None:
         raise BadBallots("Enter a whole number of ballots, 1 to %(most)s.", most=most)
-    if not 1 <= int(text) <= most:
+    if not 1 <= count <= most:
         raise BadBallots("Submit 1 to %(most)s ballots at once.", most=most)
     token = parse_token(form.get("submission", ""))
     if token is None:
         raise BadBallots("This form has lost its token. Open the page again.")
-    return token, int(text)
+    return token, count
 
 
 def parse_token(text: str) -> UUID | None:

@@ -1,5 +1,7 @@
 """Which language a page speaks."""
 
+from urllib.parse import urlencode
+
 from babel.support import NullTranslations
 from flask import Flask, Response, after_this_request, g, request
 from flask_babel import Babel, Domain
@@ -40,6 +42,7 @@ def register(app: Flask) -> None:
     )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.globals["language"] = language
+    app.jinja_env.globals["in_language"] = in_language
     app.jinja_env.globals["LANGUAGES"] = LANGUAGES
 
 
@@ -52,6 +55,12 @@ def language() -> str:
     if found is None:
         found = g.language = _chosen()
     return found
+
+
+def in_language(code: str) -> str:
+    """Return the address of the page at hand in another language."""
+    asked = [pair for pair in request.args.items(multi=True) if pair[0] != "lang"]
+    return "?" + urlencode([*asked, ("lang", code)])
 
 
 def forget_language() -> None:

@@ -9,11 +9,12 @@ from lottery_system.access import settings, users, viewer
 from lottery_system.clock import closes_at, day_of, utcnow
 from lottery_system.extensions import reading
 from lottery_system.models import Submission
+from lottery_system.models.lottery import NAME_LENGTH
 from lottery_system.queries.front_page import load_front_page
 from lottery_system.queries.my_ballots import submission_of
 from lottery_system.queries.results import LONG_AGO, results_of
 from lottery_system.web.cookies import keep, kept
-from lottery_system.web.forms import parse_token
+from lottery_system.web.forms import parse_number, parse_token
 
 blueprint = Blueprint("lotteries", __name__)
 
@@ -55,7 +56,7 @@ def front_page(
     """
     now = utcnow()
     today = day_of(now)
-    at, name = _page_asked(), request.args.get("q", "").strip()[:80]
+    at, name = _page_asked(), _name_asked()
     me = viewer()
     with reading() as connection:
         page = load_front_page(connection, me.id, today, page=at, name=name)
@@ -95,6 +96,9 @@ def keep_receipt(response: Response, submission: Submission) -> None:
 
 
 def _page_asked() -> int:
-    text = request.args.get("page", "")
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(LAST_PAGE))
-    return max(int(text), 1) if is_number else 1
+    return min(parse_number(request.args.get("page", "")) or 1, LAST_PAGE)
+
+
+def _name_asked() -> str:
+    text = request.args.get("q", "").strip()
+    return text[:NAME_LENGTH] if text.isprintable() else ""

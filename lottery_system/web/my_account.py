@@ -18,6 +18,7 @@ from flask import (
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answer
+from wtforms import Field
 
 from lottery_system.access import users, viewer
 from lottery_system.clock import utcnow
@@ -55,9 +56,8 @@ def change_password() -> Answer | tuple[str, int]:
     form = PasswordForm()
     if not form.validate():
         return _page(form), 422
-    refusal = _refusal_of(form.current.data)
-    if refusal:
-        form.current.errors = [refusal]
+    checked = _checked(form.current)
+    if checked is None:
         return _page(form), 422
     try:
         password = enforce_password(form.new.data or "", viewer().username)
@@ -66,7 +66,11 @@ def change_password() -> Answer | tuple[str, int]:
         return _page(form), 422
     password_hash = hash_password(password)
     with transaction() as session:
-        session.get_one(User, viewer().id).password_hash = password_hash
+        user = User.still_with(session, viewer().id, checked)
+        if user is None:  # changed elsewhere, this very moment
+            form.current.errors = [_not_yours()]
+            return _page(form), 422
+        user.password_hash = password_hash
         LoginSession.close_others(session, viewer().id, viewer().token)
     return redirect(url_for("my_account.show", done="password"), code=303)
 
@@ -104,6 +108,7 @@ def data() -> Answer:
         "signed_up_at": user.created_at.isoformat(),
         "is_organiser": user.is_organiser,
         "language": user.language,
+        "results_seen_until": user.seen_until.isoformat() if user.seen_until else None,
         "log_ins": [at.isoformat() for at in _log_ins(db.session())],
     }
     db.session.close()  # whoever reads slowly must hold no connection
@@ -129,12 +134,15 @@ def close() -> Answer | tuple[str, int]:
     form = ClosingForm()
     if not form.validate():
         return _closing_page(form), 422
-    refusal = _refusal_of(form.current.data)
-    if refusal:
-        form.current.errors = [refusal]
+    checked = _checked(form.current)
+    if checked is None:
         return _closing_page(form), 422
     with transaction() as session:
-        session.get_one(User, viewer().id).close(utcnow())
+        user = User.still_with(session, viewer().id, checked)
+        if user is None:
+            form.current.errors = [_not_yours()]
+            return _closing_page(form), 422
+        user.close(utcnow())
         LoginSession.close_others(session, viewer().id, None)
     login.forget()
     g.notice = gettext("Your account is closed. Your ballots stay in their draws.")
@@ -163,18 +171,26 @@ def _log_ins(session: Session) -> Sequence[datetime]:
     return LoginSession.begun(session, viewer().id, utcnow())
 
 
-def _refusal_of(password: str | None) -> str | None:
-    """Tell why a password is not one's own; guessing is bounded as at the log-in."""
+def _checked(field: Field) -> str | None:
+    """Check one's own password, and return its hash; None, and why, where it is another.
+
+    Guessing is bounded as at the log-in.
+    """
     attempt = Attempt(viewer().username)
     if not attempt.take():
-        return str(gettext("Too many wrong passwords. Wait ten minutes, then try again."))
-    user = _user(db.session())
-    password_hash = user.password_hash
-    db.session.close()
-    if not check_password(password_hash, password or ""):
-        return str(gettext("This is not your password. Try again."))
+        field.errors = [gettext("Too many wrong passwords. Wait ten minutes, then try again.")]
+        return None
+    password_hash = _user(db.session()).password_hash
+    db.session.close()  # whoever waits for the hashing that follows must hold no connection
+    if not check_password(password_hash, field.data or ""):
+        field.errors = [_not_yours()]
+        return None
     attempt.give_back()
-    return None
+    return password_hash
+
+
+def _not_yours() -> str:
+    return str(gettext("This is not your password. Try again."))
 
 
 def _document(facts: dict[str, object], user_id: int) -> Iterator[str]:

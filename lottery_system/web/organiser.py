@@ -12,13 +12,13 @@ from lottery_system.access import lottery_or_404, organisers, settings, viewer
 from lottery_system.clock import ONE_DAY, closes_at, day_of, parse_day, utcnow
 from lottery_system.extensions import db, reading, transaction
 from lottery_system.health import standing
-from lottery_system.models import Lottery
+from lottery_system.models import Draw, Lottery
 from lottery_system.models.lottery import ClosesInThePast
 from lottery_system.queries.calendar import days_between
 from lottery_system.queries.day import first_day
 from lottery_system.queries.organisation import changes, figures, participants
 from lottery_system.web.calendar import chart_begins, chart_of
-from lottery_system.web.forms import LotteryForm
+from lottery_system.web.forms import LotteryForm, parse_number
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import told
 
@@ -149,7 +149,9 @@ def withdraw(lottery_id: int) -> Response:
     """Let a lottery take no more ballots from now on."""
     lottery_or_404(lottery_id)
     with transaction() as session:
-        session.get_one(Lottery, lottery_id).withdraw(utcnow(), viewer().id)
+        # under the lock that ballots are admitted under: none comes in once this is committed
+        turn = Draw.take_turn(session.connection(), utcnow)
+        session.get_one(Lottery, lottery_id).withdraw(turn.now, viewer().id)
     return redirect(url_for("organiser.index"), code=303)
 
 
@@ -181,8 +183,7 @@ def _page(form: LotteryForm, lottery: Lottery | None) -> str:
 
 
 def _number_asked() -> int | None:
-    text = request.args.get("before", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return parse_number(request.args.get("before", ""))
 
 
 def _day_asked(today: date) -> date:

@@ -5,17 +5,15 @@ stored then; but the form comes back, filled in, at once or behind the log-in.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, make_response, render_template, request
 from flask_babel import gettext
-from flask_login import current_user
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from lottery_system.access import check, needs_log_in
-from lottery_system.extensions import login_manager
+from lottery_system.access import check
 from lottery_system.web.forms import AccountForm
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -46,13 +44,18 @@ def resumes_at(form_page: Callable[..., Any]) -> Callable[[View], View]:
 def form_again() -> Response | None:
     """Answer a form whose session is not its own any more, where it came from this site.
 
-    With the form itself, or, where nobody is logged in who must be, with the log-in page.
+    With the form itself, or, where nobody is logged in who must be, with the log-in page. Whoever
+    may not see the form gets what they would get at its page.
+
+    Raises:
+        HTTPException: somebody may not see the form, or there is no such thing any more.
     """
     page = _form_page(request.endpoint)
-    if page is None or not _is_own():
+    if page is None or request.endpoint is None or not _is_own():
         return None
-    if needs_log_in(request.endpoint) and not current_user.is_authenticated:
-        return cast(Response, login_manager.unauthorized())
+    refused = check(request.endpoint)
+    if refused is not None:
+        return refused
     g.notice = gettext(
         "This form is out of date: your session has ended since you opened it. Nothing was "
         "stored. Send it once more."

@@ -11,7 +11,7 @@ const SPREAD = 4000;
 
 /** How far the server's clock is ahead of this one, in milliseconds. */
 let ahead = 0;
-/** What the server last said of the state of things. */
+/** What the server last said of the state of things, if anything. */
 let version = null;
 let news = null;
 
@@ -57,18 +57,13 @@ function offerToReveal(field) {
 
 // The countdown: seen, and never read out; that the day has closed is, once.
 
-let waitsForMidnight = false;
-
 function count(countdown) {
   const left = Date.parse(countdown.dataset.countdown) - now();
   countdown.querySelector("strong").textContent = clock(Math.max(0, Math.ceil(left / SECOND)));
-  if (left > 0 || waitsForMidnight) return;
-  waitsForMidnight = true;
-  document.querySelector("#announcement").textContent = countdown.dataset.closed;
-  setTimeout(async () => {
-    await ask();
-    waitsForMidnight = false;
-  }, SECOND + Math.random() * SPREAD);
+  if (left > 0) return;
+  if (countdown.dataset.closed) announce(countdown.dataset.closed);
+  countdown.dataset.closed = "";
+  askSoon(SECOND);
 }
 
 function clock(seconds) {
@@ -76,11 +71,18 @@ function clock(seconds) {
   return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
 }
 
+function announce(sentence) {
+  document.querySelector("#announcement").textContent = sentence;
+}
+
 function tick() {
   for (const each of document.querySelectorAll("[data-countdown]")) count(each);
 }
 
 // News: the server tells how many ballots there are, and when there is more to be seen.
+
+/** Milliseconds after which a page may be older than the first that is heard. */
+const FRESH = 3000;
 
 function listen() {
   const isWanted = document.visibilityState === "visible" && document.querySelector("[data-day]")
@@ -96,10 +98,10 @@ function listen() {
 
 function hear(state) {
   const today = document.querySelector("[data-day]");
-  const isNew = version !== null && state.version !== version;
-  version = state.version;
   if (!today) return;
-  if (isNew || state.day !== today.dataset.day) setTimeout(ask, Math.random() * SPREAD);
+  const isNew = version === null ? performance.now() > FRESH : state.version !== version;
+  version = state.version;
+  if (isNew || state.day !== today.dataset.day) askSoon();
   else showCount(today, state.ballots);
 }
 
@@ -114,18 +116,44 @@ function showCount(today, ballots) {
   chance.textContent = `${number(share)}\u00a0%`;
 }
 
-/** Ask for the page again, and take over what is live of it. */
-async function ask() {
-  const address = document.querySelector("[data-at]")?.dataset.at;
-  const answer = address && await fetch(address).catch(() => null);
-  if (answer?.redirected) location.assign(address);  // to the log-in page
-  else if (answer?.ok) takeOver(await answer.text());
+// Asking for the page again, and taking over what is live of it.
+
+let isAskingSoon = false;
+/** So many times it was asked for; only the last answer counts. */
+let asked = 0;
+
+const isSubmitting = () => document.querySelector("[data-in-place][aria-busy=true]") !== null;
+
+/** Ask at a moment of this page's own, however many reasons there are by then. */
+function askSoon(after = 0) {
+  if (isAskingSoon) return;
+  isAskingSoon = true;
+  setTimeout(async () => {
+    await ask();
+    isAskingSoon = false;
+  }, after + Math.random() * SPREAD);
 }
 
-function takeOver(html) {
-  const page = new DOMParser().parseFromString(html, "text/html");
-  const focused = document.activeElement?.id;
+/** Tell whether the page was had, and is shown; what is being submitted is left alone. */
+async function ask({ isOwn = false } = {}) {
+  const address = document.querySelector("[data-at]")?.dataset.at;
+  if (!address || (isSubmitting() && !isOwn)) return false;
+  asked += 1;
+  const mine = asked;
+  const answer = await fetch(address).catch(() => null);
+  if (answer?.redirected) location.assign(address);  // to the log-in page
+  if (!answer?.ok || answer.redirected) return false;
+  const html = await answer.text();
+  if (mine !== asked || (isSubmitting() && !isOwn)) return false;
+  takeOver(new DOMParser().parseFromString(html, "text/html"));
+  listen();
+  return true;
+}
+
+function takeOver(page) {
+  const focused = focusIn(document.activeElement);
   const place = placeOf(focused);
+  keepReceipt(page);
   for (const part of document.querySelectorAll("[data-live]")) {
     const newer = page.getElementById(part.id);
     if (!newer) continue;
@@ -134,17 +162,37 @@ function takeOver(html) {
     prepare(newer);
   }
   // all stands where it stood, only anew
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  focused?.find()?.focus({ preventScroll: true });
   const top = document.getElementById(place?.id)?.getBoundingClientRect().top;
   if (top !== undefined) scrollBy(0, top - place.top);
+}
+
+/** Where the focus is, and how to find the same thing in what takes its place. */
+function focusIn(element) {
+  const part = element?.closest("[data-live]");
+  if (!part) return null;
+  const all = () => [...document.getElementById(part.id).querySelectorAll("a, button, input, summary")];
+  const at = all().indexOf(element);
+  const { id, tagName } = element;
+  return {
+    element,
+    find: () => (id ? document.getElementById(id) : all().find((e, i) => i === at && e.tagName === tagName)),
+  };
 }
 
 /** What the reader looks at: what has the focus, or else the first thing in sight; and where. */
 function placeOf(focused) {
   const inSight = (element) => element.getBoundingClientRect().top >= 0;
-  const found = document.querySelector(focused ? `#${focused}` : ":root")?.closest("main [id]")
+  const found = focused?.element.closest("[id]")
     ?? [...document.querySelectorAll("main [id]")].find(inSight);
   return found && { id: found.id, top: found.getBoundingClientRect().top };
+}
+
+/** A receipt is shown once by the server, and stays until there is another one. */
+function keepReceipt(page) {
+  const receipt = document.querySelector(".receipt");
+  if (!receipt || page.querySelector(".receipt")) return;
+  page.getElementById(receipt.closest("[id]").id)?.append(receipt);
 }
 
 /** Keep what was typed, and what was unfolded. */
@@ -175,9 +223,13 @@ async function submitInPlace(form) {
     form.submit();
     return;
   }
-  await ask();
-  const receipt = document.querySelector(".receipt h2");
-  if (receipt) document.querySelector("#announcement").textContent = receipt.textContent;
+  const before = document.querySelector(".receipt");
+  if (!await ask({ isOwn: true })) {
+    location.assign(document.querySelector("[data-at]").dataset.at);
+    return;
+  }
+  const receipt = document.querySelector(".receipt");
+  if (receipt && receipt !== before) announce(receipt.querySelector("h2").textContent);
 }
 
 addEventListener("submit", (event) => {

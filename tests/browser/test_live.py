@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from lottery_system.clock import closes_at
 from tests.browser.conftest import browsing
@@ -40,7 +40,39 @@ def test_the_ballots_of_others_and_a_new_lottery_appear_by_themselves(
         same = bobs.get_by_role("listitem").filter(has_text="Big Chance").get_by_label("or several")
         expect(same).to_have_value("77")
         expect(same).to_be_focused()
+        expect_receipt_of(bobs, "Your ballot is in", "1", "Thursday 19 November 2026")  # still
         assert bobs.evaluate("window.isTheSamePage")
+
+
+def test_what_is_being_submitted_is_left_alone_until_it_is_answered(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    with (
+        house(sqlite_file, tmp_path) as lottery,
+        browsing(chromium, lottery.server.url) as page,
+    ):
+        open_lotteries(lottery.url, "Big Chance")
+        sign_up(page, "bob")
+        page.route("**/lotteries/*/ballots", hold)
+        token = page.locator("[name=submission]").first
+        before = token.input_value()
+        with page.expect_request("**/lotteries/*/ballots"):
+            submit_one(page, "Big Chance")
+
+        open_lotteries(lottery.url, "Another Chance")
+        assert page.evaluate("ask()") is False
+        assert token.input_value() == before  # pressing again would still be the same ballot
+
+        held[0].continue_()
+        expect_receipt_of(page, "Your ballot is in", "1", "Thursday 19 November 2026")
+        expect(page.get_by_role("heading", name="Another Chance")).to_be_visible()
+        assert token.input_value() != before
+        assert lottery.count_ballots(FIRST_DAY) == 1
 
 
 def test_a_click_keeps_ones_place_on_the_page(

@@ -62,6 +62,20 @@ def test_what_is_searched_for_stands_for_itself(bob: Visitor, text: str) -> None
     assert f"No open lottery has “{text}” in its name." in text_of(page)
 
 
+def test_letters_of_all_languages_are_found_in_any_case(bob: Visitor, session: Session) -> None:
+    with session.begin():
+        session.add(Lottery.create("Ökostrom-ÉTÉ", "", FIRST_DAY, FIRST_NOON))
+
+    assert names(bob.get("/?q=ökostrom-été").text) == ["Ökostrom-ÉTÉ"]
+
+
+def test_what_nobody_can_type_is_not_searched_for(bob: Visitor, big_chance: Lottery) -> None:
+    for text in ("\0", "Big\0", "\ud800"):
+        assert (
+            bob.get("/", query_string={"q": text.encode(errors="surrogatepass")}).status_code == 200
+        )
+
+
 @pytest.mark.usefixtures("_many")
 @pytest.mark.parametrize("page", ["0", "-1", "x", "99999999999999999999", "２", ""])
 def test_a_page_that_is_none_is_the_first(bob: Visitor, page: str) -> None:

@@ -51,6 +51,18 @@ def test_a_link_at_the_foot_of_the_page_chooses_for_this_browser(
     assert language_of(stranger, "de", "/how-it-works?lang=tlh") == "fr"
 
 
+def test_the_link_keeps_what_else_the_address_says(clock: Clock, stranger: Visitor) -> None:
+    page = stranger.get("/login?next=/ballots&lang=es").text
+
+    assert 'href="?next=%2Fballots&amp;lang=de"' in page
+
+
+def test_a_page_that_answers_a_form_offers_no_links_to_where_only_forms_go(
+    clock: Clock, stranger: Visitor
+) -> None:
+    assert 'href="?lang=' not in stranger.post("/login", username="", password="").text
+
+
 def test_the_account_chooses_for_every_browser(log_in: LogIn) -> None:
     here = log_in("bob")
     answer = here.post("/account/language", "/account", language="es")

@@ -12,7 +12,7 @@ from lottery_system.clock import ONE_DAY
 from lottery_system.queries.calendar import days_between
 from lottery_system.queries.day import look_up
 from lottery_system.queries.exports import winners_after
-from lottery_system.queries.my_ballots import winning_numbers
+from lottery_system.queries.my_ballots import places_of
 from lottery_system.queries.results import results_of
 from tests.conftest import FIRST_DAY, Cast, Submit
 
@@ -22,7 +22,7 @@ ASK: dict[str, Callable[[Connection], object]] = {
     "a month of days": lambda at: days_between(at, FIRST_DAY - 30 * ONE_DAY, FIRST_DAY, 2),
     "what became of my ballots": lambda at: results_of(at, 2, after=None, until=FIRST_DAY),
     "a day and its winners": lambda at: look_up(at, FIRST_DAY, 2),
-    "my winning numbers": lambda at: winning_numbers(at, 2, [FIRST_DAY]),
+    "my winning numbers": lambda at: places_of(at, 2, [FIRST_DAY]),
     "all winners": lambda at: winners_after(at, FIRST_DAY, 0),
 }
 

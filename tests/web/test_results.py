@@ -1,6 +1,10 @@
 """ "Did I win?" is answered without being asked: at the next visit, on whatever device."""
 
+import csv
+import io
+
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY
@@ -98,6 +102,35 @@ def test_a_reserve_is_told_too(
 
     page = text_of(log_in("bob").get("/"))
 
+    assert "You won!" in page
     assert "is reserve 1." in page
     assert "is reserve 2." in page
     assert FIRST_DAY.isoformat() in log_in("bob").get("/").text
+
+
+def test_a_reserve_has_not_won(
+    session: Session, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock, log_in: LogIn
+) -> None:
+    submit(cast.bob, big_chance)
+    submit(cast.charlie, big_chance)
+    clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + ONE_DAY, places=2)
+    with session.begin():
+        winner = session.scalar(text("SELECT number FROM winners WHERE place = 1"))
+    reserve, number = ("charlie", 2) if winner == 1 else ("bob", 1)
+    visitor = log_in(reserve)
+
+    front, day = text_of(visitor.get("/")), text_of(visitor.get(f"/winners/{FIRST_DAY}"))
+    mine = text_of(visitor.get("/ballots")), text_of(visitor.get(f"/ballots/{FIRST_DAY}"))
+
+    assert "You won" not in " ".join([front, day, *mine])
+    assert f"your ballot {number} is reserve 1." in front
+    assert f"Your ballot {number} is reserve 1." in day
+    assert f"Reserve with ballot {number}" in mine[0]
+    assert f"Your ballot {number} is reserve 1." in mine[1]
+    assert ", you played" in visitor.get(f"/winners/{FIRST_DAY}").text  # in the calendar
+    assert rows_of(visitor)[0]["result"] == "reserve"
+
+
+def rows_of(visitor: Visitor) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(visitor.get("/ballots.csv").text)))

@@ -160,3 +160,26 @@ def test_a_sign_up_form_that_is_out_of_date_keeps_the_username(stranger: Visitor
     assert "This form is out of date" in text_of(answer)
     assert 'value="dana"' in answer.text
     assert PASSWORD not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [(NEW, 403), ("/organiser/lotteries/1", 403), ("/organiser/lotteries/1/withdraw", 403)],
+)
+def test_a_form_that_is_out_of_date_shows_nobody_a_page_that_is_not_theirs(
+    log_in: LogIn, big_chance: Lottery, path: str, status: int
+) -> None:
+    answer = log_in("bob").client.post(path, data={**TYPED, "csrf_token": "of another time"})
+
+    assert answer.status_code == status
+    assert "This page is for organisers." in text_of(answer)
+    assert "Spring Raffle" not in answer.text
+    assert "Big Chance" not in answer.text
+
+
+def test_a_form_that_is_out_of_date_of_something_that_is_not_there_is_no_fault_of_ours(
+    alice: Visitor,
+) -> None:
+    data = {**TYPED, "csrf_token": "of another time"}
+
+    assert alice.client.post("/organiser/lotteries/999", data=data).status_code == 404

@@ -45,9 +45,8 @@ def test_a_link_to_a_result_brings_its_words_and_its_picture(stranger: Visitor) 
 @pytest.mark.usefixtures("_drawn")
 @pytest.mark.parametrize(
     "path",
-    ["/card.png", f"/winners/{FIRST_DAY}/card.png", f"/winners/{FIRST_DAY}/card.png?lang=fr",
-     f"/winners/{FIRST_DAY + ONE_DAY}/card.png", f"/winners/{FIRST_DAY + 2 * ONE_DAY}/card.png",
-     "/winners/2030-01-01/card.png"],
+    ["/card.png", "/card.png?lang=de", f"/winners/{FIRST_DAY}/card.png",
+     f"/winners/{FIRST_DAY}/card.png?lang=fr", f"/winners/{FIRST_DAY + ONE_DAY}/card.png"],
 )  # fmt: skip
 def test_a_card_is_a_picture_of_the_size_that_sites_show(stranger: Visitor, path: str) -> None:
     answer = stranger.get(path)
@@ -98,3 +97,23 @@ def test_a_day_that_is_not_drawn_has_no_sheet(stranger: Visitor) -> None:
 
     assert answer.status_code == 404
     assert "There is no result of Saturday 21 November 2026, or not yet." in text_of(answer)
+
+
+@pytest.mark.usefixtures("_drawn")
+@pytest.mark.parametrize("day", [FIRST_DAY + 2 * ONE_DAY, FIRST_DAY + 99 * ONE_DAY])
+def test_the_card_of_a_day_that_is_not_drawn_is_not_kept_beyond_its_draw(
+    stranger: Visitor, day: object
+) -> None:
+    answer = stranger.get(f"/winners/{day}/card.png")
+
+    assert (answer.status_code, answer.mimetype) == (200, "image/png")
+    assert answer.headers["Cache-Control"] == "public, max-age=2"
+
+
+@pytest.mark.usefixtures("_drawn")
+def test_what_all_may_keep_does_not_depend_on_who_asks(stranger: Visitor) -> None:
+    path = f"/winners/{FIRST_DAY}/card.png"
+
+    german = stranger.get(path, headers={"Accept-Language": "de"})
+
+    assert german.data == stranger.get(path).data

@@ -2,7 +2,7 @@
 
 Somebody has a language, has seen results up to a day, and may have closed the account. Whatever is
 said of a lottery, and was said of it before, is written down by the database itself, whichever way
-it is changed.
+it is changed; by whom, where whoever changes it says so. Of lotteries from before nobody knows.
 """
 
 import sqlalchemy as sa
