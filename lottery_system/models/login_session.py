@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from sqlalchemy import (
     Connection,
-    CursorResult,
     ForeignKey,
     LargeBinary,
     bindparam,
@@ -110,13 +109,14 @@ class LoginSession(Base):
         session.execute(delete(cls).where(cls.token_hash == _digest(token)))
 
     @classmethod
-    def close_others(cls, session: Session, user_id: int, token: str | None) -> int:
-        """End all log-ins of a user but that of `token`, and return how many there were."""
-        ended = session.execute(
-            delete(cls).where(cls.user_id == user_id, cls.token_hash != _digest(token or ""))
-        )
-        assert isinstance(ended, CursorResult)
-        return ended.rowcount
+    def close_others(cls, session: Session, user_id: int, token: str) -> None:
+        """End all log-ins of a user but that of `token`."""
+        session.execute(delete(cls).where(cls.user_id == user_id, cls.token_hash != _digest(token)))
+
+    @classmethod
+    def close_all(cls, session: Session, user_id: int) -> None:
+        """End all log-ins of a user."""
+        session.execute(delete(cls).where(cls.user_id == user_id))
 
     @classmethod
     def sweep(cls, session: Session, now: datetime) -> None:

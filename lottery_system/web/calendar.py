@@ -99,7 +99,7 @@ def chart_begins(until: date) -> date:
 def neighbour_months(
     month: Month, first: date | None, today: date
 ) -> tuple[date | None, date | None]:
-    """Return a day of the months before and after, where there are draws: the nearest one."""
+    """Return the last day of the month before and the first of the month after, with a draw."""
     before = month.first - ONE_DAY if first is not None and month.first > first else None
     after = month.last + ONE_DAY if month.last < today else None
     return before, after

@@ -2,7 +2,6 @@
 
 from datetime import date
 from functools import lru_cache
-from pathlib import Path
 
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -35,8 +34,6 @@ blueprint = Blueprint("draws", __name__, url_prefix="/draws")
 JSON = "application/json"
 #: certificates that a process remembers, all of days that are drawn
 REMEMBERED = 64
-#: what speaks on the page is in the languages of the page
-SCRIPTS = Path(__file__).resolve().parents[2] / "static" / "js"
 #: of my submissions, those that the page names
 RUNS = 20
 
@@ -82,7 +79,7 @@ def show(day: str) -> tuple[str, int]:
         has_log=genesis is not None and asked >= genesis.first,
         vkey=format_vkey(operator().key.verifier) if genesis else None,
         checks=CHECKS,
-        words=words_of(SCRIPTS, language()),
+        words=words_of(current_app.static_folder or "", language()),
         tree=tree_of(freeze.size, winners[0].number) if winners and freeze else None,
         runs=runs,
         previous=previous,

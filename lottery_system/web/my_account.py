@@ -143,7 +143,7 @@ def close() -> Answer | tuple[str, int]:
             form.current.errors = [_not_yours()]
             return _closing_page(form), 422
         user.close(utcnow())
-        LoginSession.close_others(session, viewer().id, None)
+        LoginSession.close_all(session, viewer().id)
     login.forget()
     g.notice = gettext("Your account is closed. Your ballots stay in their draws.")
     return render_template("accounts/closed.html"), 200

@@ -38,18 +38,19 @@ def overview() -> str:
     today = day_of(now)
     health = standing(db.session(), now, settings().gap)
     with reading() as connection:
-        return render_template(
-            "organiser/overview.html",
-            today=today,
-            now=now,
-            health=health,
-            overdue=health.overdue(now),
-            next_draw=closes_at(today),
-            first=first_day(connection),
-            figures=figures(connection, today),
-            chart=chart_of(days_between(connection, chart_begins(today), today, None), today),
-            changes=changes(connection, before=None, limit=LATEST),
-        )
+        counts = figures(connection, today)
+        days = days_between(connection, chart_begins(today), today, None)
+        latest = changes(connection, before=None, limit=LATEST)
+    return render_template(
+        "organiser/overview.html",
+        today=today,
+        health=health,
+        overdue=health.overdue(now),
+        next_draw=closes_at(today),
+        figures=counts,
+        chart=chart_of(days, today),
+        changes=latest,
+    )
 
 
 @blueprint.get("/draws")

@@ -62,15 +62,15 @@ def catalogue(code: str) -> NullTranslations:
     return Translations(compiled)
 
 
-def words_of(scripts: Path, code: str) -> dict[str, str]:
-    """Return what scripts say, each `say("…")` of theirs, with its translation."""
-    return {text: catalogue(code).gettext(text) for text in _said_by(scripts)}
+def words_of(folder: str, code: str) -> dict[str, str]:
+    """Return what the scripts of a folder say, each `say("…")`, with its translation."""
+    return {text: catalogue(code).gettext(text) for text in _said_in(folder)}
 
 
 @cache
-def _said_by(scripts: Path) -> list[str]:
+def _said_in(folder: str) -> list[str]:
     texts = []
-    for path in sorted(scripts.rglob("*.js")):
+    for path in sorted(Path(folder).rglob("*.js")):
         with path.open("rb") as file:
             for _, _, found, _ in extract_javascript(file, {"say": None}, (), {}):
                 texts.append(str(found))
