@@ -2,14 +2,16 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 
 from flask import Blueprint, Response, current_app, stream_with_context
+from sqlalchemy import Connection
 
 from lottery_system.access import everybody, organisers, users, viewer
 from lottery_system.extensions import reading
 from lottery_system.models import DRAWN
+from lottery_system.queries import AnyRow
 from lottery_system.queries.exports import submissions_after, users_after, winners_after
 from lottery_system.queries.my_ballots import places_of
 
@@ -47,11 +49,13 @@ def participants() -> Response:
 
 
 def my_submissions(user_id: int) -> Iterator[dict[str, object]]:
-    """Yield somebody's submissions, the oldest first; holds no connection between pieces."""
-    day, first_number = date.min, 0
-    while True:
+    """Yield somebody's submissions, the oldest first."""
+
+    def ask(connection: Connection, day: date, first_number: int) -> Sequence[AnyRow]:
+        return submissions_after(connection, user_id, day, first_number)
+
+    for piece in _pieces(ask, (date.min, 0), lambda row: (row.day, row.first_number)):
         with reading() as connection:
-            piece = submissions_after(connection, user_id, day, first_number)
             places = places_of(connection, user_id, {row.day for row in piece})
         for row in piece:
             mine = range(row.first_number, row.last_number + 1)
@@ -67,9 +71,6 @@ def my_submissions(user_id: int) -> Iterator[dict[str, object]]:
                 "result": _result(row.status, taken),
                 "places": " ".join(f"{place}:{number}" for place, number in taken.items()),
             }
-        if not piece:
-            return
-        day, first_number = piece[-1].day, piece[-1].first_number
 
 
 def _result(status: str, taken: dict[int, int]) -> str:
@@ -81,31 +82,40 @@ def _result(status: str, taken: dict[int, int]) -> str:
 
 
 def _winners() -> Iterator[Sequence[object]]:
-    day, place = date.min, 0
-    while True:
-        with reading() as connection:
-            piece = winners_after(connection, day, place)
+    for piece in _pieces(winners_after, (date.min, 0), lambda row: (row.day, row.place or 0)):
         for row in piece:
             yield (
                 row.day.isoformat(), row.ballot_count, row.place, row.number, row.username,
                 row.lottery_name, row.closed_at.isoformat(), row.drawn_at.isoformat(),
             )  # fmt: skip
-        if not piece:
-            return
-        day, place = piece[-1].day, piece[-1].place or 0
 
 
 def _participants() -> Iterator[Sequence[object]]:
-    last = 0
-    while True:
-        with reading() as connection:
-            piece = users_after(connection, last)
+    for piece in _pieces(users_after, (0,), lambda row: (row.id,)):
         for row in piece:
             closed_at = row.closed_at.isoformat() if row.closed_at else ""
             yield (row.username, row.created_at.isoformat(), row.is_organiser, closed_at)
+
+
+def _pieces(
+    ask: Callable[..., Sequence[AnyRow]],
+    begin: tuple[object, ...],
+    key: Callable[[AnyRow], tuple[object, ...]],
+) -> Iterator[Sequence[AnyRow]]:
+    """Yield rows a piece at a time, each behind the last; holds no connection in between.
+
+    Args:
+        ask: returns a piece of what is behind a key.
+        begin: before all keys.
+        key: of a row.
+    """
+    while True:
+        with reading() as connection:
+            piece = ask(connection, *begin)
         if not piece:
             return
-        last = piece[-1].id
+        yield piece
+        begin = key(piece[-1])
 
 
 def _table(name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
