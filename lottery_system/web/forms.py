@@ -37,22 +37,19 @@ class AccountForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class PasswordForm(FlaskForm):  # type: ignore[misc]
+class OwnPasswordForm(FlaskForm):  # type: ignore[misc]
+    """One's password, to show that it is really oneself."""
+
+    current = PasswordField(
+        lazy_gettext("Current password"), [InputRequired(lazy_gettext("Enter your password."))]
+    )
+
+
+class NewPasswordForm(OwnPasswordForm):
     """One's password, and the one to take its place."""
 
-    current = PasswordField(
-        lazy_gettext("Current password"), [InputRequired(lazy_gettext("Enter your password."))]
-    )
     new = PasswordField(
         lazy_gettext("New password"), [InputRequired(lazy_gettext("Enter a new password."))]
-    )
-
-
-class ClosingForm(FlaskForm):  # type: ignore[misc]
-    """One's password, to show that it is really oneself who closes the account."""
-
-    current = PasswordField(
-        lazy_gettext("Current password"), [InputRequired(lazy_gettext("Enter your password."))]
     )
 
 

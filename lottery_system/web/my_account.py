@@ -32,7 +32,7 @@ from lottery_system.passwords import (
 )
 from lottery_system.web import login
 from lottery_system.web.exports import my_submissions
-from lottery_system.web.forms import ClosingForm, PasswordForm
+from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm
 from lottery_system.web.languages import LANGUAGES
 from lottery_system.web.log_in_throttle import Attempt
 from lottery_system.web.resuming import resumes_at
@@ -45,7 +45,7 @@ blueprint = Blueprint("my_account", __name__, url_prefix="/account")
 @users
 def show() -> str:
     """Show what there is to do about one's account."""
-    return _page(PasswordForm(formdata=None))
+    return _page(NewPasswordForm(formdata=None))
 
 
 @blueprint.post("/password")
@@ -53,7 +53,7 @@ def show() -> str:
 @resumes_at(show)
 def change_password() -> Answer | tuple[str, int]:
     """Take a new password, and end all other log-ins: whoever knew the old one is out."""
-    form = PasswordForm()
+    form = NewPasswordForm()
     if not form.validate():
         return _page(form), 422
     checked = _checked(form.current)
@@ -123,7 +123,7 @@ def data() -> Answer:
 @users
 def confirm_closing() -> str:
     """Say what closing the account means, and ask for the password."""
-    return _closing_page(ClosingForm(formdata=None))
+    return _closing_page(OwnPasswordForm(formdata=None))
 
 
 @blueprint.post("/close")
@@ -131,7 +131,7 @@ def confirm_closing() -> str:
 @resumes_at(confirm_closing)
 def close() -> Answer | tuple[str, int]:
     """Close the account: nobody logs in any more; what was played stays where it is."""
-    form = ClosingForm()
+    form = OwnPasswordForm()
     if not form.validate():
         return _closing_page(form), 422
     checked = _checked(form.current)
@@ -149,7 +149,7 @@ def close() -> Answer | tuple[str, int]:
     return render_template("accounts/closed.html"), 200
 
 
-def _page(form: PasswordForm) -> str:
+def _page(form: NewPasswordForm) -> str:
     return render_template(
         "accounts/show.html",
         form=form,
@@ -159,7 +159,7 @@ def _page(form: PasswordForm) -> str:
     )
 
 
-def _closing_page(form: ClosingForm) -> str:
+def _closing_page(form: OwnPasswordForm) -> str:
     return render_template("accounts/close.html", form=form)
 
 
