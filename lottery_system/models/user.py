@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import String, Text, select
+from sqlalchemy import String, Text, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.models.base import Base
@@ -62,6 +62,15 @@ class User(Base):
             select(cls)
             .where(cls.id == user_id, cls.password_hash == password_hash)
             .with_for_update()
+        )
+
+    @classmethod
+    def see_results(cls, session: Session, user_id: int, until: date, today: date) -> None:
+        """Remember up to which day somebody has seen the results; never back, nor beyond today."""
+        session.execute(
+            update(cls)
+            .where(cls.id == user_id, (cls.seen_until < until) | cls.seen_until.is_(None))
+            .values(seen_until=min(until, today))
         )
 
     def close(self, now: datetime) -> None:

@@ -10,8 +10,6 @@ from lottery_system.models import Ballot, Holding, Winner
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
 
-#: before any day that a calendar has
-LONG_AGO = date.min
 #: places that a page names; who has more finds them among their ballots
 SHOWN = 5
 
@@ -22,19 +20,13 @@ class Results(NamedTuple):
     day_count: int
     ballot_count: int
     latest: date
-    #: `day`, `place` and `number` of each ballot that took a place, the newest first
+    #: `day`, `place` and `number` of ballots that took a place: those that won, then the newest
     places: Sequence[AnyRow]
 
 
-def results_of(
-    connection: Connection, user_id: int, *, after: date | None, until: date
-) -> Results | None:
-    """Sum up the days after one and until another, which must be drawn; None where none was played.
-
-    Args:
-        after: None for all days.
-    """
-    asked = {"user_id": user_id, "after": after or LONG_AGO, "until": until, "limit": SHOWN}
+def results_of(connection: Connection, user_id: int, *, after: date, until: date) -> Results | None:
+    """Sum up the drawn days after one and until another; None where none of them was played."""
+    asked = {"user_id": user_id, "after": after, "until": until, "limit": SHOWN}
     total = connection.execute(_TOTAL, asked).one()
     if not total.day_count:
         return None
@@ -66,6 +58,6 @@ _PLACES = (
         _winner.day <= bindparam("until"),
         _holder == bindparam("user_id"),
     )
-    .order_by(_winner.day.desc(), _winner.place)
+    .order_by(_winner.place > 1, _winner.day.desc(), _winner.place)
     .limit(bindparam("limit"))
 )

@@ -1,7 +1,6 @@
 """Submitting ballots, and looking at one's own."""
 
 from flask import Blueprint, current_app, redirect, render_template, request
-from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
@@ -70,11 +69,7 @@ def mark_seen() -> Response:
     """Remember up to which day the results were seen, on whatever device."""
     until = day_or_404(request.form.get("until", ""))
     with transaction() as session:
-        session.execute(
-            update(User)
-            .where(User.id == viewer().id, (User.seen_until < until) | User.seen_until.is_(None))
-            .values(seen_until=min(until, day_of(utcnow())))
-        )
+        User.see_results(session, viewer().id, until, day_of(utcnow()))
     return redirect(path_for("lotteries.index"), code=303)
 
 

@@ -1,5 +1,6 @@
 """The front page: today's draw and the lotteries."""
 
+from datetime import date
 from uuid import UUID, uuid4
 
 from flask import Blueprint, make_response, render_template, request
@@ -12,7 +13,7 @@ from lottery_system.models import Submission
 from lottery_system.models.lottery import NAME_LENGTH
 from lottery_system.queries.front_page import load_front_page
 from lottery_system.queries.my_ballots import submission_of
-from lottery_system.queries.results import LONG_AGO, results_of
+from lottery_system.queries.results import results_of
 from lottery_system.web.cookies import keep, kept
 from lottery_system.web.forms import parse_number, parse_token
 
@@ -61,13 +62,11 @@ def front_page(
     with reading() as connection:
         page = load_front_page(connection, me.id, today, page=at, name=name)
         receipt = submission_of(connection, me.id, token) if token else None
-        seen = me.seen_until or LONG_AGO
-        has_news = page.my_latest is not None and page.my_latest > seen
-        results = (
-            results_of(connection, me.id, after=me.seen_until, until=page.latest_drawn)
-            if has_news and page.latest_drawn and page.latest_drawn > seen
-            else None
-        )
+        results = None
+        if page.my_latest and page.latest_drawn:
+            seen = me.seen_until or date.min
+            if min(page.my_latest, page.latest_drawn) > seen:
+                results = results_of(connection, me.id, after=seen, until=page.latest_drawn)
     return render_template(
         "lotteries/index.html",
         now=now,

@@ -4,6 +4,7 @@ A join that it turns around would read all ballots of a day, to look each up amo
 """
 
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 from sqlalchemy import Connection, Engine, event
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 ASK: dict[str, Callable[[Connection], object]] = {
     "a month of days": lambda at: days_between(at, FIRST_DAY - 30 * ONE_DAY, FIRST_DAY, 2),
-    "what became of my ballots": lambda at: results_of(at, 2, after=None, until=FIRST_DAY),
+    "what became of my ballots": lambda at: results_of(at, 2, after=date.min, until=FIRST_DAY),
     "a day and its winners": lambda at: look_up(at, FIRST_DAY, 2),
     "my winning numbers": lambda at: places_of(at, 2, [FIRST_DAY]),
     "all winners": lambda at: winners_after(at, FIRST_DAY, 0),

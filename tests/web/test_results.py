@@ -132,5 +132,22 @@ def test_a_reserve_has_not_won(
     assert rows_of(visitor)[0]["result"] == "reserve"
 
 
+def test_a_win_is_told_before_any_number_of_reserves(
+    session: Session, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock, log_in: LogIn
+) -> None:
+    submit(cast.bob, big_chance)
+    clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + ONE_DAY, places=1)
+    submit(cast.bob, big_chance, 9)
+    submit(cast.charlie, big_chance)
+    clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + 2 * ONE_DAY, places=10)
+
+    page = text_of(log_in("bob").get("/"))
+
+    assert "You won!" in page
+    assert "Thursday 19 November 2026 : your ballot 1 won." in page
+
+
 def rows_of(visitor: Visitor) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(visitor.get("/ballots.csv").text)))
