@@ -30,7 +30,8 @@ from tests.browser.test_journey import (
     submit_one,
 )
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
-from tests.processes import Gunicorn
+from tests.players import drawn
+from tests.processes import Gunicorn, wait_for
 
 ONE_DAY = timedelta(days=1)
 WITH_SCRIPT = pytest.mark.parametrize(
@@ -46,12 +47,21 @@ class House:
         self.server = server
         self.noon = FIRST_NOON
 
-    def next_noon(self, days: int = 1) -> None:
-        """Let days go by; the server wakes up and makes up for the nights."""
+    def next_noon(self, *pages: Page, days: int = 1) -> None:
+        """Let days go by, while nobody looks; the server makes up for the nights once it is up.
+
+        A page that stands open would ask again and again for the news, of a server that is down,
+        and browsers complain of that.
+        """
+        for page in pages:
+            page.goto("about:blank")
         self.server.stop()
         self.noon += days * ONE_DAY
         self.server.clock.run_from(self.noon)
         self.server.start()
+        # it serves at once, and draws meanwhile
+        yesterday = self.noon.date() - ONE_DAY
+        wait_for(lambda: str(yesterday) in drawn(self.server), f"{yesterday} is drawn")
 
     def winner_of(self, day: date) -> AnyRow:
         with database(self.url) as session, session.begin():
@@ -112,7 +122,7 @@ def test_a_player_plays_for_three_days(
         expect(countdown).to_be_visible() if with_script else expect(countdown).to_be_hidden()
 
         # Friday: bob has won, is told so without asking, and says that he has seen it
-        lottery.next_noon()
+        lottery.next_noon(bobs, charlies)
         bobs.goto("/")
         news = bobs.get_by_role("region", name="You won!")
         expect(news).to_contain_text("Thursday 19 November 2026: your ballot 1 won.")
@@ -132,7 +142,7 @@ def test_a_player_plays_for_three_days(
         assert lottery.count_ballots(FIRST_DAY + ONE_DAY) == 8
 
         # Saturday: one of the two has won; both know at once, and look it up
-        lottery.next_noon()
+        lottery.next_noon(bobs, charlies)
         winner = lottery.winner_of(FIRST_DAY + ONE_DAY)
         for page, username in ((bobs, "bob"), (charlies, "charlie")):
             page.goto("/")
@@ -200,7 +210,7 @@ def test_an_organiser_answers_for_a_month(
         expect_receipt(bobs, "Your ballot is in", "1", "Christmas Raffle")
 
         # The tenth: one is extended, the other withdrawn, and nobody can play there any more
-        lottery.next_noon(days=10)
+        lottery.next_noon(alices, bobs, days=10)
         alices.goto("/organiser/lotteries")
         alices.get_by_role("link", name="Christmas Raffle").click()
         alices.get_by_label("Closes on").fill("2026-12-24")
@@ -217,7 +227,7 @@ def test_an_organiser_answers_for_a_month(
 
         # A month is over, and with it her log-in: every day had its draw; she looks at them, takes
         # them away, and puts up a sheet
-        lottery.next_noon(days=21)
+        lottery.next_noon(alices, bobs, days=21)
         log_in(alices, "alice")
         alices.get_by_role("link", name="Organise").click()
         expect(main).to_contain_text("The draws are in order")
