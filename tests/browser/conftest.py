@@ -17,13 +17,16 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Playwright,
+    StorageState,
     WebError,
     expect,
     sync_playwright,
 )
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from lottery_system.ballot_box import BallotBox
+from lottery_system.clock import starts_at
 from lottery_system.extensions import db
 from lottery_system.models import Draw, Lottery, Submission, User
 from lottery_system.passwords import hash_password
@@ -48,6 +51,14 @@ expect.set_options(timeout=PATIENCE * 1000)
 #: the day on which the seeded lotteries are looked at, and those before it
 TODAY = date(2026, 11, 22)
 CLOSED_DAY, QUIET_DAY, DRAWN_DAY = (TODAY - timedelta(days=days) for days in (1, 2, 3))
+#: as soon after midnight as a draw may still be waited for
+AT = starts_at(TODAY) + timedelta(minutes=1)
+
+#: what is hardest to fit in
+LONG_NAME = "Weihnachtsüberraschungsverlosung-der-Freiwilligen-Feuerwehr-Oberammergau-Unter"
+RIGHT_TO_LEFT_NAME = "הגרלה גדולה"
+LONG_USERNAME = "wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
+LONG_PRIZE = "https://example.org/" + "prize/" * 30 + "\n" + "Many words. " * 100
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -215,4 +226,80 @@ def served(url: str, folder: Path, at: datetime) -> Iterator[Gunicorn]:
     keep_keys(folder)
     with Gunicorn(url, folder, at=at) as server:
         server.clock.stand_at(at)
+        yield server
+
+
+class Visitors:
+    """Somebody or nobody before a browser; whoever must log in does so once a site."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._log_ins: dict[tuple[str, str], StorageState] = {}
+
+    def options(self, server: Gunicorn, who: str) -> dict[str, Any]:
+        """Return what makes a browser's profile somebody's; nobody's where `who` is empty."""
+        if not who:
+            return {}
+        key = (server.url, who)
+        if key not in self._log_ins:
+            with browsing(self._browser, server.url) as page:
+                log_in(page, who)
+                self._log_ins[key] = page.context.storage_state()
+        return {"storage_state": self._log_ins[key]}
+
+    def cookies(self, server: Gunicorn, who: str) -> str:
+        """Return somebody's cookies as a browser sends them."""
+        state = self.options(server, who)
+        held = state["storage_state"]["cookies"] if state else []
+        return "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in held)
+
+
+@pytest.fixture(scope="package")
+def visitors(chromium: Browser) -> Visitors:
+    """Return people who log in once a site."""
+    return Visitors(chromium)
+
+
+@pytest.fixture(scope="package")
+def played(sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+    """Serve a lottery with days of every kind."""
+    folder = tmp_path_factory.mktemp("played")
+    url = f"sqlite:///{shutil.copy(sqlite_file, folder / 'lottery.db')}"
+    with database(url) as session:
+        (
+            Seeded(session)
+            .sign_up("alice", "bob", "charlie", LONG_USERNAME)
+            .open("Big Chance", "A weekend for two by the sea.", TODAY + timedelta(days=27))
+            .open("Extra Win", "", QUIET_DAY)
+            .open(LONG_NAME, LONG_PRIZE, TODAY)
+            .open(RIGHT_TO_LEFT_NAME, "סוף שבוע זוגי", TODAY + timedelta(days=3))
+            .play(DRAWN_DAY, "charlie", LONG_NAME, 900, 99)
+            .play(DRAWN_DAY, "bob", RIGHT_TO_LEFT_NAME, 1)
+            .draw(DRAWN_DAY, places=4)
+            .draw(QUIET_DAY)
+            .play(CLOSED_DAY, "charlie", "Big Chance", 3)
+            .close(CLOSED_DAY)
+            .play(TODAY, LONG_USERNAME, LONG_NAME, 7, 1000)
+        )
+        # the server would draw it at once
+        session.execute(
+            text(
+                "CREATE TRIGGER not_yet BEFORE UPDATE ON draws "
+                f"WHEN NEW.day = '{CLOSED_DAY}' AND NEW.status = 'drawn' "
+                "BEGIN SELECT RAISE(ABORT, 'not yet'); END"
+            )
+        )
+        session.commit()
+    with served(url, folder, AT) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def new(sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+    """Serve a lottery that nobody has played."""
+    folder = tmp_path_factory.mktemp("new")
+    url = f"sqlite:///{shutil.copy(sqlite_file, folder / 'lottery.db')}"
+    with database(url) as session:
+        Seeded(session).sign_up("alice", "bob")
+    with served(url, folder, AT) as server:
         yield server

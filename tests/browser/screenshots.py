@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, StorageState, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.conftest import (
     CLOSED_DAY,
@@ -21,14 +21,15 @@ from tests.browser.conftest import (
     QUIET_DAY,
     TODAY,
     Seeded,
+    Visitors,
     browsing,
     database,
     launch,
-    log_in,
     noon,
     served,
 )
 from tests.conftest import migrate
+from tests.processes import Gunicorn
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 WIDTHS = (320, 390, 768, 1440)
@@ -108,11 +109,11 @@ def main(names: list[str], folder: Path = FOLDER) -> None:
             sync_playwright() as playwright,
         ):
             browser = launch(playwright)
-            log_ins: dict[str, StorageState] = {}
+            visitors = Visitors(browser)
             for picture in PICTURES:
                 if not names or picture.name in names:
                     for scheme in ("light", "dark"):
-                        take(browser, server.url, picture, scheme, log_ins, folder)
+                        take(browser, visitors, server, picture, scheme, folder)
             browser.close()
 
 
@@ -153,10 +154,10 @@ def seed(url: str) -> None:
 
 def take(
     browser: Browser,
-    url: str,
+    visitors: Visitors,
+    server: Gunicorn,
     picture: Picture,
     scheme: Scheme,
-    log_ins: dict[str, StorageState],
     folder: Path,
 ) -> None:
     """Take a picture of a page at all widths.
@@ -164,21 +165,16 @@ def take(
     Raises:
         ValueError: it is too large a file.
     """
-    if picture.who and picture.who not in log_ins:
-        with browsing(browser, url) as page:
-            log_in(page, picture.who)
-            log_ins[picture.who] = page.context.storage_state()
     options: dict[str, Any] = {
         "color_scheme": scheme,
         "locale": picture.language,
         "timezone_id": "Europe/Dublin",
+        **visitors.options(server, picture.who),
     }
-    if picture.who:
-        options["storage_state"] = log_ins[picture.who]
     shots = []
     for width in WIDTHS:
         viewport = {"width": width, "height": HEIGHT}
-        with browsing(browser, url, viewport=viewport, **options) as page:
+        with browsing(browser, server.url, viewport=viewport, **options) as page:
             page.goto(picture.path)
             picture.act(page)
             page.wait_for_load_state()

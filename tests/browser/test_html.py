@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
-from tests.browser import test_accessibility
-from tests.browser.conftest import browsing
-from tests.browser.floors import NU_CHECKER, Visitors, skip_without
-from tests.browser.test_accessibility import STATES
+from tests.browser.conftest import Visitors, browsing
+from tests.browser.floors import NU_CHECKER, skip_without
+from tests.browser.states import STATES
 from tests.processes import PATIENCE, Gunicorn
-
-played, new = test_accessibility.played, test_accessibility.new
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -23,9 +20,8 @@ def nu_checker() -> None:
 
 
 def test_every_page_is_valid_html(
-    chromium: Browser, played: Gunicorn, new: Gunicorn, tmp_path: Path
+    chromium: Browser, visitors: Visitors, played: Gunicorn, new: Gunicorn, tmp_path: Path
 ) -> None:
-    visitors = Visitors(chromium)
     for name, state in STATES.items():
         server = new if state.is_new else played
         with browsing(chromium, server.url, **visitors.options(server, state.who)) as page:

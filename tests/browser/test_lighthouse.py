@@ -5,11 +5,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
-from playwright.sync_api import Browser
 
-from tests.browser import test_accessibility
-from tests.browser.conftest import DRAWN_DAY
-from tests.browser.floors import LIGHTHOUSE, Visitors, skip_without
+from tests.browser.conftest import DRAWN_DAY, Visitors
+from tests.browser.floors import LIGHTHOUSE, skip_without
 from tests.browser.lighthouse import Report, measure
 from tests.processes import Gunicorn
 
@@ -45,17 +43,10 @@ PRIVATE_FLOORS = {"performance": 95, "accessibility": 100, "best-practices": 100
 PUBLIC_FLOORS = {**PRIVATE_FLOORS, "seo": 100}
 TRIES = 3
 
-played = test_accessibility.played
-
 
 @pytest.fixture(scope="module", autouse=True)
 def lighthouse() -> None:
     skip_without(LIGHTHOUSE)
-
-
-@pytest.fixture(scope="module")
-def visitors(chromium: Browser) -> Visitors:
-    return Visitors(chromium)
 
 
 @pytest.mark.parametrize("path", PUBLIC_PAGES)

@@ -4,14 +4,9 @@ comes out of a printer is the result and not the ways around it."""
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import test_accessibility
-from tests.browser.conftest import DRAWN_DAY, browsing
-from tests.browser.floors import AT_ONCE, Visitors
-from tests.browser.test_accessibility import SMALL, STATES
+from tests.browser.conftest import DRAWN_DAY, Visitors, browsing
+from tests.browser.states import AT_ONCE, SMALL, STATES
 from tests.processes import Gunicorn
-
-played = test_accessibility.played
-new = test_accessibility.new
 
 SHIFTS = """() => new Promise((resolve) => {
     let sum = 0;
@@ -20,11 +15,6 @@ SHIFTS = """() => new Promise((resolve) => {
     }).observe({ type: "layout-shift", buffered: true });
     requestAnimationFrame(() => setTimeout(() => resolve(sum), 100));
 })"""
-
-
-@pytest.fixture(scope="module")
-def visitors(chromium: Browser) -> Visitors:
-    return Visitors(chromium)
 
 
 @pytest.mark.parametrize("name", AT_ONCE)

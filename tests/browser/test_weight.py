@@ -7,10 +7,8 @@ from collections import Counter
 import pytest
 from playwright.sync_api import Browser, Page, Response, Route
 
-from tests.browser import test_accessibility
-from tests.browser.conftest import browsing
-from tests.browser.floors import AT_ONCE, Visitors
-from tests.browser.test_accessibility import SMALL, STATES, width_of
+from tests.browser.conftest import Visitors, browsing
+from tests.browser.states import AT_ONCE, SMALL, STATES, width_of
 from tests.browser.test_lighthouse import PRIVATE_PAGES, PUBLIC_PAGES
 from tests.processes import Gunicorn
 
@@ -20,13 +18,6 @@ LIGHT, LIGHT_SCRIPTS = 50_000, 10_000
 KINDS = ("document", "stylesheet", "script")
 #: pixels; a browser's usual size of text is half of it
 LARGE = 32
-
-played, new = test_accessibility.played, test_accessibility.new
-
-
-@pytest.fixture(scope="module")
-def visitors(chromium: Browser) -> Visitors:
-    return Visitors(chromium)
 
 
 @pytest.mark.parametrize(("who", "path"), PAGES)

@@ -1,0 +1,176 @@
+"""The pages, in every state that somebody may find them in."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from playwright.sync_api import Page
+
+from tests.browser.conftest import CLOSED_DAY, DRAWN_DAY, LONG_USERNAME, QUIET_DAY, TODAY
+from tests.conftest import PASSWORD
+
+SMALL = {"width": 320, "height": 640}
+
+
+class State(NamedTuple):
+    """A page, who looks at it, what is done there, and a sentence that then stands on it."""
+
+    path: str
+    sentence: str
+    who: str = ""
+    act: Callable[[Page], object] = lambda page: None
+    #: before anybody has played
+    is_new: bool = False
+
+
+def press(name: str) -> Callable[[Page], object]:
+    return lambda page: page.get_by_role("button", name=name).first.click()
+
+
+def fill(button: str, **fields: str) -> Callable[[Page], object]:
+    """Return what fills fields in, by their names, and presses a button."""
+
+    def act(page: Page) -> None:
+        for name, value in fields.items():
+            page.locator(f"[name={name}]").first.fill(value)
+        page.get_by_role("button", name=button).first.click()
+
+    return act
+
+
+def sign_up_out_of_date(page: Page) -> None:
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Sign up").click()
+
+
+def log_out_elsewhere(page: Page) -> None:
+    """Lose one's session while a number is typed; the browser's other tabs are left alone."""
+    page.locator("[name=count]").first.fill("77")
+    page.context.clear_cookies(name="session")
+    page.get_by_role("button", name="Submit them to").first.click()
+
+
+def check_draw(page: Page) -> None:
+    page.get_by_role("button", name="Check this draw").click()
+    page.get_by_text("What is checked").click()
+
+
+def play(count: str) -> Callable[[Page], object]:
+    return fill("Submit them to", count=count)
+
+
+STATES = {
+    "sign up": State("/signup", "Been here before?"),
+    "sign up, refused": State("/signup", "Enter a password.", act=press("Sign up")),
+    "sign up, taken": State(
+        "/signup",
+        "This username is taken",
+        act=fill("Sign up", username="bob", password=PASSWORD),
+    ),
+    "sign up, out of date": State("/signup", "This form is out of date", act=sign_up_out_of_date),
+    "log in": State("/login", "New here?"),
+    "log in, empty": State("/login", "Enter a username.", act=press("Log in")),
+    "log in, wrong": State(
+        "/login", "do not fit", act=fill("Log in", username="bob", password="not this one")
+    ),
+    "lotteries": State("/", "Big Chance", "bob"),
+    "lotteries, of an organiser": State("/", "Organise", "alice"),
+    "lotteries, none": State("/", "No lottery is open now", "bob", is_new=True),
+    "lotteries, none, of an organiser": State("/", "Create one", "alice", is_new=True),
+    "lotteries, a long prize": State(
+        "/", "Many words.", "bob", lambda page: page.locator("summary").click()
+    ),
+    "lotteries, a receipt": State("/", "Your ballot is in", "bob", press("Submit 1 ballot to")),
+    "lotteries, a receipt for many": State("/", "Your 1,000 ballots are in", "bob", play("1000")),
+    "lotteries, refused": State("/", "1 to 1,000", "bob", play("1001")),
+    "lotteries, a result": State("/", "did not win", "bob"),
+    "lotteries, a win": State("/", "You won!", "charlie"),
+    "lotteries, none of that name": State("/?q=nothing", "has “nothing” in its name", "bob"),
+    "lotteries, beyond the last page": State("/?page=9", "no more open lotteries", "bob"),
+    "lotteries, in German": State("/?lang=de", "Ziehung", "bob"),
+    "lotteries, in Spanish": State("/?lang=es", "sorteo", "bob"),
+    "lotteries, in French": State("/?lang=fr", "tirage", "bob"),
+    "lotteries, logged out meanwhile": State(
+        "/", "nothing that you typed is lost", "alice", log_out_elsewhere
+    ),
+    "account": State("/account", "Close the account", "bob"),
+    "account, refused": State("/account", "Enter your password.", "bob", press("Change password")),
+    "account, changed": State("/account?done=sessions", "All other log-ins were ended.", "bob"),
+    "account, in German": State("/account?lang=de", "Passwort", "bob"),
+    "account, to be closed": State("/account/close", "Close my account for good", "bob"),
+    "my ballots": State("/ballots", "Won with ballot", "charlie"),
+    "my ballots, none": State("/ballots", "You have no ballots yet", "alice"),
+    "my ballots of a drawn day": State(f"/ballots/{DRAWN_DAY}", "did not win", "bob"),
+    "my ballots of a day won": State(f"/ballots/{DRAWN_DAY}", "You won with ballot", "charlie"),
+    "my ballots of a closed day": State(
+        f"/ballots/{CLOSED_DAY}", "has not been made yet", "charlie"
+    ),
+    "my ballots of today": State(f"/ballots/{TODAY}", "has not been made yet", LONG_USERNAME),
+    "my ballots of a day without": State(f"/ballots/{QUIET_DAY}", "no ballots", "bob"),
+    "winners": State("/winners", "Winner of"),
+    "winners, none yet": State("/winners", "Not drawn yet", is_new=True),
+    "winners, drawn": State(f"/winners/{DRAWN_DAY}", "Reserves"),
+    "winners, drawn, of the winner": State(f"/winners/{DRAWN_DAY}", "You won.", "charlie"),
+    "winners, drawn, of another": State(f"/winners/{DRAWN_DAY}", "did not win.", "bob"),
+    "winners, drawn, in German": State(f"/winners/{DRAWN_DAY}?lang=de", "Ersatz", "bob"),
+    "winners, drawn, in Spanish": State(f"/winners/{DRAWN_DAY}?lang=es", "sorteo"),
+    "winners, drawn, in French": State(f"/winners/{DRAWN_DAY}?lang=fr", "tirage"),
+    "winners, sheet": State(f"/winners/{DRAWN_DAY}/sheet", "your own phone checks the draw"),
+    "winners, sheet, nobody played": State(f"/winners/{QUIET_DAY}/sheet", "Nobody won"),
+    "winners, no sheet": State(f"/winners/{CLOSED_DAY}/sheet", "There is no result of"),
+    "winners, nobody played": State(f"/winners/{QUIET_DAY}", "Nobody won"),
+    "winners, waiting": State(f"/winners/{CLOSED_DAY}", "about to be made"),
+    "winners, open": State(f"/winners/{TODAY}", "Not drawn yet", "bob"),
+    "winners, future": State("/winners/2026-12-24", "still to come"),
+    "winners, before the first draw": State("/winners/2020-02-02", "no draw then"),
+    "winners, not a date": State("/winners/yesterday", "is not a date"),
+    "winners, not a date either": State(f"/winners?date={'long' * 50}", "is not a date"),
+    "draw": State(f"/draws/{DRAWN_DAY}", "Check without us"),
+    "draw, of a holder": State(f"/draws/{DRAWN_DAY}", "Was my ballot in?", "charlie"),
+    "draw, checked": State(f"/draws/{DRAWN_DAY}", "This draw holds", "bob", check_draw),
+    "draw, nobody played": State(f"/draws/{QUIET_DAY}", "Nobody played"),
+    "draw, waiting": State(f"/draws/{CLOSED_DAY}", "about to be made"),
+    "draw, open": State(f"/draws/{TODAY}", "What you can keep now", "bob"),
+    "draw, future": State("/draws/2026-12-24", "still to come"),
+    "draw, not a date": State("/draws/yesterday", "is not a date"),
+    "draw, in German": State(f"/draws/{DRAWN_DAY}?lang=de", "Zertifikat", "charlie"),
+    "draw, in French": State(f"/draws/{DRAWN_DAY}?lang=fr", "certificat", "charlie"),
+    "overview": State("/organiser", "The draws are in order", "alice"),
+    "overview, new": State("/organiser", "Nothing was changed yet.", "alice", is_new=True),
+    "overview, in German": State("/organiser?lang=de", "Verwaltung", "alice"),
+    "draws": State("/organiser/draws", "waiting for its draw", "alice"),
+    "participants": State("/organiser/participants", "organiser", "alice"),
+    "changes": State("/organiser/changes", "by a command", "alice"),
+    "withdraw a lottery": State("/organiser/lotteries/1/withdraw", "Withdraw it", "alice"),
+    "withdraw a lottery, finished": State(
+        "/organiser/lotteries/2/withdraw", "has finished already", "alice"
+    ),
+    "organise": State("/organiser/lotteries", "finished", "alice"),
+    "organise, none": State(
+        "/organiser/lotteries", "There is no lottery yet", "alice", is_new=True
+    ),
+    "create a lottery": State("/organiser/lotteries/new", "Create a lottery", "alice"),
+    "create a lottery, refused": State(
+        "/organiser/lotteries/new", "Enter a name.", "alice", press("Create")
+    ),
+    "create a lottery, in the past": State(
+        "/organiser/lotteries/new",
+        "This day is over",
+        "alice",
+        fill("Create", name="Late", closes_on="2026-11-01"),
+    ),
+    "change a lottery": State("/organiser/lotteries/1", "Change a lottery", "alice"),
+    "change a lottery, finished": State("/organiser/lotteries/2", "has finished", "alice"),
+    "how it works": State("/how-it-works", "What this does not prove"),
+    "for organisers only": State("/organiser/lotteries", "Not for you", "bob"),
+    "nothing here": State("/nowhere", "There is nothing here"),
+    "nothing here, of a user": State("/nowhere", "There is nothing here", "bob"),
+}
+
+#: those that are had by looking alone
+AT_ONCE = [name for name, state in STATES.items() if state.act is State._field_defaults["act"]]
+
+
+def width_of(page: Page) -> int:
+    """Return how wide the page is with all that sticks out of it."""
+    width: int = page.evaluate("document.documentElement.scrollWidth")
+    return width
