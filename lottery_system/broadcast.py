@@ -73,8 +73,9 @@ class Broadcast(Generic[State]):
         try:
             self._enter(call)
             while call.wait() and not self._ended.is_set():
-                call.clear()  # before the state is read: a newer one calls again
-                state = self._state
+                with self._lock:  # a newer state calls again, and this one does not
+                    call.clear()
+                    state = self._state
                 yield None if state == told else state
                 told = state
         finally:
@@ -98,7 +99,9 @@ class Broadcast(Generic[State]):
     def _watch(self) -> None:
         silent_for = 0.0
         while self._is_wanted():
-            if self._has_news() or silent_for >= self._keep_alive:
+            if self._has_news():
+                silent_for = 0
+            elif silent_for >= self._keep_alive:
                 self._call_all()
                 silent_for = 0
             self._ended.wait(self._interval)
@@ -113,7 +116,7 @@ class Broadcast(Generic[State]):
             return False
 
     def _has_news(self) -> bool:
-        """Look, and tell whether something changed; what fails is said once, and tried again."""
+        """Look, call all where something changed; what fails is said once, and tried again."""
         try:
             state = self.look()
         except Exception as error:
@@ -123,12 +126,17 @@ class Broadcast(Generic[State]):
             self._is_blind = True
             return False
         self._is_blind = False
-        is_new = state != self._state
-        self._state = state
+        with self._lock:  # who comes in between is called once: by coming or by the news
+            is_new = state != self._state
+            self._state = state
+            if is_new:
+                self._call_each()
         return is_new
 
     def _call_all(self) -> None:
         with self._lock:
-            calls = list(self._calls)
-        for call in calls:
+            self._call_each()
+
+    def _call_each(self) -> None:
+        for call in self._calls:
             call.set()

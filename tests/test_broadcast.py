@@ -1,6 +1,7 @@
 """One loop looks for all who listen, and only while somebody does."""
 
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -139,6 +140,16 @@ def test_the_end_is_the_end_for_all(world: World) -> None:
     wait_until_the_loop_is_gone()
     assert list(broadcast.subscribe()) == []
     assert (broadcast.listener_count, world.looks) == (0, 1)
+
+
+def test_who_comes_while_others_are_told_hears_a_state_once() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads meet at every line
+    try:
+        for _ in range(100):
+            test_the_end_is_the_end_for_all(World())
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_the_end_does_not_wait_for_a_look() -> None:
