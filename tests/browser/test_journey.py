@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from lottery_system.models import Ballot, LoginSession, Lottery, User
 from lottery_system.queries import AnyRow
 from lottery_system.queries.day import look_up
-from tests.browser.conftest import browsing, database, log_in
+from tests.browser.conftest import browsing, database, leave, log_in
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
 from tests.processes import Gunicorn, wait_for
 
@@ -182,17 +182,20 @@ def test_one_signs_up_plays_and_finds_the_winner_the_next_day(
         expect_figures(charlies, 10, 1, "10 %")
         assert ballots_of(database_url) == [*BOBS, CHARLIES]
 
+        leave(bobs, charlies)
         server.stop()
         server.clock.run_from(FIRST_NOON + timedelta(days=1))
         server.start()
 
+        bobs.goto("/")
+        charlies.goto("/")  # who has not logged out
         winner = winner_of(database_url)
         ballot = (winner.number, winner.username, winner.lottery_name)
         assert ballot in [*BOBS, CHARLIES]
         look_up_the_winner(bobs, winner)
         log_in(bobs, "bob")
         look_up_ones_own_ballots(bobs, "bob", winner)
-        look_up_ones_own_ballots(charlies, "charlie", winner)  # who has not logged out
+        look_up_ones_own_ballots(charlies, "charlie", winner)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

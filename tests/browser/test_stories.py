@@ -21,7 +21,7 @@ from lottery_system.models import Ballot, Lottery, LotteryChange, User
 from lottery_system.passwords import hash_password
 from lottery_system.queries import AnyRow
 from lottery_system.queries.day import look_up
-from tests.browser.conftest import browsing, database, log_in
+from tests.browser.conftest import browsing, database, leave, log_in
 from tests.browser.test_journey import (
     expect_figures,
     expect_receipt,
@@ -48,13 +48,8 @@ class House:
         self.noon = FIRST_NOON
 
     def next_noon(self, *pages: Page, days: int = 1) -> None:
-        """Let days go by, while nobody looks; the server makes up for the nights once it is up.
-
-        A page that stands open would ask again and again for the news, of a server that is down,
-        and browsers complain of that.
-        """
-        for page in pages:
-            page.goto("about:blank")
+        """Let days go by, while nobody looks; the server makes up for the nights once it is up."""
+        leave(*pages)
         self.server.stop()
         self.noon += days * ONE_DAY
         self.server.clock.run_from(self.noon)
