@@ -29,6 +29,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from lottery_system.ballot_box import BallotBox
     from lottery_system.extensions import csrf, db, limiter, login_manager, migrate, new_session
     from lottery_system.keys import Keyring
+    from lottery_system.pause import Pause
 
     settings = settings or config.load(os.environ)
     app = Flask(__name__, static_folder="../static", template_folder="../templates")
@@ -39,13 +40,14 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
         database.READING: {"url": url, **database.reading_options(url)}
     }
     app.extensions["settings"] = settings
+    pause = app.extensions["pause"] = Pause()
     app.extensions["keyring"] = Keyring(settings, new_session)
 
     db.init_app(app)
     with app.app_context():
         database.prepare(db.engine)
         database.prepare_reading(db.engines[database.READING])
-        app.extensions["ballot_box"] = BallotBox(db.engine)
+        app.extensions["ballot_box"] = BallotBox(db.engine, pause)
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
     csrf.init_app(app)
     limiter.init_app(app)

@@ -19,6 +19,7 @@ from lottery_system.extensions import db, login_manager
 from lottery_system.keys import Keyring
 from lottery_system.models import Lottery, Operator
 from lottery_system.models.login_session import Viewer
+from lottery_system.pause import Pause
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -100,6 +101,13 @@ def settings() -> Settings:
     """Return the settings of the application at hand."""
     found = current_app.extensions["settings"]
     assert isinstance(found, Settings)
+    return found
+
+
+def pause() -> Pause:
+    """Return why the application at hand is paused, if it is."""
+    found = current_app.extensions["pause"]
+    assert isinstance(found, Pause)
     return found
 
 

@@ -19,8 +19,9 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from lottery_system.admission import Answer, admit
 from lottery_system.clock import utcnow
-from lottery_system.errors import NotAdmitted
+from lottery_system.errors import NotAdmitted, Paused
 from lottery_system.models import Submission
+from lottery_system.pause import Pause
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +50,12 @@ class BallotBox:
     def __init__(
         self,
         engine: Engine,
+        pause: Pause | None = None,
         utcnow: Callable[[], datetime] = utcnow,
         capacity: int = CAPACITY,
     ) -> None:
         self._engine = engine
+        self._pause = pause or Pause()
         self._utcnow = utcnow
         self._queue: queue.Queue[Waiting | None] = queue.Queue(capacity)
         self._lock = threading.Lock()
@@ -66,6 +69,7 @@ class BallotBox:
 
         Raises:
             LotteryError: it was refused, and nothing of it is stored.
+            Paused: the lottery takes no ballots for now.
             NotAdmitted: the box is full or the database did not answer; trying again is safe.
         """
         waiting = Waiting(submission, Future())
@@ -126,7 +130,10 @@ class BallotBox:
 
     def _admit(self, batch: Sequence[Waiting]) -> None:
         try:
+            self._pause.refuse()
             answers = self._commit(batch)
+        except Paused as error:
+            answers = [error for _ in batch]
         except IntegrityError as error:
             if len(batch) > 1:  # one of them is at fault: the others must not suffer for it
                 for waiting in batch:

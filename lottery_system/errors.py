@@ -27,6 +27,21 @@ class UnfitKeys(LotteryError):
     """The keys or settings at hand are not those with which the journal was begun."""
 
 
+class Paused(LotteryError):
+    """The lottery takes no ballots and makes no draws for now; trying again later is safe.
+
+    Args:
+        reason: what is wrong and what to do, for the operator; people are told only that it is so.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "The lottery is paused and takes no ballots for now. Ballots do not count unless you "
+            "see a receipt. Everything that has been drawn can still be looked up."
+        )
+        self.reason = reason
+
+
 class UnknownLottery(LotteryError):
     """There is no such lottery."""
 

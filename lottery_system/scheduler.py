@@ -44,6 +44,7 @@ def tick(app: Flask) -> None:
     now = utcnow()
     with app.app_context(), new_session() as session:
         try:
+            app.extensions["pause"].refuse()
             keyring = app.extensions["keyring"]
             operator = keyring.operator(now)
             places = app.extensions["settings"].places

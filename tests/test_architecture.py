@@ -22,7 +22,17 @@ FLOORS = (
     {"queries", "throttles", "database", "addresses"},
     {"models", "drand"},
     {"passwords"},
-    {"usernames", "offload", "eager", "gathering", "broadcast", "fairness", "errors", "clock"},
+    {
+        "usernames",
+        "pause",
+        "offload",
+        "eager",
+        "gathering",
+        "broadcast",
+        "fairness",
+        "errors",
+        "clock",
+    },
 )
 
 

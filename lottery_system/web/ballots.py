@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from lottery_system.access import lottery_or_404, settings, users, viewer
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import day_of, parse_day, utcnow
-from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken
+from lottery_system.errors import LotteryFinished, NotAdmitted, Paused, TokenTaken
 from lottery_system.extensions import reading, transaction
 from lottery_system.models import Submission, User
 from lottery_system.queries.day import look_up
@@ -47,7 +47,7 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
         receipt = _box().submit(submission)
     except (LotteryFinished, TokenTaken) as error:
         return _refused(lottery_id, told(error))
-    except NotAdmitted as error:
+    except (NotAdmitted, Paused) as error:
         return error_page(503, told(error), retry=submission)
     response = Response(status=303, headers={"Location": path_for("lotteries.index")})
     keep_receipt(response, receipt)

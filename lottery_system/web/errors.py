@@ -16,6 +16,7 @@ from lottery_system.errors import (
     LotteryError,
     LotteryFinished,
     NotAdmitted,
+    Paused,
     TokenTaken,
     UnfitKeys,
     UnknownLottery,
@@ -33,6 +34,7 @@ STATUSES: dict[type[LotteryError], int] = {
     LotteryFinished: 422,
     TokenTaken: 422,
     NotAdmitted: 503,
+    Paused: 503,
     Unsound: 500,
 }
 

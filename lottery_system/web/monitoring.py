@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
-from lottery_system.access import everybody, operators, settings
+from lottery_system.access import everybody, operators, pause, settings
 from lottery_system.clock import starts_at, utcnow
 from lottery_system.extensions import db
 from lottery_system.health import standing
@@ -27,8 +27,11 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 @everybody
 def readyz() -> Response:
-    """Tell that it can serve and that no draw is overdue."""
+    """Tell that it can serve, that it is not paused, and that no draw is overdue."""
     now = utcnow()
+    if reasons := pause().reasons:
+        text = "".join(f"paused: {reason}\n" for reason in reasons)
+        return Response(text, 503, mimetype="text/plain")
     try:
         overdue = standing(db.session(), now, settings().gap).overdue(now)
     except SQLAlchemyError as error:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
-from lottery_system.access import lottery_or_404, organisers, settings, viewer
+from lottery_system.access import lottery_or_404, organisers, pause, settings, viewer
 from lottery_system.clock import ONE_DAY, closes_at, day_of, parse_day, utcnow
 from lottery_system.extensions import db, reading, transaction
 from lottery_system.health import standing
@@ -46,6 +46,7 @@ def overview() -> str:
         today=today,
         health=health,
         overdue=health.overdue(now),
+        reasons=pause().reasons,
         next_draw=closes_at(today),
         figures=counts,
         chart=chart_of(days, today),
