@@ -30,11 +30,11 @@ def made_once(path: Path, make: Callable[[], str]) -> str:
             pass
         finally:
             draft.unlink()
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     return path.read_text(encoding="utf-8")
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Have the disk keep the names in a folder, which it does apart from the files' contents."""
     found = os.open(folder, os.O_RDONLY)
     try:

@@ -82,12 +82,18 @@ def on_starting(server: Any) -> None:
     from lottery_system import create_app
     from lottery_system.clock import utcnow
     from lottery_system.errors import UnfitKeys
-    from lottery_system.extensions import db
+    from lottery_system.extensions import db, reading
 
     app = create_app()
     with app.app_context():
         try:
-            app.extensions["keyring"].operator(utcnow())
+            rollback = app.extensions["rollback"]
+            with reading() as connection:
+                is_sound = rollback.look(connection)
+            if is_sound:  # else pages stay readable, and say that it is paused
+                app.extensions["keyring"].begin(utcnow())
+                with reading() as connection:
+                    rollback.raise_all(connection)
         except UnfitKeys as error:
             sys.exit(str(error))
         except SQLAlchemyError as error:

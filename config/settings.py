@@ -42,6 +42,8 @@ class Settings:
     name: str
     #: the folder of the database file, keys and exports
     storage: Path
+    #: the second place of the high-water mark; None for none
+    mark: Path | None
     #: `off`: draws are made by the operator alone; `drand`: none without that beacon's number
     beacon: str
     #: relays of the beacon, asked in turn; an address may hold a password
@@ -71,6 +73,12 @@ class Settings:
         return self.beacon_gap if self.beacon == "drand" else 0
 
     @property
+    def marks(self) -> tuple[Path, ...]:
+        """Return the files of the high-water mark."""
+        own = self.storage / "mark"
+        return (own, self.mark) if self.mark else (own,)
+
+    @property
     def is_production(self) -> bool:
         """Tell whether people play here for real, behind TLS."""
         return self.env == "production"
@@ -94,6 +102,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         secret_key=_secret_key(values["LOTTERY_SECRET_KEY"], env, storage),
         name=_matching(values, "LOTTERY_NAME", r"[a-z0-9]([a-z0-9./-]{0,98}[a-z0-9])?"),
         storage=storage,
+        mark=_second_mark(values["LOTTERY_MARK"], storage),
         beacon=_one_of(values, "LOTTERY_BEACON", ("off", "drand")),
         beacon_urls=_relays(values, "LOTTERY_BEACON_URLS"),
         beacon_chain=_chain_hash(values, "LOTTERY_BEACON_CHAIN"),
@@ -118,6 +127,7 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_SECRET_KEY": "",
     "LOTTERY_NAME": "lottery.local",
     "LOTTERY_STORAGE": str(ROOT / "storage"),
+    "LOTTERY_MARK": "",
     "LOTTERY_BEACON": "off",
     "LOTTERY_BEACON_URLS": (
         "https://api.drand.sh https://api2.drand.sh https://api3.drand.sh "
@@ -240,6 +250,22 @@ def _database_url(given: str, storage: Path) -> str:
     return re.sub(
         r"^sqlite:///([^/].*)", lambda found: f"sqlite:///{Path(found[1]).resolve()}", given
     )
+
+
+def _second_mark(given: str, storage: Path) -> Path | None:
+    if not given:
+        return None
+    path = Path(given)
+    if path.is_dir() or given.endswith("/"):
+        path /= "mark"
+    if path.resolve() == (storage / "mark").resolve():
+        raise SettingsError(
+            f"LOTTERY_MARK is {given!r}, where the first mark is kept already; name a file on "
+            "another disk, which no restore of LOTTERY_STORAGE takes back."
+        )
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise SettingsError(f"LOTTERY_MARK: {path.parent} is no folder that can be written to.")
+    return path
 
 
 def _make_folder(path: Path) -> None:

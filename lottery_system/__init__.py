@@ -27,9 +27,19 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     import config
     from lottery_system import access, cli, database, web
     from lottery_system.ballot_box import BallotBox
-    from lottery_system.extensions import csrf, db, limiter, login_manager, migrate, new_session
+    from lottery_system.extensions import (
+        csrf,
+        db,
+        limiter,
+        login_manager,
+        migrate,
+        new_session,
+        reading_session,
+    )
     from lottery_system.keys import Keyring
+    from lottery_system.mark import Marks
     from lottery_system.pause import Pause
+    from lottery_system.rollback import Rollback
 
     settings = settings or config.load(os.environ)
     app = Flask(__name__, static_folder="../static", template_folder="../templates")
@@ -41,13 +51,14 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     }
     app.extensions["settings"] = settings
     pause = app.extensions["pause"] = Pause()
-    app.extensions["keyring"] = Keyring(settings, new_session)
+    rollback = app.extensions["rollback"] = Rollback(Marks(settings.marks), pause)
+    app.extensions["keyring"] = Keyring(settings, new_session, reading_session)
 
     db.init_app(app)
     with app.app_context():
         database.prepare(db.engine)
         database.prepare_reading(db.engines[database.READING])
-        app.extensions["ballot_box"] = BallotBox(db.engine, pause)
+        app.extensions["ballot_box"] = BallotBox(db.engine, pause, rollback)
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
     csrf.init_app(app)
     limiter.init_app(app)

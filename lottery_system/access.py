@@ -14,12 +14,12 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from config import Settings
-from lottery_system.clock import utcnow
 from lottery_system.extensions import db, login_manager
 from lottery_system.keys import Keyring
 from lottery_system.models import Lottery, Operator
 from lottery_system.models.login_session import Viewer
 from lottery_system.pause import Pause
+from lottery_system.rollback import Rollback
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -111,6 +111,13 @@ def pause() -> Pause:
     return found
 
 
+def rollback() -> Rollback:
+    """Return what holds the database of the application at hand against its mark."""
+    found = current_app.extensions["rollback"]
+    assert isinstance(found, Rollback)
+    return found
+
+
 def operator() -> Operator:
     """Return the keys of the logs of the application at hand.
 
@@ -119,7 +126,7 @@ def operator() -> Operator:
     """
     keyring = current_app.extensions["keyring"]
     assert isinstance(keyring, Keyring)
-    return keyring.operator(utcnow())
+    return keyring.operator()
 
 
 def _is_operator() -> bool:

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, cast, null, select, union_all
@@ -15,28 +16,51 @@ from lottery_system.errors import (
     UnknownLottery,
 )
 from lottery_system.fairness.commitment import HOLDER_BYTES
-from lottery_system.fairness.merkle import leaf_hash
+from lottery_system.fairness.merkle import Frontier, leaf_hash
 from lottery_system.fairness.records import format_run
-from lottery_system.models import Ballot, BallotTile, Draw, Holding, Lottery, Submission
+from lottery_system.mark import Head, Mark
+from lottery_system.models import OPEN, Ballot, BallotTile, Draw, Holding, Lottery, Submission
 from lottery_system.models.base import table_of
 from lottery_system.models.draw import Turn
 from lottery_system.queries import AnyRow
+from lottery_system.rollback import below, beside, demand_day, demand_journal, draw_of, head_of
 
 Answer = Submission | LotteryError
 
 
+class Admitted(NamedTuple):
+    """What came of submissions, and what must be remembered before anybody is told."""
+
+    #: one for each submission, in their order
+    answers: list[Answer]
+    #: of the days in which the ballots stand that are answered for
+    heads: dict[date, Head]
+
+
 def admit(
-    connection: Connection, submissions: Sequence[Submission], utcnow: Callable[[], datetime]
-) -> list[Answer]:
+    connection: Connection,
+    submissions: Sequence[Submission],
+    utcnow: Callable[[], datetime],
+    mark: Mark | None = None,
+) -> Admitted:
     """Number and store ballots in the day that is open now; the caller commits.
 
     Takes submissions made by `Submission.of`, and answers each in turn: with itself, now with day,
     first number and instant; with the stored one, where its token came before; or with the error
     that refuses it alone. The day's row is locked first and until the end of the
     transaction, so everything read here still holds when it is committed.
+
+    Args:
+        mark: what people were told before; None where nothing is known of it.
+
+    Raises:
+        Paused: the database stands below the mark or beside it.
     """
     turn = Draw.take_turn(connection, utcnow)
-    stored, lotteries = _known(connection, submissions)
+    head = mark.days.get(turn.day) if mark else None
+    stored, lotteries = _known(connection, submissions, head.token if head else None)
+    if mark is not None:
+        _demand(connection, turn, mark, stored)
     fresh: dict[UUID, Submission] = {}
     number = turn.ballot_count + 1
     answers: list[Answer] = []
@@ -57,17 +81,67 @@ def admit(
             number += submission.ballot_count
             fresh[submission.token] = submission
             answers.append(submission)
+    grown = turn.frontier
     if fresh:
-        _store(connection, turn, list(fresh.values()))
-    return answers
+        grown = _store(connection, turn, list(fresh.values()))
+    return Admitted(answers, _heads(connection, turn, grown, answers))
+
+
+def _demand(connection: Connection, turn: Turn, mark: Mark, stored: dict[UUID, Submission]) -> None:
+    """Hold what a batch builds on against the mark, at no statement's cost as a rule.
+
+    Who has grown the day since is another process, whose batch came after the one that the mark
+    names: where the last submission of that one stands at its number, so does all before it.
+
+    Raises:
+        Paused: the database stands below the mark or beside it.
+    """
+    if turn.journal_size < mark.journal.size:
+        demand_journal(connection, mark)
+    for day, head in mark.days.items():
+        if day != turn.day:
+            demand_day(connection, mark, day, draw_of(connection, day))
+        elif turn.ballot_count < head.size:
+            raise below(day, turn.ballot_count, head)
+        elif turn.ballot_count == head.size:
+            if turn.frontier.root != head.root:
+                raise beside(day, head)
+        elif head.token is None:
+            demand_day(connection, mark, day, draw_of(connection, day))
+        else:
+            last = stored.get(head.token)
+            if last is None or (last.day, last.last_number) != (day, head.size):
+                raise beside(day, head)
+
+
+def _heads(
+    connection: Connection, turn: Turn, grown: Frontier, answers: Sequence[Answer]
+) -> dict[date, Head]:
+    """Return the heads of the days in which the ballots stand that are answered for."""
+    heads = {}
+    answered = [each for each in answers if isinstance(each, Submission)]
+    for day in {each.day for each in answered}:
+        if day == turn.day:
+            last = max(answered, key=lambda each: (each.day == day, each.first_number))
+            is_last = last.last_number == grown.size
+            heads[day] = Head(grown.size, grown.root, last.token if is_last else None)
+        else:  # repeated, over midnight
+            draw = draw_of(connection, day)
+            if draw is not None and draw.status == OPEN:
+                heads[day] = head_of(draw)
+    return heads
 
 
 def _known(
-    connection: Connection, submissions: Sequence[Submission]
+    connection: Connection, submissions: Sequence[Submission], marked: UUID | None
 ) -> tuple[dict[UUID, Submission], dict[int, AnyRow]]:
-    """Return what is stored under their tokens already, and their lotteries, in one statement."""
+    """Return what is stored under their tokens already, and their lotteries, in one statement.
+
+    Args:
+        marked: one more token to look for.
+    """
     asked = {
-        "tokens": [each.token for each in submissions],
+        "tokens": [each.token for each in submissions] + ([marked] if marked else []),
         "ids": list({each.lottery_id for each in submissions}),
     }
     stored, lotteries = {}, {}
@@ -81,7 +155,7 @@ def _known(
     return stored, lotteries
 
 
-def _store(connection: Connection, turn: Turn, submissions: Sequence[Submission]) -> None:
+def _store(connection: Connection, turn: Turn, submissions: Sequence[Submission]) -> Frontier:
     leaves: list[bytes] = []
     for each in submissions:
         of_submission = _leaves(each)
@@ -97,6 +171,7 @@ def _store(connection: Connection, turn: Turn, submissions: Sequence[Submission]
         Ballot.unfold(connection, turn.day, turn.ballot_count + 1)
         Holding.add(connection, turn.day, counts)
     Draw.count_ballots(connection, turn, grown)
+    return grown
 
 
 def _leaves(submission: Submission) -> list[bytes]:

@@ -22,6 +22,7 @@ from lottery_system.clock import utcnow
 from lottery_system.errors import NotAdmitted, Paused
 from lottery_system.models import Submission
 from lottery_system.pause import Pause
+from lottery_system.rollback import CAUSE, Rollback
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +52,13 @@ class BallotBox:
         self,
         engine: Engine,
         pause: Pause | None = None,
+        rollback: Rollback | None = None,
         utcnow: Callable[[], datetime] = utcnow,
         capacity: int = CAPACITY,
     ) -> None:
         self._engine = engine
         self._pause = pause or Pause()
+        self._rollback = rollback
         self._utcnow = utcnow
         self._queue: queue.Queue[Waiting | None] = queue.Queue(capacity)
         self._lock = threading.Lock()
@@ -133,6 +136,8 @@ class BallotBox:
             self._pause.refuse()
             answers = self._commit(batch)
         except Paused as error:
+            if not self._pause.reasons:  # pages say so, and the next tick looks again
+                self._pause.set(CAUSE, error.reason)
             answers = [error for _ in batch]
         except IntegrityError as error:
             if len(batch) > 1:  # one of them is at fault: the others must not suffer for it
@@ -152,8 +157,15 @@ class BallotBox:
                 waiting.answer.set_exception(answer)
 
     def _commit(self, batch: Sequence[Waiting]) -> list[Answer]:
+        """Commit, then raise the mark; whoever is told next is told what both hold."""
+        # read before the transaction begins: what it names was committed by then
+        mark = self._rollback.read() if self._rollback else None
         with self._engine.begin() as connection:
-            return admit(connection, [waiting.submission for waiting in batch], self._utcnow)
+            submissions = [waiting.submission for waiting in batch]
+            admitted = admit(connection, submissions, self._utcnow, mark)
+        if self._rollback is not None and mark is not None:
+            self._rollback.raise_days(mark, admitted.heads)
+        return admitted.answers
 
 
 def _not_admitted(batch: Sequence[Waiting], error: Exception) -> list[Answer]:

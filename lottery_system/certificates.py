@@ -23,11 +23,17 @@ from lottery_system.fairness.certificate import (
 from lottery_system.fairness.checks import Verdict, holds
 from lottery_system.fairness.commitment import SALT_BYTES
 from lottery_system.fairness.merkle import EMPTY_ROOT, Frontier
-from lottery_system.fairness.note import Checkpoint, format_vkey, sign_checkpoint
+from lottery_system.fairness.note import (
+    Checkpoint,
+    VerifierKey,
+    format_vkey,
+    parse_vkey,
+    sign_checkpoint,
+)
 from lottery_system.fairness.records import parse_freeze
 from lottery_system.fairness.selection import winning_ballots
 from lottery_system.fairness.verify import verify
-from lottery_system.models import DRAWN, Operator
+from lottery_system.models import DRAWN, LOST, Operator
 from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import (
     ballot_records,
@@ -37,6 +43,7 @@ from lottery_system.queries.logs import (
     journal_tiles,
     runs,
 )
+from lottery_system.queries.recoveries import ended_key, recoveries
 from lottery_system.queries.usernames import usernames_of
 
 log = logging.getLogger(__name__)
@@ -72,10 +79,12 @@ def certificate_of(connection: Connection, day: date, operator: Operator) -> str
     frozen = freeze_of(connection, day)
     if draw is None or draw.status != DRAWN or frozen is None:
         raise NotDrawn("There is no certificate of %(day)s, or not yet.", day=day)
-    genesis = journal_record(connection, 0)
+    timeline = frozen.timeline
+    genesis = journal_record(connection, 0, timeline)
     assert genesis is not None
+    key = key_of(connection, timeline, operator)
     freeze = parse_freeze(frozen.record)
-    read_journal = journal_tiles(connection)
+    read_journal = journal_tiles(connection, timeline)
     size = frozen.number + 1
     counters = {
         pick.number: pick.counter for pick in winning_ballots(draw.seed, freeze.size, freeze.places)
@@ -106,11 +115,17 @@ def certificate_of(connection: Connection, day: date, operator: Operator) -> str
                 for winner in winners
                 for record, holder, proof in [_ballot(connection, day, winner.number, freeze.size)]
             ],
-            log_key=format_vkey(operator.key.verifier),
+            log_key=format_vkey(key),
         )
     )
-    _demand_sound(day, text, operator)
+    _demand_sound(day, text, key)
     return text
+
+
+def key_of(connection: Connection, timeline: int | None, operator: Operator) -> VerifierKey:
+    """Return the key of a journal, which may be one that ended; None is the present one."""
+    ended = ended_key(connection, timeline) if timeline is not None else None
+    return parse_vkey(ended) if ended else operator.key.verifier
 
 
 def receipt_of(
@@ -134,6 +149,7 @@ def receipt_of(
     present = draw.ballot_count if draw else 0
     found = runs(connection, day, number, number) if 1 <= number <= present else []
     if not found or found[0].user_id != user_id or not found[0].salts:
+        _tell_lost(connection, day, number, is_lost=draw is not None and draw.status == LOST)
         raise NoSuchReceipt(
             "You have no ballot %(number)s of %(day)s with a receipt.", number=number, day=day
         )
@@ -154,6 +170,29 @@ def receipt_of(
         proof=proof,
         checkpoint=day_checkpoint(connection, day, size, operator),
     )
+
+
+def _tell_lost(connection: Connection, day: date, number: int, *, is_lost: bool) -> None:
+    """Tell the truth of a ballot that a recovery's statement says is lost.
+
+    Args:
+        is_lost: whether the whole day is.
+
+    Raises:
+        NoSuchReceipt: it says so.
+    """
+    for timeline, statement in recoveries(connection):
+        lost = [each for each in statement.ballots if each.day == day]
+        covers_day = is_lost and day < statement.first
+        if covers_day or any(each.left < number <= each.signed for each in lost):
+            raise NoSuchReceipt(
+                "You have no ballot %(number)s of %(day)s here. If you hold a receipt for it, it "
+                "was accepted and lost with the database: /log/recovery/%(recovery)s says so, "
+                "signed. Keep the receipt; it proves that we accepted this ballot.",
+                number=number,
+                day=day,
+                recovery=timeline,
+            )
 
 
 def day_checkpoint(connection: Connection, day: date, size: int, operator: Operator) -> str:
@@ -188,8 +227,8 @@ def _ballot(
     return record.decode(), Holder(username, run.salts), proof
 
 
-def _demand_sound(day: date, certificate: str, operator: Operator) -> None:
-    checks = verify(certificate.encode(), key=operator.key.verifier)
+def _demand_sound(day: date, certificate: str, key: VerifierKey) -> None:
+    checks = verify(certificate.encode(), key=key)
     if not holds(checks):
         for check in checks:
             if check.verdict is Verdict.FAILED:

@@ -8,19 +8,22 @@ from datetime import date, timedelta
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from lottery_system import draws
 from lottery_system.audit import audit
 from lottery_system.clock import day_of, parse_day, utcnow
-from lottery_system.errors import LotteryError
+from lottery_system.errors import LotteryError, Paused
 from lottery_system.extensions import new_session, reading, transaction
 from lottery_system.keys import Keyring
+from lottery_system.mark import Mark
 from lottery_system.models import Lottery, User
 from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
 from lottery_system.passwords import enforce_password, hash_password
 from lottery_system.queries.day import look_up
+from lottery_system.recovery import NothingLost, assess, describe, recover
+from lottery_system.rollback import Rollback
 from lottery_system.usernames import enforce_username
 
 user = AppGroup("user", help="Participants and organisers.")
@@ -132,11 +135,15 @@ def create_demo(if_empty: bool) -> None:
 @draw.command("run")
 def run_draws() -> None:
     """Close and draw whatever is due. Safe at any time, any number at once."""
-    now, keyring = utcnow(), _keyring()
+    now, keyring, rollback = utcnow(), _keyring(), _rollback()
     with new_session() as session, _told():
-        operator = keyring.operator(now)
+        with session.begin():
+            rollback.check(session.connection())
+        operator = keyring.begin(now)
         places = current_app.extensions["settings"].places
-        drawn = draws.run_due(session, now, places, operator, keyring.fetch_signature)
+        drawn = draws.run_due(
+            session, now, places, operator, keyring.fetch_signature, rollback=rollback
+        )
         waiting = draws.waiting(session)
     for day in drawn:
         _show(day)
@@ -160,16 +167,71 @@ def hand_in_beacon(number: int, signature: str) -> None:
     except ValueError:
         raise click.ClickException("A signature is written as 96 hex digits.") from None
     with new_session() as session, _told():
-        drawn = draws.hand_in(session, now, number, given, _keyring().operator(now))
+        operator = _keyring().operator()
+        drawn = draws.hand_in(session, now, number, given, operator, rollback=_rollback())
     for day in drawn:
         _show(day)
+
+
+@draw.command("recover")
+def recover_draws() -> None:
+    """Go on after the database was lost beyond its newest backup; asks before it does anything."""
+    now, rollback, settings = utcnow(), _rollback(), current_app.extensions["settings"]
+    with _told(), reading() as connection:
+        mark = _mark_read(rollback, connection)
+        if mark is None:
+            return
+        try:
+            shown = assess(connection, mark)
+        except NothingLost as error:
+            rollback.look(connection)
+            click.echo(str(error))
+            return
+        operator = _keyring().operator()
+    click.echo(describe(shown))
+    _demand_name("Type the lottery's name to go on without what is lost")
+    with new_session() as session, _told():
+        statement = recover(session, settings, operator, mark=mark, shown=shown, now=now)
+        with reading() as connection:
+            rollback.begin_anew(connection)
+    click.echo(statement)
+    click.echo(
+        f"The statement is published at /log/recovery/{shown.timeline + 1}. New keys are in "
+        f"{settings.storage}: back them up, copy them to all hosts, and publish the new key. Then "
+        "start the lottery."
+    )
+
+
+def _mark_read(rollback: Rollback, connection: Connection) -> Mark | None:
+    """Return the mark; None where it cannot be read and was begun anew."""
+    try:
+        mark = rollback.read()
+    except Paused as error:
+        click.echo(error.reason)
+        _demand_name("Type the lottery's name to begin the mark anew")
+        rollback.begin_anew(connection)
+        click.echo("The high-water mark is that of the database now.")
+        return None
+    if mark is None:
+        raise click.ClickException(
+            "There is no high-water mark, so that nothing is known of a loss. The lottery makes "
+            "one when it starts."
+        )
+    return mark
+
+
+def _demand_name(question: str) -> None:
+    """Have the lottery's name typed, by somebody who has read what is about to be done."""
+    typed = click.prompt(question, default="", show_default=False)
+    if typed != current_app.extensions["settings"].name:
+        raise click.ClickException("That is not its name. Nothing was done.")
 
 
 @draw.command("audit")
 def audit_draws() -> None:
     """Hold the database against its own logs: every day, every number. Changes nothing."""
     with _told():
-        operator = _keyring().operator(utcnow())
+        operator = _keyring().operator()
     count = 0
     with reading() as connection:
         for fault in audit(connection, operator, _progress):
@@ -205,11 +267,19 @@ def _keyring() -> Keyring:
     return found
 
 
+def _rollback() -> Rollback:
+    found = current_app.extensions["rollback"]
+    assert isinstance(found, Rollback)
+    return found
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """Tell whoever types what the domain refuses."""
     try:
         yield
+    except Paused as error:
+        raise click.ClickException(error.reason) from None
     except LotteryError as error:
         raise click.ClickException(str(error)) from None
 

@@ -14,6 +14,7 @@ from lottery_system.errors import BadBeacon
 from lottery_system.fairness.beacon import time_of
 from lottery_system.fairness.records import Freeze
 from lottery_system.models import Draw, JournalRecord, Operator
+from lottery_system.rollback import Rollback
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ def run_due(
     places: int,
     operator: Operator,
     fetch: FetchSignature = lambda number: None,
+    *,
+    rollback: Rollback | None = None,
 ) -> list[date]:
     """Close every day that is over and draw every day that is closed, the oldest first.
 
@@ -49,18 +52,27 @@ def run_due(
         places: winning ballots of the days closed by this call.
         operator: with whose keys the journal was begun.
         fetch: asked for rounds whose time has come; what it returns is verified before use.
+        rollback: asked in each transaction whether the database may be believed.
 
     Returns:
         The days that this call drew.
+
+    Raises:
+        Paused: the database has forgotten what was published.
     """
     with session.begin():
+        _demand(session, rollback)
         Draw.open_until(session.connection(), day_of(now))
     with session.begin():
         over = Draw.due_to_close(session, now)
     for day in over:
         with session.begin():
+            _demand(session, rollback)
             closed = Draw.close(session, day, now, places, operator)
         if closed:
+            if rollback is not None:
+                with session.begin():
+                    rollback.raise_all(session.connection())
             log.info("draw of %s: closed", day)
     drawn = []
     for freeze in waiting(session):
@@ -69,13 +81,19 @@ def run_due(
             signature = _signature(freeze, now, operator, fetch)
             if signature is None:
                 break
-        if _draw(session, freeze.day, now, operator, signature):
+        if _draw(session, freeze.day, now, operator, signature, rollback=rollback):
             drawn.append(freeze.day)
     return drawn
 
 
 def hand_in(
-    session: Session, now: datetime, number: int, signature: bytes, operator: Operator
+    session: Session,
+    now: datetime,
+    number: int,
+    signature: bytes,
+    operator: Operator,
+    *,
+    rollback: Rollback | None = None,
 ) -> list[date]:
     """Draw the days that wait for a round of the beacon, by its signature.
 
@@ -90,6 +108,7 @@ def hand_in(
     Raises:
         BadBeacon: no day waits for this round, an earlier day waits for another one, or the
             signature is not the network's.
+        Paused: the database has forgotten what was published.
     """
     wait = waiting(session)
     if number not in [freeze.round for freeze in wait]:
@@ -107,7 +126,7 @@ def hand_in(
     for freeze in wait:
         if freeze.round != number:
             break
-        if _draw(session, freeze.day, now, operator, signature):
+        if _draw(session, freeze.day, now, operator, signature, rollback=rollback):
             drawn.append(freeze.day)
     return drawn
 
@@ -126,10 +145,22 @@ def _signature(
 
 
 def _draw(
-    session: Session, day: date, now: datetime, operator: Operator, signature: bytes | None
+    session: Session,
+    day: date,
+    now: datetime,
+    operator: Operator,
+    signature: bytes | None,
+    *,
+    rollback: Rollback | None,
 ) -> bool:
     with session.begin():
+        _demand(session, rollback)
         done = Draw.draw(session, day, now, operator, signature)
     if done:
         log.info("draw of %s: drawn", day)
     return done
+
+
+def _demand(session: Session, rollback: Rollback | None) -> None:
+    if rollback is not None:
+        rollback.check(session.connection())

@@ -37,7 +37,8 @@ class Paused(LotteryError):
     def __init__(self, reason: str) -> None:
         super().__init__(
             "The lottery is paused and takes no ballots for now. Ballots do not count unless you "
-            "see a receipt. Everything that has been drawn can still be looked up."
+            "see a receipt. Trying again is safe: nothing is entered twice. Everything that has "
+            "been drawn can still be looked up."
         )
         self.reason = reason
 

@@ -59,6 +59,11 @@ def reading() -> Connection:
     return db.engines[READING].connect()
 
 
+def reading_session() -> Session:
+    """Return a session that only reads."""
+    return Session(db.engines[READING])
+
+
 def new_session() -> Session:
     """Return a session that may write; what it loaded stays readable after it is closed."""
     return Session(db.engine, expire_on_commit=False)

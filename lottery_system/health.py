@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.clock import closes_at, day_of
 from lottery_system.fairness.beacon import due_time
-from lottery_system.models import DRAWN, Draw
+from lottery_system.models import CLOSED, DRAWN, OPEN, Draw
 
 #: how long a draw that can be made may wait before it is overdue: five ticks
 GRACE = timedelta(minutes=5)
@@ -36,7 +36,7 @@ def standing(session: Session, now: datetime, gap: int) -> Standing:
     today = day_of(now)
     rows = session.execute(
         select(Draw.day, Draw.ballot_count, Draw.closed_at)
-        .where(Draw.status != DRAWN)
+        .where(Draw.status.in_((OPEN, CLOSED)))
         .order_by(Draw.day)
     ).all()
     return Standing(

@@ -1,23 +1,28 @@
-"""The keys of the logs: made once, kept in files beside the database and never in it.
+"""Keys of the logs: made once, kept in files beside the database and never in it.
 
     storage/log_key        signs checkpoints, as `PRIVATE+KEY+name+id+key`
     storage/chain_tip      the beginning of the secret chain, 64 hex digits
     storage/beacon_chain   the beacon's network, public, where it is not quicknet
 
 Whoever has the first can sign other logs in the lottery's name; whoever has the second knows the
-secrets of all draws to come. They are made at the very first start only. Afterwards they must fit
-the journal: a lottery that went on with other keys would be another lottery.
+secrets of all draws to come. They are made by the start that begins the journal, under the names of
+drafts, and get their own once the journal is committed: keys under these names have been used, and
+begin no second journal, whose secrets would be known. Afterwards they are only read, and must fit
+the journal.
 """
 
+import logging
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
+from hashlib import sha256
+from typing import NamedTuple
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from config import Settings
-from config.files import made_once
+from config.files import flush_folder, made_once
 from lottery_system import drand
 from lottery_system.clock import day_of
 from lottery_system.errors import UnfitKeys
@@ -38,17 +43,29 @@ from lottery_system.fairness.note import (
     open_checkpoint,
     parse_signing_key,
 )
-from lottery_system.fairness.records import BEACON, OPERATOR, Genesis
+from lottery_system.fairness.records import BEACON, OPERATOR, Genesis, format_genesis
 from lottery_system.models import Draw, JournalRecord, Operator
 
+log = logging.getLogger(__name__)
+
 LOG_KEY, CHAIN_TIP, BEACON_CHAIN = "log_key", "chain_tip", "beacon_chain"
+#: behind the names of keys whose journal is not committed yet
+DRAFT = ".draft"
 
 #: asks the relays for a network's info by its hash
 FetchInfo = Callable[[bytes], ChainInfo | None]
 
 
-def begin(session: Session, settings: Settings, now: datetime, fetch_info: FetchInfo) -> Operator:
-    """Return the operator's keys, having begun the journal at the very first start.
+class Keys(NamedTuple):
+    """Keys that fit a journal."""
+
+    operator: Operator
+    #: of the journal, see `JournalRecord`
+    timeline: int
+
+
+def begin(session: Session, settings: Settings, now: datetime, fetch_info: FetchInfo) -> Keys:
+    """Begin the journal where there is neither key nor journal, and return the keys.
 
     Any number of processes and hosts may call at once; of several hosts at the very first start
     one begins, and the others are told to copy its keys.
@@ -61,41 +78,158 @@ def begin(session: Session, settings: Settings, now: datetime, fetch_info: Fetch
     """
     with session.begin():
         genesis = JournalRecord.genesis(session)
-    operator = _load(settings, may_make=genesis is None, fetch_info=fetch_info)
     if genesis is None:
+        _demand_unused(settings)
+    chain = _chain(settings, fetch_info)
+    if genesis is None:
+        operator = make_drafts(settings, chain)
         try:
             with session.begin():
-                begin_journal(session, operator, settings.beacon_gap, now)
+                first = begin_journal(session, operator, settings.beacon_gap, now)
+            log.info("journal: begun, its genesis is %s", first.hex())
         except IntegrityError:  # another process or host was first
             session.expire_all()
     with session.begin():
-        _check(session, settings, operator)
-    return operator
+        adopt_drafts(session, settings)
+    return load(session, settings)
 
 
-def begin_journal(session: Session, operator: Operator, gap: int, now: datetime) -> None:
-    """Write the genesis: promise, from the first day not drawn yet, what will be revealed.
+def load(session: Session, settings: Settings) -> Keys:
+    """Read the keys, which must fit the journal; changes nothing.
+
+    Args:
+        session: without a transaction begun.
+
+    Raises:
+        UnfitKeys: with a sentence that says what to restore or to set.
+    """
+    with session.begin():
+        genesis, last = JournalRecord.genesis(session), JournalRecord.last(session)
+        if genesis is None or last is None:
+            _demand_unused(settings)
+            raise UnfitKeys(
+                "This lottery has not begun: its database has no journal. Start the server once, "
+                "or run `flask --app lottery_system draw run`."
+            )
+        key, tip = _log_key(settings, LOG_KEY), _chain_tip(settings, CHAIN_TIP)
+        operator = Operator(key, tip, _chain(settings))
+        _check(settings, operator, genesis, last)
+        return Keys(operator, last.timeline)
+
+
+def begin_journal(
+    session: Session,
+    operator: Operator,
+    gap: int,
+    now: datetime,
+    *,
+    first: date | None = None,
+    timeline: int = 0,
+) -> bytes:
+    """Write the genesis: promise what will be revealed, from the first day on.
 
     Args:
         gap: seconds between closing and the beacon's round, in mode beacon.
+        first: the first day; where left out, the first that is not drawn yet.
+        timeline: of the journal, see `JournalRecord`.
+
+    Returns:
+        H of the genesis.
     """
     Draw.open_until(session.connection(), day_of(now))
     chain = operator.chain
     genesis = Genesis(
         name=operator.key.name,
-        first=Draw.first_undrawn(session),
+        first=first or Draw.first_undrawn(session),
         anchor=anchor_of(operator.tip),
         mode=BEACON if chain else OPERATOR,
         chain=chain.chain_hash if chain else None,
         gap=gap if chain else 0,
     )
-    JournalRecord.begin(session, genesis, operator.key)
+    JournalRecord.begin(session, genesis, operator.key, timeline)
+    return sha256(format_genesis(genesis)).digest()
 
 
-def _check(session: Session, settings: Settings, operator: Operator) -> None:
+def make_drafts(settings: Settings, chain: ChainInfo | None) -> Operator:
+    """Make the keys of a journal that is about to begin, under the names of drafts.
+
+    Those that a start left which went no further are taken: no journal has used them.
+
+    Raises:
+        UnfitKeys: they cannot be written, or read.
+    """
+
+    def new_key() -> str:
+        return format_signing_key(SigningKey(settings.name, secrets.token_bytes(KEY_BYTES))) + "\n"
+
+    def new_tip() -> str:
+        return secrets.token_hex(SECRET_BYTES) + "\n"
+
+    key = _log_key(settings, LOG_KEY + DRAFT, new_key)
+    return Operator(key, _chain_tip(settings, CHAIN_TIP + DRAFT, new_tip), chain)
+
+
+def adopt_drafts(session: Session, settings: Settings) -> None:
+    """Give drafts whose journal is committed their own names; take away those of another one.
+
+    Keys that stood there before are of the journal that a recovery ended, and are kept beside.
+
+    Args:
+        session: in a transaction that sees the journal.
+    """
     genesis, last = JournalRecord.genesis(session), JournalRecord.last(session)
-    assert genesis is not None
-    assert last is not None
+    if genesis is None or last is None:
+        return
+    ended = f".ended-{last.timeline - 1}" if last.timeline else ""
+    _adopt(settings, LOG_KEY, ended, lambda name: _has_signed(_log_key(settings, name), last))
+    _adopt(
+        settings,
+        CHAIN_TIP,
+        ended,
+        lambda name: anchor_of(_chain_tip(settings, name)) == genesis.anchor,
+    )
+
+
+def _adopt(settings: Settings, name: str, ended: str, fits: Callable[[str], bool]) -> None:
+    """Give one draft its own name, unless another process does.
+
+    Args:
+        ended: behind the name under which the file of an ended journal is kept.
+        fits: tells whether the file of a name is of the journal at hand.
+    """
+    draft, path = settings.storage / (name + DRAFT), settings.storage / name
+    try:
+        if not fits(name + DRAFT):
+            draft.unlink()
+            return
+        if ended and path.exists():
+            path.replace(path.with_name(name + ended))
+        draft.replace(path)
+    except (FileNotFoundError, UnfitKeys):
+        if draft.exists():
+            raise
+        return
+    flush_folder(settings.storage)
+
+
+def _demand_unused(settings: Settings) -> None:
+    """Refuse to go on where keys are left and their journal is not.
+
+    Raises:
+        UnfitKeys: there are keys.
+    """
+    left = [name for name in (LOG_KEY, CHAIN_TIP) if (settings.storage / name).exists()]
+    if left:
+        raise UnfitKeys(
+            f"{settings.storage} has the keys of a lottery ({', '.join(left)}), and the database "
+            "has no journal: it is empty, or not this lottery's. Restore it from its backup, or "
+            "set LOTTERY_DATABASE_URL to it; `flask --app lottery_system db move` moves one to "
+            "PostgreSQL. Keys that were used begin no second journal, since their secrets may be "
+            "known; a new lottery needs a LOTTERY_STORAGE of its own."
+        )
+
+
+def _check(settings: Settings, operator: Operator, genesis: Genesis, last: JournalRecord) -> None:
     if settings.name != genesis.name:
         raise UnfitKeys(
             f"LOTTERY_NAME is {settings.name!r}, but this lottery's journal was begun as "
@@ -115,46 +249,52 @@ def _check(session: Session, settings: Settings, operator: Operator) -> None:
             f"This lottery was begun with a gap of {genesis.gap} seconds, which it keeps for ever. "
             f"Set LOTTERY_BEACON_GAP={genesis.gap}."
         )
-    try:
-        open_checkpoint(last.checkpoint, operator.key.verifier)
-    except NoteError:
-        raise UnfitKeys(
-            _restore(settings, LOG_KEY, "did not sign this lottery's journal")
-        ) from None
+    if not _has_signed(operator.key, last):
+        raise UnfitKeys(_restore(settings, LOG_KEY, "did not sign this lottery's journal"))
     if anchor_of(operator.tip) != genesis.anchor:
         raise UnfitKeys(
             _restore(settings, CHAIN_TIP, "is not what this lottery's genesis promised")
         )
 
 
-def _load(settings: Settings, *, may_make: bool, fetch_info: FetchInfo) -> Operator:
-    def new_key() -> str:
-        return format_signing_key(SigningKey(settings.name, secrets.token_bytes(KEY_BYTES))) + "\n"
-
-    def new_tip() -> str:
-        return secrets.token_hex(SECRET_BYTES) + "\n"
-
-    key_text = _text(settings, LOG_KEY, new_key if may_make else None)
-    tip_text = _text(settings, CHAIN_TIP, new_tip if may_make else None)
+def _has_signed(key: SigningKey, last: JournalRecord) -> bool:
     try:
-        key = parse_signing_key(key_text.strip())
+        open_checkpoint(last.checkpoint, key.verifier)
     except NoteError:
-        raise UnfitKeys(_restore(settings, LOG_KEY, "is damaged")) from None
+        return False
+    return True
+
+
+def _log_key(settings: Settings, name: str, make: Callable[[], str] | None = None) -> SigningKey:
     try:
-        tip = bytes.fromhex(tip_text.strip())
+        return parse_signing_key(_text(settings, name, make).strip())
+    except NoteError:
+        raise UnfitKeys(_restore(settings, name, "is damaged")) from None
+
+
+def _chain_tip(settings: Settings, name: str, make: Callable[[], str] | None = None) -> bytes:
+    try:
+        tip = bytes.fromhex(_text(settings, name, make).strip())
     except ValueError:
         tip = b""
     if len(tip) != SECRET_BYTES:
-        raise UnfitKeys(_restore(settings, CHAIN_TIP, "is damaged"))
-    return Operator(key, tip, _chain(settings, fetch_info) if settings.beacon == "drand" else None)
+        raise UnfitKeys(_restore(settings, name, "is damaged"))
+    return tip
 
 
-def _chain(settings: Settings, fetch_info: FetchInfo) -> ChainInfo:
-    """Return the network of the chain hash in the settings, asked for once where it is not ours."""
+def _chain(settings: Settings, fetch_info: FetchInfo | None = None) -> ChainInfo | None:
+    """Return the network of the chain hash in the settings; None in mode operator.
+
+    Args:
+        fetch_info: asked once for a network that is not known here; without it, it must be.
+    """
+    if settings.beacon == "off":
+        return None
     if settings.beacon_chain == QUICKNET.chain_hash:
         return QUICKNET
 
     def fetched() -> str:
+        assert fetch_info is not None
         info = fetch_info(settings.beacon_chain)
         if info is None:
             raise UnfitKeys(
@@ -163,7 +303,7 @@ def _chain(settings: Settings, fetch_info: FetchInfo) -> ChainInfo:
             )
         return format_chain_info(info)
 
-    text = _text(settings, BEACON_CHAIN, fetched)
+    text = _text(settings, BEACON_CHAIN, fetched if fetch_info else None)
     try:
         info = parse_chain_info(load_strictly(text.encode()))
     except (FormatError, Unreadable):
@@ -196,34 +336,55 @@ def _restore(settings: Settings, name: str, what: str) -> str:
 
 
 class Keyring:
-    """The keys of an application, asked for when first needed and fit from then on.
+    """The keys of an application, read when first needed and fit from then on.
 
     Args:
         settings: of the application.
         new_session: makes a session that may write.
+        reading_session: makes one that only reads.
     """
 
-    def __init__(self, settings: Settings, new_session: Callable[[], Session]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        new_session: Callable[[], Session],
+        reading_session: Callable[[], Session],
+    ) -> None:
         self._settings = settings
         self._new_session = new_session
-        self._operator: Operator | None = None
+        self._reading_session = reading_session
+        self._keys: Keys | None = None
 
-    def operator(self, now: datetime) -> Operator:
-        """Return the keys; the first call of all begins the journal.
+    def begin(self, now: datetime) -> Operator:
+        """Return the keys of the journal, which begins where there is neither key nor journal.
+
+        Keys of a journal that a recovery has ended since are left for those of the present one.
 
         Raises:
             UnfitKeys: with a sentence that says what to restore or to set.
         """
-        if self._operator is None:
-            with self._new_session() as session:
-                self._operator = begin(session, self._settings, now, self._fetch_info)
-        return self._operator
+        with self._new_session() as session:
+            with session.begin():
+                last = JournalRecord.last(session)
+            if self._keys is None or last is None or last.timeline != self._keys.timeline:
+                self._keys = begin(session, self._settings, now, self._fetch_info)
+        return self._keys.operator
+
+    def operator(self) -> Operator:
+        """Return the keys, read once; changes nothing.
+
+        Raises:
+            UnfitKeys: with a sentence that says what to restore or to set.
+        """
+        if self._keys is None:
+            with self._reading_session() as session:
+                self._keys = load(session, self._settings)
+        return self._keys.operator
 
     def fetch_signature(self, number: int) -> bytes | None:
         """Ask the relays for a round of the beacon; None where none has it yet."""
-        if self._operator is None or self._operator.chain is None:
-            return None
-        return drand.fetch_signature(self._settings.beacon_urls, self._operator.chain, number)
+        chain = self._keys.operator.chain if self._keys else None
+        return drand.fetch_signature(self._settings.beacon_urls, chain, number) if chain else None
 
     def _fetch_info(self, chain_hash: bytes) -> ChainInfo | None:
         return drand.fetch_info(self._settings.beacon_urls, chain_hash)

@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lottery_system import draws
 from lottery_system.clock import utcnow
-from lottery_system.errors import LotteryError
-from lottery_system.extensions import new_session, scheduler
+from lottery_system.errors import LotteryError, Paused
+from lottery_system.extensions import new_session, reading, scheduler
 from lottery_system.models import LoginSession, Throttle
 
 log = logging.getLogger(__name__)
@@ -44,13 +44,21 @@ def tick(app: Flask) -> None:
     now = utcnow()
     with app.app_context(), new_session() as session:
         try:
+            rollback, keyring = app.extensions["rollback"], app.extensions["keyring"]
+            with reading() as connection:
+                rollback.look(connection)
             app.extensions["pause"].refuse()
-            keyring = app.extensions["keyring"]
-            operator = keyring.operator(now)
+            operator = keyring.begin(now)
+            with reading() as connection:  # which makes the mark of a lottery that has just begun
+                rollback.raise_all(connection)
             places = app.extensions["settings"].places
-            draws.run_due(session, now, places, operator, keyring.fetch_signature)
+            draws.run_due(
+                session, now, places, operator, keyring.fetch_signature, rollback=rollback
+            )
             with session.begin():
                 LoginSession.sweep(session, now)
                 Throttle.sweep(session, now)
+        except Paused:
+            pass  # whoever found out has said why
         except (SQLAlchemyError, LotteryError) as error:
             log.error("tick: %s; trying again at the next", str(error).splitlines()[0])

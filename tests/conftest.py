@@ -4,6 +4,7 @@ alice organises, bob plays, charlie plays too.
 """
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import pytest
 import time_machine
 from flask import Flask
 from flask_migrate import upgrade
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 import config
@@ -195,6 +196,51 @@ def extra_win(clock: Clock, session: Session) -> Lottery:
         lottery = Lottery.create("Extra Win", "", FIRST_DAY, FIRST_NOON)
         session.add(lottery)
     return lottery
+
+
+Backup = Callable[[], Callable[[], None]]
+
+
+@pytest.fixture
+def backup(app: Flask, database_url: str, tmp_path: Path) -> Backup:
+    """Return a function that backs the database up, and returns one that restores it."""
+
+    def forget_connections() -> None:
+        with app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+
+    def of_sqlite() -> Callable[[], None]:
+        file = Path(make_url(database_url).database or "")
+        copy = tmp_path / f"copy-{len(list(tmp_path.iterdir()))}"
+        forget_connections()  # which writes what is in the write-ahead log
+        shutil.copy(file, copy)
+
+        def restore() -> None:
+            forget_connections()
+            for part in tmp_path.glob("lottery.db*"):
+                part.unlink()
+            shutil.copy(copy, file)
+
+        return restore
+
+    def of_postgresql() -> Callable[[], None]:
+        url = make_url(database_url).set(drivername="postgresql")
+        address = url.render_as_string(hide_password=False)
+        dump = tmp_path / f"dump-{len(list(tmp_path.iterdir()))}.sql"
+        run("pg_dump", "--clean", "--if-exists", f"--file={dump}", address)
+
+        def restore() -> None:
+            forget_connections()
+            run("psql", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={dump}", address)
+
+        return restore
+
+    return of_sqlite if database_url.startswith("sqlite") else of_postgresql
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
 Submit = Callable[..., Submission]

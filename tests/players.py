@@ -23,6 +23,7 @@ from lottery_system.clock import ONE_DAY
 from lottery_system.models import Lottery, Submission
 from tests.audit import receipt
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
+from tests.operators import begin
 from tests.processes import PATIENCE, Gunicorn, wait_for
 
 #: the socket option by which a connection that is closed is cut, not ended
@@ -95,6 +96,10 @@ class Player:
                 first_number=first_number,
             )
         )
+
+    def is_acknowledged(self, form: Form, ballot_count: int) -> bool:
+        """Send a form once, and tell whether it was not turned away."""
+        return self._try("POST", form.path, form.filled_in(ballot_count)) is not None
 
     def play(self) -> None:
         self.receipts.append(self.submit(self.form(), random.randint(1, 20)))
@@ -176,10 +181,11 @@ def _find(pattern: str, text: str) -> tuple[str, ...]:
 
 
 def open_lottery(session: Session) -> None:
-    """Open a lottery to play in, for a month."""
+    """Open a lottery to play in, for a month, whose journal begins by the tests' own keys."""
     with session.begin():
         closes_on = FIRST_DAY + 30 * ONE_DAY
         session.add(Lottery.create("Big Chance", "", closes_on, FIRST_NOON))
+    begin(session, FIRST_NOON)
 
 
 @contextmanager

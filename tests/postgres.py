@@ -20,12 +20,15 @@ class NoServer(Exception):
 class Server:
     """A cluster in a new folder, on a free port of the loopback address."""
 
-    def __init__(self, *, durable: bool, disk: Path | None = None) -> None:
+    def __init__(
+        self, *, durable: bool, disk: Path | None = None, primary: "Server | None" = None
+    ) -> None:
         """Make the cluster and start it.
 
         Args:
             durable: flush to disk, as servers do; what no fault strikes is faster without.
             disk: an existing folder to keep it in, sparing its space; the usual one where left out.
+            primary: the server that this one follows, as its standby.
         """
         self._bin = _bin()
         self.folder = Path(tempfile.mkdtemp(prefix="lottery-postgres-", dir=disk))
@@ -33,10 +36,17 @@ class Server:
         self._durable = durable
         if os.geteuid() == 0:  # the server refuses to run as root
             shutil.chown(self.folder, "postgres")
-        size = ["--wal-segsize=1"] if disk else []
-        self._run(
-            "initdb", "-U", "lottery", "-A", "trust", "-E", "UTF8", "--no-sync", *size, "-D", "data"
-        )
+        if primary is None:
+            size = ["--wal-segsize=1"] if disk else []
+            self._run(
+                "initdb", "-U", "lottery", "-A", "trust", "-E", "UTF8", "--no-sync", *size,
+                "-D", "data",
+            )  # fmt: skip
+        else:
+            self._run(
+                "pg_basebackup", "-d", f"{primary.url('postgres')}?application_name=standby",
+                "-c", "fast", "-R", "-D", "data",
+            )  # fmt: skip
         self.start()
 
     def start(self, preload: Path | None = None) -> None:
@@ -56,6 +66,10 @@ class Server:
 
     def stop(self, mode: str = "immediate") -> None:
         self._run("pg_ctl", "-D", "data", "-w", "-m", mode, "stop")
+
+    def promote(self) -> None:
+        """Let a standby take over."""
+        self._run("pg_ctl", "-D", "data", "-w", "promote")
 
     def is_up(self) -> bool:
         """Tell whether it has not given up; it may be mending itself."""

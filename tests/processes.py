@@ -13,7 +13,7 @@ from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import libfaketime
@@ -132,8 +132,12 @@ class Gunicorn:
         self.stop()
         self._show_log()
 
-    def start(self) -> None:
-        """Start, and wait until a worker serves and no draw is overdue."""
+    def start(self, until: str = "/readyz") -> None:
+        """Start, and wait until a worker serves and no draw is overdue.
+
+        Args:
+            until: the address that must answer well; `/healthz` does while the lottery is paused.
+        """
         assert self._master is None, "runs already"
         with self.log_file.open("ab") as log:
             self._master = subprocess.Popen(
@@ -145,7 +149,7 @@ class Gunicorn:
                 start_new_session=True,  # a process group of its own
             )
         try:
-            wait_for(self._is_ready, "gunicorn is ready")
+            wait_for(lambda: self._answers(until), "gunicorn is ready")
         except BaseException:
             self.kill()
             self._show_log()
@@ -189,14 +193,23 @@ class Gunicorn:
         """Print the end of the log; pytest shows it where a test failed."""
         print(f"... {self.log_file}:", self.log()[-20_000:], sep="\n")
 
-    def _is_ready(self) -> bool:
+    def _answers(self, path: str) -> bool:
         assert self._master is not None
         assert self._master.poll() is None, "gunicorn ended"
         try:
-            with urlopen(f"{self.url}/readyz", timeout=5):
+            with urlopen(f"{self.url}{path}", timeout=5):
                 return True
         except (URLError, HTTPException, OSError):
             return False
+
+
+def answer_of(url: str) -> tuple[int, str]:
+    """Return the status and the text of an address, whatever they are."""
+    try:
+        with urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
 
 
 def _is_alive(pid: int) -> bool:

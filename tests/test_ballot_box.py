@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from lottery_system import ballot_box
-from lottery_system.admission import Answer, admit
+from lottery_system.admission import Admitted, admit
 from lottery_system.ballot_box import BallotBox
 from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken, UnknownLottery
 from lottery_system.models import Ballot, Draw, Holding, Lottery, Submission, User
@@ -131,7 +131,7 @@ def test_a_token_twice_in_one_transaction_enters_once(
     ]
 
     with session.begin():
-        answers = admit(session.connection(), clicks, lambda: FIRST_NOON)
+        answers = admit(session.connection(), clicks, lambda: FIRST_NOON).answers
 
     assert answers == [clicks[0], clicks[0]]
     assert len(ballots(session)) == 2
@@ -299,7 +299,7 @@ def test_a_full_box_turns_away_at_once(
     box = BallotBox(engine, capacity=1)
     admitting, go_on = threading.Event(), threading.Event()
 
-    def admit_slowly(*arguments: Any) -> list[Answer]:
+    def admit_slowly(*arguments: Any) -> Admitted:
         admitting.set()
         assert go_on.wait(30)
         return admit(*arguments)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from lottery_system.errors import UnfitKeys
 from lottery_system.fairness.beacon import QUICKNET, ChainInfo
 from lottery_system.fairness.commitment import anchor_of
 from lottery_system.fairness.note import SigningKey, format_signing_key
-from lottery_system.keys import BEACON_CHAIN, CHAIN_TIP, LOG_KEY, begin
+from lottery_system.keys import BEACON_CHAIN, CHAIN_TIP, LOG_KEY, begin, load
 from lottery_system.models import JournalRecord, Operator
 from tests.conftest import FIRST_DAY, FIRST_NOON, settings_for
 from tests.processes import ROOT, Gunicorn
@@ -40,7 +41,7 @@ def start(engine: Engine, storage: Path, **given: str) -> Operator:
     """Start as a server does whose keys are in a folder."""
     settings = settings_for(str(engine.url), LOTTERY_STORAGE=str(storage), **given)
     with Session(engine) as session:
-        return begin(session, settings, FIRST_NOON, no_relay)
+        return begin(session, settings, FIRST_NOON, no_relay).operator
 
 
 def folder(path: Path) -> Path:
@@ -185,9 +186,11 @@ def test_another_chain_is_asked_for_once_and_kept(engine: Engine, tmp_path: Path
     with Session(engine) as session:
         with refused("No relay of LOTTERY_BEACON_URLS knows the chain"):
             begin(session, settings, FIRST_NOON, no_relay)
-        assert begin(session, settings, FIRST_NOON, lambda chain_hash: other).chain == other
+        assert (
+            begin(session, settings, FIRST_NOON, lambda chain_hash: other).operator.chain == other
+        )
         # from now on without a relay
-        assert begin(session, settings, FIRST_NOON, no_relay).chain == other
+        assert begin(session, settings, FIRST_NOON, no_relay).operator.chain == other
     assert (storage / BEACON_CHAIN).exists()
 
 
@@ -213,3 +216,81 @@ def test_a_server_with_the_wrong_key_does_not_start_and_says_what_to_restore(
     assert "is not what this lottery's genesis promised. Restore this file" in done.stderr
     assert "Traceback" not in done.stderr
     assert "07" * 32 not in done.stderr
+
+
+def test_keys_that_were_used_begin_no_second_journal(
+    engine: Engine, tmp_path: Path, database_url: str
+) -> None:
+    """As where the database is empty, or another one: the secrets of these keys are published."""
+    storage = folder(tmp_path / "storage")
+    for missing in (LOG_KEY, CHAIN_TIP, None):
+        for name in (LOG_KEY, CHAIN_TIP):
+            (storage / name).unlink(missing_ok=True)
+            if name != missing:
+                (storage / name).write_text("whatever it is\n")
+        with refused("the database has no journal.*begin no second journal"):
+            start(engine, storage)
+
+    with Session(engine) as session:
+        assert JournalRecord.genesis(session) is None
+
+
+def crash(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("moment", ["begin_journal", "adopt_drafts"])
+def test_a_first_start_that_is_cut_off_is_made_up_by_the_next_one(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Before the commit nothing has begun; after it the keys that it was made with are found."""
+    storage = folder(tmp_path / "storage")
+    with monkeypatch.context() as patch:
+        patch.setattr(f"lottery_system.keys.{moment}", crash)
+        with pytest.raises(KeyboardInterrupt):
+            start(engine, storage)
+    assert not (storage / LOG_KEY).exists()
+    made = (storage / "chain_tip.draft").read_text()
+
+    operator = start(engine, storage)
+
+    assert operator.tip.hex() == made.strip()
+    assert sorted(path.name for path in storage.iterdir()) == [CHAIN_TIP, LOG_KEY]
+
+
+def test_drafts_of_a_start_that_came_second_are_taken_away(engine: Engine, tmp_path: Path) -> None:
+    first, second = folder(tmp_path / "first"), folder(tmp_path / "second")
+    start(engine, first)
+    for name in (LOG_KEY, CHAIN_TIP):
+        (second / f"{name}.draft").write_text((first / name).read_text())
+    (second / "chain_tip.draft").write_text("07" * 32)
+
+    with refused("chain_tip is missing"):
+        start(engine, second)
+
+    assert sorted(path.name for path in second.iterdir()) == [LOG_KEY]
+
+
+def test_reading_keys_changes_nothing(engine: Engine, tmp_path: Path) -> None:
+    storage = folder(tmp_path / "storage")
+    settings = settings_for(str(engine.url), LOTTERY_STORAGE=str(storage))
+    with Session(engine) as session:
+        with refused("This lottery has not begun"):
+            load(session, settings)
+        assert JournalRecord.genesis(session) is None
+    assert list(storage.iterdir()) == []
+
+
+def test_the_genesis_is_noted_in_the_log(
+    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    start(engine, folder(tmp_path / "storage"))
+
+    with Session(engine) as session:
+        record = session.scalar(select(JournalRecord.record))
+    assert record is not None
+    genesis = sha256(record.encode()).hexdigest()
+    assert [each.getMessage() for each in caplog.records] == [
+        f"journal: begun, its genesis is {genesis}"
+    ]

@@ -2,12 +2,13 @@
 
 from lottery_system.models.ballot import Ballot
 from lottery_system.models.base import Base
-from lottery_system.models.draw import CLOSED, DRAWN, OPEN, Draw
+from lottery_system.models.draw import CLOSED, DRAWN, LOST, OPEN, Draw
 from lottery_system.models.holding import Holding
 from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.login_session import LoginSession
 from lottery_system.models.lottery import Lottery
 from lottery_system.models.lottery_change import LotteryChange
+from lottery_system.models.recovery import Recovery
 from lottery_system.models.submission import Submission
 from lottery_system.models.throttle import Throttle
 from lottery_system.models.tile import BallotTile, JournalTile
@@ -17,6 +18,7 @@ from lottery_system.models.winner import Winner
 __all__ = [
     "CLOSED",
     "DRAWN",
+    "LOST",
     "OPEN",
     "Ballot",
     "BallotTile",
@@ -29,6 +31,7 @@ __all__ = [
     "Lottery",
     "LotteryChange",
     "Operator",
+    "Recovery",
     "Submission",
     "Throttle",
     "User",

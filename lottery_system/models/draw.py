@@ -7,7 +7,7 @@ hosts may try at once and one of them succeeds.
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     CheckConstraint,
@@ -38,6 +38,8 @@ from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.winner import Winner
 
 OPEN, CLOSED, DRAWN = "open", "closed", "drawn"
+#: its result was published and lost with the database; it is never drawn again
+LOST = "lost"
 
 
 class Turn(NamedTuple):
@@ -50,6 +52,8 @@ class Turn(NamedTuple):
     now: datetime
     #: the day's log so far
     frontier: Frontier
+    #: how many records the journal has
+    journal_size: int
 
 
 class Draw(Base):
@@ -64,7 +68,9 @@ class Draw(Base):
             " OR (status = 'closed' AND seed IS NULL AND places >= 1"
             " AND closed_at IS NOT NULL AND drawn_at IS NULL)"
             " OR (status = 'drawn' AND seed IS NOT NULL AND places >= 1"
-            " AND closed_at IS NOT NULL AND drawn_at IS NOT NULL)",
+            " AND closed_at IS NOT NULL AND drawn_at IS NOT NULL)"
+            " OR (status = 'lost' AND seed IS NULL AND places IS NULL"
+            " AND closed_at IS NULL AND drawn_at IS NULL)",
             "status",
         ),
     )
@@ -123,7 +129,9 @@ class Draw(Base):
                 day = day_of(now)
             else:
                 frontier = Frontier.from_bytes(row.ballot_count, row.frontier)
-                return Turn(day, row.ballot_count, max(now, starts_at(day)), frontier)
+                return Turn(
+                    day, row.ballot_count, max(now, starts_at(day)), frontier, row.journal_size
+                )
 
     @classmethod
     def count_ballots(cls, connection: Connection, turn: Turn, grown: Frontier) -> None:
@@ -147,7 +155,8 @@ class Draw(Base):
     @classmethod
     def first_undrawn(cls, session: Session) -> date:
         """Return the oldest day that is not drawn."""
-        return session.scalars(select(func.min(cls.day)).where(cls.status != DRAWN)).one()
+        undrawn = cls.status.in_((OPEN, CLOSED))
+        return session.scalars(select(func.min(cls.day)).where(undrawn)).one()
 
     @classmethod
     def due_to_close(cls, session: Session, now: datetime) -> Sequence[date]:
@@ -269,11 +278,17 @@ class Draw(Base):
 
 
 @cache
-def _turn() -> Select[str, int]:
+def _turn() -> Select[Any]:
     """Build a busy statement, once: building it costs as much as running it."""
     draw = table_of(Draw).c
+    journal, newest = table_of(JournalRecord).c, table_of(JournalRecord).alias("newest").c
+    size = (
+        select(func.coalesce(func.max(journal.number) + 1, 0))
+        .where(journal.timeline == select(func.max(newest.timeline)).scalar_subquery())
+        .scalar_subquery()
+    )
     return (
-        select(draw.status, draw.ballot_count, draw.frontier)
+        select(draw.status, draw.ballot_count, draw.frontier, size.label("journal_size"))
         .where(draw.day == bindparam("day"))
         .with_for_update()
     )

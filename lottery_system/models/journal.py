@@ -1,4 +1,4 @@
-"""The lottery's one long-lived log: how it began, and what each day's end fixed.
+"""The journal, the lottery's one long-lived log: how it began, and what each day's end fixed.
 
 Record 0 is the genesis, record i+1 the freeze of draw i (daily-draw/v1, section 1). Each record
 is stored with the checkpoint that was signed when it was the last one, so that a certificate, once
@@ -10,7 +10,7 @@ from datetime import date
 from hashlib import sha256
 from typing import NamedTuple
 
-from sqlalchemy import CheckConstraint, LargeBinary, Text, select
+from sqlalchemy import CheckConstraint, LargeBinary, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.fairness.beacon import ChainInfo
@@ -50,8 +50,11 @@ class JournalRecord(Base):
     __table_args__ = (
         CheckConstraint("(number = 0) = (day IS NULL)", "day"),
         CheckConstraint("number >= 0", "number"),
+        CheckConstraint("timeline >= 0", "timeline"),
     )
 
+    #: 0 for the journal that this lottery began with; each recovery ends one and begins the next
+    timeline: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=0)
     #: the leaf's index: 0 for the genesis, 1 for draw 0
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     #: whose freeze it is; the genesis has none
@@ -65,14 +68,16 @@ class JournalRecord(Base):
 
     @classmethod
     def genesis(cls, session: Session) -> Genesis | None:
-        """Return what is fixed for the life of this lottery, or None before its first start."""
-        record = session.scalar(select(cls.record).where(cls.number == 0))
+        """Return what is fixed for the life of the journal at hand; None before the first start."""
+        newest = select(func.max(cls.timeline)).scalar_subquery()
+        record = session.scalar(select(cls.record).where(cls.timeline == newest, cls.number == 0))
         return parse_genesis(record) if record else None
 
     @classmethod
     def last(cls, session: Session) -> "JournalRecord | None":
         """Return the newest record."""
-        return session.scalar(select(cls).order_by(cls.number.desc()).limit(1))
+        newest = select(cls).order_by(cls.timeline.desc(), cls.number.desc()).limit(1)
+        return session.scalar(newest)
 
     @classmethod
     def freezes(cls, session: Session, days: Collection[date]) -> dict[date, Freeze]:
@@ -81,9 +86,16 @@ class JournalRecord(Base):
         return {row.day: parse_freeze(row.record) for row in rows if row.day}
 
     @classmethod
-    def begin(cls, session: Session, genesis: Genesis, key: SigningKey) -> None:
+    def begin(cls, session: Session, genesis: Genesis, key: SigningKey, timeline: int = 0) -> None:
         """Write the genesis; the primary key refuses a second one."""
-        cls._append(session, Frontier(), None, format_genesis(genesis), key)
+        cls._append(
+            session,
+            key,
+            timeline=timeline,
+            frontier=Frontier(),
+            day=None,
+            record=format_genesis(genesis),
+        )
 
     @classmethod
     def freeze(cls, session: Session, freeze: Freeze, key: SigningKey) -> None:
@@ -101,16 +113,31 @@ class JournalRecord(Base):
         previous = sha256(last.record.encode()).digest()
         record = format_freeze(freeze._replace(previous=previous))
         frontier = Frontier.from_bytes(last.number + 1, last.frontier)
-        cls._append(session, frontier, freeze.day, record, key)
+        cls._append(
+            session,
+            key,
+            timeline=last.timeline,
+            frontier=frontier,
+            day=freeze.day,
+            record=record,
+        )
 
     @classmethod
     def _append(
-        cls, session: Session, frontier: Frontier, day: date | None, record: bytes, key: SigningKey
+        cls,
+        session: Session,
+        key: SigningKey,
+        *,
+        timeline: int,
+        frontier: Frontier,
+        day: date | None,
+        record: bytes,
     ) -> None:
         grown, rows = frontier.extend([leaf_hash(record)])
         checkpoint = sign_checkpoint(Checkpoint(key.name, grown.size, grown.root), key)
         session.add(
             cls(
+                timeline=timeline,
                 number=frontier.size,
                 day=day,
                 record=record.decode("ascii"),
@@ -119,4 +146,4 @@ class JournalRecord(Base):
             )
         )
         session.flush()
-        JournalTile.grow(session.connection(), rows)
+        JournalTile.grow(session.connection(), timeline, rows)

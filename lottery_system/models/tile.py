@@ -25,6 +25,8 @@ class JournalTile(Base):
         {"sqlite_with_rowid": False},
     )
 
+    #: of the journal, see `JournalRecord`
+    timeline: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=0)
     level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     #: of the tile within its level
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -34,9 +36,10 @@ class JournalTile(Base):
     hashes: Mapped[bytes] = mapped_column(LargeBinary)
 
     @classmethod
-    def grow(cls, connection: Connection, rows: Sequence[Row]) -> None:
-        """Store the nodes that became perfect."""
-        connection.execute(_ADD_TO_JOURNAL, _pieces(rows))
+    def grow(cls, connection: Connection, timeline: int, rows: Sequence[Row]) -> None:
+        """Store the nodes that became perfect in a journal."""
+        added = [{"timeline": timeline, **each} for each in _pieces(rows)]
+        connection.execute(_ADD_TO_JOURNAL, added)
 
 
 class BallotTile(Base):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from lottery_system.models import DRAWN, Ballot, Draw, Holding, Lottery, User, Winner
+from lottery_system.models import DRAWN, Ballot, Draw, Holding, Lottery, Recovery, User, Winner
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
 
@@ -15,7 +15,8 @@ class Day(NamedTuple):
     """A day's draw and its winners."""
 
     #: the draw, or None where the day has none yet; with it `first`, the day on which the days
-    #: begin, and `mine`, how many of the day's ballots are the asker's
+    #: begin, `mine`, how many of the day's ballots are the asker's, and `recovered`, None where
+    #: this lottery never was
     draw: AnyRow | None
     #: by place, each with its ballot's number, user, lottery and instant
     winners: Sequence[AnyRow]
@@ -46,6 +47,8 @@ _draw, _holding, _winner, _ballot, _user, _lottery = (
 _FIRST_DAY = select(func.min(_draw.day))
 LATEST_DRAWN = select(_draw.day).where(_draw.status == DRAWN).order_by(_draw.day.desc()).limit(1)
 
+#: the timeline of the present journal, where a recovery began it
+_RECOVERED = select(func.max(table_of(Recovery).c.timeline)).scalar_subquery()
 _mine = select(func.coalesce(func.sum(_holding.ballot_count), 0)).where(
     _holding.user_id == bindparam("asker_id"), _holding.day == bindparam("day")
 )
@@ -62,6 +65,7 @@ _DAY = (
         table_of(Draw),
         _FIRST_DAY.scalar_subquery().label("first"),
         _mine.scalar_subquery().label("mine"),
+        _RECOVERED.label("recovered"),
         _winner.place,
         _winner.number,
         _ballot.submitted_at,

@@ -19,19 +19,21 @@ from sqlalchemy import (
 )
 
 from lottery_system.fairness.commitment import HOLDER_BYTES, SALT_BYTES
-from lottery_system.fairness.merkle import HASH_BYTES
+from lottery_system.fairness.merkle import HASH_BYTES, Frontier
 from lottery_system.fairness.records import format_run
 from lottery_system.fairness.tiles import TILE_WIDTH, ReadTiles, Tile
+from lottery_system.mark import Head
 from lottery_system.models import BallotTile, Draw, JournalRecord, JournalTile, Submission
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
 
 
-def journal_tiles(connection: Connection) -> ReadTiles:
-    """Return what reads tiles of the journal."""
+def journal_tiles(connection: Connection, timeline: int | None = None) -> ReadTiles:
+    """Return what reads tiles of a journal; of the present one where none is named."""
 
     def read(tiles: Collection[Tile]) -> Mapping[Tile, bytes]:
-        return _joined(connection.execute(_JOURNAL_TILES, {"tiles": list(tiles)}))
+        asked = {"tiles": list(tiles), "timeline": timeline}
+        return _joined(connection.execute(_JOURNAL_TILES, asked))
 
     return read
 
@@ -51,25 +53,36 @@ def ballot_tiles(connection: Connection, day: date) -> ReadTiles:
     return read
 
 
-def journal_records(connection: Connection, first: int, count: int) -> list[bytes]:
-    """Return records of the journal, from the leaf `first` on."""
-    asked = {"first": first, "end": first + count}
+def journal_records(
+    connection: Connection, first: int, count: int, timeline: int | None = None
+) -> list[bytes]:
+    """Return records of a journal, from the leaf `first` on."""
+    asked = {"first": first, "end": first + count, "timeline": timeline}
     return [row.record.encode() for row in connection.execute(_JOURNAL_RECORDS, asked)]
 
 
-def journal_record(connection: Connection, number: int) -> AnyRow | None:
-    """Return one record of the journal, and the checkpoint of when it was the last one."""
-    return connection.execute(_JOURNAL_RECORD, {"number": number}).one_or_none()
+def journal_record(
+    connection: Connection, number: int, timeline: int | None = None
+) -> AnyRow | None:
+    """Return one record of a journal, and the checkpoint of when it was the last one."""
+    asked = {"number": number, "timeline": timeline}
+    return connection.execute(_JOURNAL_RECORD, asked).one_or_none()
+
+
+def journal_head(connection: Connection, size: int, timeline: int | None = None) -> Head | None:
+    """Return the head of a journal as it was at a size; None where it never was of that size."""
+    found = journal_record(connection, size - 1, timeline)
+    return Head(size, Frontier.from_bytes(size, found.frontier).root) if found else None
 
 
 def freeze_of(connection: Connection, day: date) -> AnyRow | None:
-    """Return the journal's record of a day's end, its number and its checkpoint."""
+    """Return a journal's record of a day's end, its timeline, its number and its checkpoint."""
     return connection.execute(_FREEZE, {"day": day}).one_or_none()
 
 
-def last_record(connection: Connection) -> AnyRow | None:
-    """Return the journal's newest record."""
-    return connection.execute(_LAST_RECORD).one_or_none()
+def last_record(connection: Connection, timeline: int | None = None) -> AnyRow | None:
+    """Return a journal's newest record."""
+    return connection.execute(_LAST_RECORD, {"timeline": timeline}).one_or_none()
 
 
 def log_size(connection: Connection, day: date) -> int:
@@ -121,19 +134,37 @@ def _tiles(table: Table) -> Select[Any]:
     )
 
 
-_JOURNAL_TILES = _tiles(table_of(JournalTile))
-_BALLOT_TILES = _tiles(table_of(BallotTile)).where(table_of(BallotTile).c.day == bindparam("day"))
-
 _journal = table_of(JournalRecord).c
+#: the timeline asked for, else the present one
+_timeline = func.coalesce(
+    bindparam("timeline", type_=Integer), select(func.max(_journal.timeline)).scalar_subquery()
+)
+_JOURNAL_TILES = _tiles(table_of(JournalTile)).where(table_of(JournalTile).c.timeline == _timeline)
+_BALLOT_TILES = _tiles(table_of(BallotTile)).where(table_of(BallotTile).c.day == bindparam("day"))
 _JOURNAL_RECORDS = (
     select(_journal.record)
-    .where(_journal.number >= bindparam("first"), _journal.number < bindparam("end"))
+    .where(
+        _journal.timeline == _timeline,
+        _journal.number >= bindparam("first"),
+        _journal.number < bindparam("end"),
+    )
     .order_by(_journal.number)
 )
-_some_record = select(_journal.number, _journal.day, _journal.record, _journal.checkpoint)
-_JOURNAL_RECORD = _some_record.where(_journal.number == bindparam("number"))
+_some_record = select(
+    _journal.timeline,
+    _journal.number,
+    _journal.day,
+    _journal.record,
+    _journal.checkpoint,
+    _journal.frontier,
+)
+_JOURNAL_RECORD = _some_record.where(
+    _journal.timeline == _timeline, _journal.number == bindparam("number")
+)
 _FREEZE = _some_record.where(_journal.day == bindparam("day"))
-_LAST_RECORD = _some_record.order_by(_journal.number.desc()).limit(1)
+_LAST_RECORD = (
+    _some_record.where(_journal.timeline == _timeline).order_by(_journal.number.desc()).limit(1)
+)
 
 _draw = table_of(Draw).c
 #: a day that was drawn before there was a journal has ballots and no log

@@ -1,4 +1,4 @@
-"""What there is to say of a date: one of seven answers."""
+"""What there is to say of a date: one of eight answers."""
 
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -6,21 +6,24 @@ from typing import NamedTuple
 
 from flask import abort
 from flask_babel import gettext
+from sqlalchemy import Connection
 
 from lottery_system.access import operator
 from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.fairness.beacon import time_of
 from lottery_system.fairness.records import Freeze
-from lottery_system.models import CLOSED, DRAWN
+from lottery_system.models import CLOSED, DRAWN, LOST, OPEN
 from lottery_system.queries import AnyRow
+from lottery_system.queries.recoveries import recoveries
 
 
 class DayState(Enum):
-    """The seven answers to the question who won on a date."""
+    """The eight answers to the question who won on a date."""
 
     DRAWN = "drawn"
     NOBODY_PLAYED = "nobody played"
     WAITING = "waiting"
+    LOST = "lost"
     OPEN = "open"
     FUTURE = "future"
     BEFORE_FIRST = "before first"
@@ -48,10 +51,9 @@ def day_or_404(text: str) -> date:
 def state_of(day: date, draw: AnyRow | None, first: date | None) -> DayState:
     """Tell which answer holds for a day, given its draw and the first day of all."""
     today = day_of(utcnow())
-    if draw is not None and draw.status == DRAWN:  # also where a clock was set back since
-        return DayState.DRAWN if draw.ballot_count else DayState.NOBODY_PLAYED
-    if draw is not None and draw.status == CLOSED:
-        return DayState.WAITING
+    if draw is not None and draw.status != OPEN:  # also where a clock was set back since
+        drawn = DayState.DRAWN if draw.ballot_count else DayState.NOBODY_PLAYED
+        return {DRAWN: drawn, CLOSED: DayState.WAITING, LOST: DayState.LOST}[draw.status]
     if day > today:
         return DayState.FUTURE
     if day == today:
@@ -59,6 +61,30 @@ def state_of(day: date, draw: AnyRow | None, first: date | None) -> DayState:
     if first is None or day < first:
         return DayState.BEFORE_FIRST
     return DayState.WAITING
+
+
+class RecoveryNote(NamedTuple):
+    """What the statement of a recovery says of a day."""
+
+    timeline: int
+    time: datetime
+    #: whether its result was lost
+    is_day_lost: bool
+    #: how many of its ballots were
+    lost_count: int
+
+
+def recovery_notes(connection: Connection, draw: AnyRow | None) -> list[RecoveryNote]:
+    """Return what is to be said of a day where this lottery was recovered."""
+    if draw is None or draw.recovered is None:
+        return []
+    notes = []
+    for timeline, statement in recoveries(connection):
+        lost = sum(each.signed - each.left for each in statement.ballots if each.day == draw.day)
+        if draw.day < statement.first or lost:
+            is_lost = draw.status == LOST and draw.day < statement.first
+            notes.append(RecoveryNote(timeline, statement.time, is_lost, lost))
+    return notes
 
 
 def neighbours(day: date | None, first: date | None, state: DayState) -> Neighbours:

@@ -9,7 +9,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from lottery_system import certificates
-from lottery_system.access import everybody, operator, users, viewer
+from lottery_system.access import everybody, operator, rollback, users, viewer
 from lottery_system.certificates import NoSuchReceipt, NotDrawn
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.extensions import reading
@@ -21,7 +21,15 @@ from lottery_system.fairness.records import parse_freeze, parse_genesis
 from lottery_system.queries.day import first_day, look_up
 from lottery_system.queries.logs import freeze_of, journal_record
 from lottery_system.queries.my_ballots import submissions_of
-from lottery_system.web.days import MISSING, DayState, beacon_time, day_or_404, neighbours, state_of
+from lottery_system.web.days import (
+    MISSING,
+    DayState,
+    beacon_time,
+    day_or_404,
+    neighbours,
+    recovery_notes,
+    state_of,
+)
 from lottery_system.web.drawing import tree_of
 from lottery_system.web.forms import parse_number
 from lottery_system.web.languages import language
@@ -50,14 +58,19 @@ def show(day: str) -> tuple[str, int]:
         draw, winners = look_up(connection, asked, user_id)
         first = draw.first if draw else first_day(connection)
         frozen = freeze_of(connection, asked)
-        begun = journal_record(connection, 0)
+        timeline = frozen.timeline if frozen else None
+        begun = journal_record(connection, 0, timeline)
+        notes = recovery_notes(connection, draw)
+        key = certificates.key_of(connection, timeline, operator()) if begun else None
         runs = submissions_of(
             connection, user_id, asked, before=None, limit=RUNS
         ) if user_id is not None else []  # fmt: skip
     state = state_of(asked, draw, first)
-    if state in MISSING:
-        page = render_template("draws/missing.html", state=state, day=asked, first=first)
-        return page, 404
+    if state in MISSING or state is DayState.LOST:
+        page = render_template(
+            "draws/missing.html", state=state, day=asked, first=first, notes=notes
+        )
+        return page, 404 if state in MISSING else 200
     genesis = parse_genesis(begun.record) if begun else None
     freeze = parse_freeze(frozen.record) if frozen else None
     previous, following = neighbours(asked, first, state)
@@ -77,7 +90,9 @@ def show(day: str) -> tuple[str, int]:
         and freeze.round is not None
         and beacon.is_late(freeze.closes, freeze.frozen, genesis.gap),
         has_log=genesis is not None and asked >= genesis.first,
-        vkey=format_vkey(operator().key.verifier) if genesis else None,
+        vkey=format_vkey(key) if key else None,
+        notes=notes,
+        recoveries=[url_for("logs.recovery", timeline=note.timeline) for note in notes],
         checks=CHECKS,
         words=words_of(current_app.static_folder or "", language()),
         tree=tree_of(freeze.size, winners[0].number) if winners and freeze else None,
@@ -107,15 +122,11 @@ def receipt(day: str, number: int) -> Response:
     size = parse_number(asked)
     if asked and size is None:
         abort(422, gettext("A size is a number of ballots, like 120."))
+    of_day = day_or_404(day)
     try:
-        with reading() as connection:
+        with reading() as connection, rollback().signing(connection, of_day):
             found = certificates.receipt_of(
-                connection,
-                day_or_404(day),
-                number,
-                viewer().id,
-                operator=operator(),
-                size=size,
+                connection, of_day, number, viewer().id, operator=operator(), size=size
             )
     except NoSuchReceipt as error:
         abort(404, told(error))

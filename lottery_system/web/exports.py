@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from lottery_system.access import everybody, organisers, users, viewer
 from lottery_system.extensions import reading
-from lottery_system.models import DRAWN
+from lottery_system.models import DRAWN, LOST
 from lottery_system.queries import AnyRow
 from lottery_system.queries.exports import submissions_after, users_after, winners_after
 from lottery_system.queries.my_ballots import places_of
@@ -75,7 +75,7 @@ def my_submissions(user_id: int) -> Iterator[dict[str, object]]:
 
 def _result(status: str, taken: dict[int, int]) -> str:
     if status != DRAWN:
-        return "waiting"
+        return "records lost" if status == LOST else "waiting"
     if 1 in taken:
         return "won"
     return "reserve" if taken else "not won"

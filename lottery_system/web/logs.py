@@ -8,7 +8,7 @@ from flask_babel import gettext
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from lottery_system.access import everybody, operator
+from lottery_system.access import everybody, operator, rollback
 from lottery_system.certificates import newest_checkpoint
 from lottery_system.extensions import reading
 from lottery_system.fairness.merkle import HASH_BYTES
@@ -21,6 +21,7 @@ from lottery_system.fairness.tiles import (
     parse_path,
     width_at,
 )
+from lottery_system.queries import AnyRow
 from lottery_system.queries.logs import (
     ballot_records,
     ballot_tiles,
@@ -29,6 +30,7 @@ from lottery_system.queries.logs import (
     last_record,
     log_size,
 )
+from lottery_system.queries.recoveries import ended_key, statement_of
 from lottery_system.web.days import day_or_404
 from lottery_system.web.public import A_MOMENT, FOR_EVER, compressed, public
 from lottery_system.web.words import long_day
@@ -47,6 +49,7 @@ def checkpoint() -> Response:
     """Show the journal's newest checkpoint."""
     with reading() as connection:
         last = last_record(connection)
+        rollback().raise_all(connection)
     if last is None:
         abort(404, gettext("The journal begins with the first draw."))
     return public(last.checkpoint, TEXT, A_MOMENT)
@@ -67,12 +70,54 @@ def tile(path: str) -> Response:
         )
 
 
+@blueprint.get("/recovery/<int(max=9999):timeline>")
+@everybody
+def recovery(timeline: int) -> Response:
+    """Show the signed statement that ended a journal and began the one of a timeline."""
+    with reading() as connection:
+        statement = statement_of(connection, timeline)
+    if statement is None:
+        abort(404, gettext("There was no such recovery."))
+    return public(statement, TEXT, FOR_EVER)
+
+
+@blueprint.get("/ended/<int(max=9999):timeline>/checkpoint")
+@everybody
+def ended_checkpoint(timeline: int) -> Response:
+    """Show the last checkpoint of a journal that a recovery ended, as far as it is left."""
+    with reading() as connection:
+        last = _last_of_ended(connection, timeline)
+    return public(last.checkpoint, TEXT, FOR_EVER)
+
+
+@blueprint.get("/ended/<int(max=9999):timeline>/tile/<path:path>")
+@everybody
+def ended_tile(timeline: int, path: str) -> Response:
+    """Show hashes or records of a journal that a recovery ended."""
+    asked = _parsed(path)
+    with reading() as connection:
+        last = _last_of_ended(connection, timeline)
+        return _tile(
+            asked,
+            last.number + 1,
+            journal_tiles(connection, timeline),
+            lambda first, count: journal_records(connection, first, count, timeline),
+        )
+
+
+def _last_of_ended(connection: Connection, timeline: int) -> AnyRow:
+    last = last_record(connection, timeline) if ended_key(connection, timeline) else None
+    if last is None:
+        abort(404, gettext("No such journal has ended."))
+    return last
+
+
 @blueprint.get("/<day>/checkpoint")
 @everybody
 def day_checkpoint(day: str) -> Response:
     """Show the newest checkpoint of a day's ballots."""
     asked = day_or_404(day)
-    with reading() as connection:
+    with reading() as connection, rollback().signing(connection, asked):
         signed = newest_checkpoint(connection, asked, operator())
     if signed is None:
         abort(404, gettext("There is no log of %(day)s.", day=long_day(asked)))

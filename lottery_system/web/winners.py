@@ -29,7 +29,16 @@ from lottery_system.web.calendar import (
     month_of,
     neighbour_months,
 )
-from lottery_system.web.days import MISSING, DayState, beacon_time, day_or_404, neighbours, state_of
+from lottery_system.web.days import (
+    MISSING,
+    DayState,
+    RecoveryNote,
+    beacon_time,
+    day_or_404,
+    neighbours,
+    recovery_notes,
+    state_of,
+)
 from lottery_system.web.languages import language
 from lottery_system.web.words import long_day
 
@@ -115,9 +124,10 @@ def _answer(day: date, user_id: int | None = None) -> tuple[str, int]:
         days = days_between(connection, min(month.first, chart_begins(shown)), month.last, user_id)
         is_closed = draw is not None and draw.status == CLOSED
         frozen = freeze_of(connection, day) if is_closed else None
+        notes = recovery_notes(connection, draw)
     due_at = beacon_time(parse_freeze(frozen.record)) if frozen else None
     page = _page(
-        state, day, draw=draw, first=first, winners=winners, due_at=due_at,
+        state, day, draw=draw, first=first, winners=winners, due_at=due_at, notes=notes,
         month=month, days=days, until=min(shown, day_of(utcnow())),
     )  # fmt: skip
     return page, 404 if state in MISSING else 200
@@ -131,6 +141,7 @@ def _page(
     first: date | None = None,
     winners: Sequence[AnyRow] = (),
     typed: str = "",
+    notes: Sequence[RecoveryNote] = (),
     due_at: datetime | None = None,
     month: Month | None = None,
     days: Sequence[AnyRow] = (),
@@ -145,6 +156,7 @@ def _page(
         DayState=DayState,
         day=day,
         typed=typed,
+        notes=notes,
         today=today,
         month=month,
         month_before=before,

@@ -234,6 +234,8 @@ def served(url: str, folder: Path, at: datetime) -> Iterator[Gunicorn]:
     """Serve a seeded lottery, at an instant that lasts."""
     folder.mkdir(exist_ok=True)
     keep_keys(folder)
+    with database(url) as session:
+        begin(session, at)
     with Gunicorn(url, folder, at=at) as server:
         server.clock.stand_at(at)
         yield server

@@ -1,30 +1,16 @@
 """What operators type."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from click.testing import Result
-from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lottery_system.models import Lottery, User, Winner
 from lottery_system.passwords import check_password
-from tests.conftest import FIRST_DAY, Cast, Clock, Submit
-
-Type = Callable[..., Result]
-
-
-@pytest.fixture
-def type_(app: Flask, clock: Clock) -> Type:
-    """Return a function that runs a command with what is typed after it."""
-    runner = app.test_cli_runner()
-
-    def type_(command: str, typed: str = "") -> Result:
-        return runner.invoke(args=command.split(), input=typed)
-
-    return type_
+from tests.cli.conftest import Type
+from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
+from tests.operators import begin
 
 
 def test_the_first_organiser_comes_from_the_command_line(type_: Type, session: Session) -> None:
@@ -109,6 +95,7 @@ def test_where_there_is_a_lottery_there_is_no_demo(
 def test_draws_are_run_and_shown(
     type_: Type, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock, session: Session
 ) -> None:
+    begin(session, FIRST_NOON)
     submit(cast.bob, big_chance, 3)
     assert type_("draw show").output == "2026-11-19: open, ballots: 3\n"
     assert type_("draw run").output == "Nothing is due.\n"

@@ -52,6 +52,14 @@ class Proxy:
         """Cut every connection after a random number of bytes, from now on."""
         self._most_bytes = most_bytes
 
+    def fail_over(self, to_port: int) -> None:
+        """Cut every connection, and lead new ones to another server."""
+        self._to_port = to_port
+        with self._lock:
+            lines = list(self._lines)
+        for line in lines:
+            line.cut()
+
     def leave_alone(self) -> None:
         """Cut nothing from now on."""
         self._most_bytes = None

@@ -6,9 +6,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from lottery_system import scheduler
-from lottery_system.models import Ballot, Draw, Lottery
+from lottery_system.clock import ONE_DAY
+from lottery_system.models import DRAWN, OPEN, Ballot, Draw, Lottery
 from lottery_system.pause import Pause
-from tests.conftest import Cast
+from tests.conftest import FIRST_NOON, Cast, Clock
+from tests.operators import begin
 from tests.web.conftest import Visitor, submission_token, text_of
 
 REASON = "The disk that keeps the keys is on fire. Put it out."
@@ -82,15 +84,19 @@ def test_a_reason_is_logged_once_and_so_is_its_end(
 
 
 def test_no_day_is_opened_closed_or_drawn(
-    app: Flask, cast: Cast, pause: Pause, session: Session
+    app: Flask, cast: Cast, pause: Pause, session: Session, clock: Clock
 ) -> None:
+    begin(session, FIRST_NOON)
+    clock.turn(ONE_DAY)
     pause.set("fire", REASON)
 
+    def statuses() -> list[str]:
+        with session.begin():
+            return list(session.scalars(select(Draw.status).order_by(Draw.day)))
+
     scheduler.tick(app)
 
-    with session.begin():
-        assert session.scalar(select(func.count()).select_from(Draw)) == 0
+    assert statuses() == [OPEN]
     pause.clear("fire")
     scheduler.tick(app)
-    with session.begin():
-        assert session.scalar(select(func.count()).select_from(Draw)) == 1
+    assert statuses() == [DRAWN, OPEN]

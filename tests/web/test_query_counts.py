@@ -115,7 +115,7 @@ def clicks(cast: Cast, lotteries: list[Lottery], how_many: int) -> list[Submissi
 
 def admit_together(session: Session, submissions: list[Submission]) -> None:
     with session.begin():
-        answers = admit(session.connection(), submissions, lambda: FIRST_NOON)
+        answers = admit(session.connection(), submissions, lambda: FIRST_NOON).answers
     assert answers == submissions
 
 

@@ -1,0 +1,20 @@
+"""Recoveries: statements that a journal ended because the database was lost."""
+
+from sqlalchemy import CheckConstraint, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lottery_system.models.base import Base
+
+
+class Recovery(Base):
+    """The statement that ended one journal and began the next; kept for ever."""
+
+    __tablename__ = "recoveries"
+    __table_args__ = (CheckConstraint("timeline >= 1", "timeline"),)
+
+    #: of the journal that it began; the one that it ended has the timeline before
+    timeline: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: a signed note, see `fairness.recovery`
+    statement: Mapped[str] = mapped_column(Text)
+    #: the key of the journal that it ended, `name+id+key`
+    ended_key: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,232 @@
+"""Recovery: the deliberate way on after a database was lost beyond its newest backup.
+
+What the high-water mark knows and the database does not is lost. It is stated, signed and
+published; the journal ends, and the next one begins under new keys. A day whose result was
+published is never drawn again, since that could only contradict what people saw; the days after it
+go on with the ballots that are left.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.orm import Session
+
+from config import Settings
+from lottery_system.clock import day_of
+from lottery_system.errors import LotteryError, Paused
+from lottery_system.fairness.note import format_vkey
+from lottery_system.fairness.records import Genesis, parse_genesis
+from lottery_system.fairness.recovery import LostBallots, sign_recovery
+from lottery_system.fairness.recovery import Recovery as Statement
+from lottery_system.keys import adopt_drafts, begin_journal, make_drafts
+from lottery_system.mark import Head, Mark
+from lottery_system.models import LOST, OPEN, Draw, Holding, Operator, Recovery, User
+from lottery_system.queries.logs import journal_head, journal_record, last_record
+from lottery_system.rollback import demand_day, demand_journal, draw_of, hash_of
+
+log = logging.getLogger(__name__)
+
+
+class NothingLost(LotteryError):
+    """The database has all that the mark knows of."""
+
+
+class Changed(LotteryError):
+    """What is lost is not what was shown any more."""
+
+
+class LostDay(NamedTuple):
+    """A day whose result was published and is not in the database."""
+
+    day: date
+    #: of its ballots those that are left, by username, the most first; they play in no draw
+    left: Sequence[tuple[str, int]]
+
+
+class Loss(NamedTuple):
+    """What was published and is not in the database."""
+
+    timeline: int
+    genesis: Genesis
+    #: H of the genesis
+    ended: bytes
+    #: the journal as far as it was signed, and as far as the database has it
+    signed: Head
+    left: Head
+    #: the first day that the next journal has
+    first: date
+    days: Sequence[LostDay]
+    #: of the days that go on
+    ballots: Sequence[LostBallots]
+
+
+def assess(connection: Connection, mark: Mark) -> Loss:
+    """Tell what the mark knows of and the database has not.
+
+    Raises:
+        NothingLost: the database has all of it.
+        Paused: the database has no journal, or is another lottery's.
+    """
+    genesis, last = journal_record(connection, 0), last_record(connection)
+    if genesis is None or last is None or hash_of(genesis) != mark.genesis:
+        demand_journal(connection, mark)  # which says why
+        raise AssertionError("a journal that cannot be known fits its mark")
+    began = parse_genesis(genesis.record)
+    left = journal_head(connection, last.number + 1)
+    assert left is not None
+    first = began.first + timedelta(days=max(mark.journal.size, left.size) - 1)
+    ballots = []
+    for day, head in mark.days.items():
+        draw = draw_of(connection, day)
+        try:
+            demand_day(connection, mark, day, draw)
+        except Paused:
+            count = draw.ballot_count if draw else 0
+            # where other ballots stand in the place of those that were acknowledged, none is left
+            ballots.append(LostBallots(day, head.size, count if count < head.size else 0))
+    loss = Loss(
+        timeline=last.timeline,
+        genesis=began,
+        ended=mark.genesis,
+        signed=mark.journal,
+        left=left,
+        first=first,
+        days=[
+            LostDay(day, _holders(connection, day))
+            for number in range(left.size - 1, mark.journal.size - 1)
+            for day in [began.first + timedelta(days=number)]
+        ],
+        ballots=[each for each in ballots if each.day >= first],
+    )
+    try:
+        demand_journal(connection, mark)
+    except Paused:
+        return loss
+    if not ballots:
+        raise NothingLost("The database has all that was published. Nothing needs to be recovered.")
+    return loss
+
+
+def describe(loss: Loss) -> str:
+    """Say what is lost, and what is done about it, for the operator."""
+    lines = ["This database has forgotten what was published."]
+    if loss.days:
+        lines.append(
+            f"  Journal: {loss.signed.size} records were signed, {loss.left.size} are left."
+        )
+    elif loss.signed != loss.left:
+        lines.append(
+            f"  Journal: {loss.signed.size} records were signed; the {loss.left.size} that are "
+            "here are others."
+        )
+    for lost in loss.days:
+        lines.append(f"  {lost.day}: its published result is lost; it is never drawn again.")
+        if lost.left:
+            held = ", ".join(f"{name} {count}" for name, count in lost.left)
+            lines.append(f"    Ballots that are left, and play in no draw: {held}.")
+    for each in loss.ballots:
+        lines.append(
+            f"  {each.day}: ballots {each.left + 1} to {each.signed} were acknowledged and are "
+            f"lost ({each.signed - each.left}). Whose they were is lost, too; receipts show it."
+        )
+    lines += [
+        "If there is a newer backup, or a newer standby, restore that one instead: start the",
+        "lottery on it, and it goes on by itself. Else stop the lottery on all hosts. Its journal",
+        "then ends with a signed, published statement of this loss, and a new one begins under new",
+        f"keys with {loss.first}. Results that are here stay at their addresses.",
+    ]
+    return "\n".join(lines)
+
+
+def recover(
+    session: Session,
+    settings: Settings,
+    operator: Operator,
+    *,
+    mark: Mark,
+    shown: Loss,
+    now: datetime,
+) -> str:
+    """End the journal with a signed statement of the loss, and begin the next one.
+
+    Args:
+        session: without a transaction begun.
+        operator: of the journal that ends.
+        mark: what was published.
+        shown: what whoever decided this has seen.
+
+    Returns:
+        The statement, a signed note.
+
+    Raises:
+        Changed: something else is lost by now; nothing was done.
+    """
+    following = make_drafts(settings, operator.chain)
+    with session.begin():
+        if assess(session.connection(), mark) != shown:
+            raise Changed(
+                "The database has changed meanwhile: nothing was done. Stop the lottery on all "
+                "hosts, then start again."
+            )
+        _end_days(session, shown.first, now)
+        begins = begin_journal(
+            session,
+            following,
+            shown.genesis.gap,
+            now,
+            first=shown.first,
+            timeline=shown.timeline + 1,
+        )
+        statement = sign_recovery(
+            Statement(
+                name=shown.genesis.name,
+                ended=shown.ended,
+                signed=shown.signed.size,
+                root=shown.signed.root,
+                kept=shown.left.size,
+                left=shown.left.root,
+                next=format_vkey(following.key.verifier),
+                begins=begins,
+                first=shown.first,
+                time=now.replace(microsecond=0),
+                ballots=tuple(shown.ballots),
+            ),
+            [operator.key, following.key],
+        )
+        session.add(
+            Recovery(
+                timeline=shown.timeline + 1,
+                statement=statement,
+                ended_key=format_vkey(operator.key.verifier),
+            )
+        )
+    with session.begin():
+        adopt_drafts(session, settings)
+    log.warning("recovery: journal %d ended, journal %d begun", shown.timeline, shown.timeline + 1)
+    return statement
+
+
+def _end_days(session: Session, first: date, now: datetime) -> None:
+    """Let the open days before the next journal's first be lost; closed ones are drawn yet."""
+    Draw.open_until(session.connection(), max(first, day_of(now)))
+    session.execute(
+        update(Draw)
+        .where(Draw.day < first, Draw.status == OPEN)
+        .values(status=LOST)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _holders(connection: Connection, day: date) -> list[tuple[str, int]]:
+    count = func.sum(Holding.ballot_count)
+    rows = connection.execute(
+        select(User.username, count)
+        .join(Holding, Holding.user_id == User.id)
+        .where(Holding.day == day)
+        .group_by(User.username)
+        .order_by(count.desc(), User.username)
+    )
+    return [(name, int(total)) for name, total in rows]

@@ -1,0 +1,309 @@
+"""Rollback detection: the database held against the high-water mark, before it is believed.
+
+A database that has forgotten what people were told (an older backup, a standby that took over too
+early) stands below the mark; one in which other things happened stands beside it. Such a one takes
+no ballot and makes no draw: whatever it did would contradict what was published.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, timedelta
+from hashlib import sha256
+
+from sqlalchemy import Connection, select
+
+from lottery_system.errors import Paused
+from lottery_system.fairness import tiles
+from lottery_system.fairness.merkle import EMPTY_ROOT, Frontier
+from lottery_system.fairness.records import Genesis, parse_genesis
+from lottery_system.mark import Head, Mark, MarkDamaged, Marks
+from lottery_system.models import OPEN, Draw
+from lottery_system.models.base import table_of
+from lottery_system.pause import Pause
+from lottery_system.queries import AnyRow
+from lottery_system.queries.logs import ballot_tiles, journal_head, journal_record, last_record
+from lottery_system.queries.recoveries import recoveries
+
+log = logging.getLogger(__name__)
+
+#: by which the pause knows what is found here
+CAUSE = "mark"
+RECOVER = "`flask --app lottery_system draw recover` shows what is lost and how to go on"
+RESTORE = (
+    "Restore the newest backup, or wait for the newest standby; if there is none, " + RECOVER + "."
+)
+
+
+class Rollback:
+    """The mark of a process's lottery, and what may be done by it.
+
+    Args:
+        marks: where it is kept.
+        pause: is set while the database cannot be believed.
+    """
+
+    def __init__(self, marks: Marks, pause: Pause) -> None:
+        self._marks = marks
+        self._pause = pause
+
+    def look(self, connection: Connection) -> bool:
+        """Check the whole, pause or go on by it, and raise the mark to what is found.
+
+        A lottery that has no mark yet gets one; so does one whose loss was stated and that begins
+        anew (`recovery`). Nothing happens before the journal has begun.
+
+        Returns:
+            Whether the database may be believed.
+        """
+        try:
+            self._follow(connection)
+            self.check(connection)
+            self.raise_all(connection)
+        except Paused as error:
+            self._pause.set(CAUSE, error.reason)
+            return False
+        self._pause.clear(CAUSE)
+        return True
+
+    def check(self, connection: Connection) -> None:
+        """Hold the journal, and each day that the mark names, against the mark.
+
+        Raises:
+            Paused: the database stands below the mark or beside it.
+        """
+        mark = self.read()
+        if mark is None:
+            return
+        try:
+            demand_journal(connection, mark)
+            for day in mark.days:
+                demand_day(connection, mark, day, draw_of(connection, day))
+        except Paused as error:
+            self._pause.set(CAUSE, error.reason)
+            raise
+
+    @contextmanager
+    def signing(self, connection: Connection, day: date) -> Iterator[None]:
+        """Check a day before its head is signed, and raise the mark to it before it is shown.
+
+        Raises:
+            Paused: the database stands below the mark or beside it, or the mark cannot be written.
+        """
+        mark = self.read()
+        if mark is not None:
+            demand_day(connection, mark, day, draw_of(connection, day))
+        yield
+        draw = draw_of(connection, day)
+        if mark is not None:
+            demand_day(connection, mark, day, draw)
+        if mark is not None and draw is not None and draw.ballot_count and draw.status == OPEN:
+            self.raise_days(mark, {day: head_of(draw)})
+
+    def begin_anew(self, connection: Connection) -> None:
+        """Replace the mark, whatever it knows, by what is committed.
+
+        Raises:
+            Paused: it cannot be written.
+        """
+        fresh = _mark_of(connection)
+        if fresh is not None:
+            with self._told():
+                self._marks.raise_to(lambda before: fresh[0], at_once=True)
+
+    def _follow(self, connection: Connection) -> None:
+        """Leave the mark of a journal that ended, if its statement admits all that the mark knows.
+
+        So it is after a recovery, on each host that has a mark of its own.
+        """
+        mark, genesis = self.read(), journal_record(connection, 0)
+        if mark is None or genesis is None or hash_of(genesis) == mark.genesis:
+            return
+        statements = [statement for _, statement in recoveries(connection)]
+        ended = next((each for each in statements if each.ended == mark.genesis), None)
+        if ended is None or mark.journal.size > ended.signed:
+            return
+        lost = {each.day: each for each in ended.ballots}
+        for day, head in mark.days.items():
+            stated = lost.get(day)
+            if day < ended.first or (stated and stated.left < head.size <= stated.signed):
+                continue
+            demand_day(connection, mark, day, draw_of(connection, day))
+        log.warning("mark: the journal that it was of has ended; it follows the present one")
+        self.begin_anew(connection)
+
+    def read(self) -> Mark | None:
+        """Return the mark; None where there is none yet.
+
+        Raises:
+            Paused: it cannot be read.
+        """
+        with self._told():
+            return self._marks.read()
+
+    def raise_days(self, mark: Mark, heads: Mapping[date, Head]) -> None:
+        """Raise the mark to heads that are committed, before anybody is told of them.
+
+        Args:
+            mark: as it was read before.
+
+        Raises:
+            Paused: it cannot be written.
+        """
+
+        def raised(before: Mark | None) -> Mark:
+            after = before or mark
+            for day, head in heads.items():
+                after = after.raised(day, head)
+            return after
+
+        with self._told():
+            self._marks.raise_to(raised)
+
+    def raise_all(self, connection: Connection) -> None:
+        """Raise the mark to all heads that are committed; make it where there is none.
+
+        Raises:
+            Paused: it cannot be written.
+        """
+        fresh = _mark_of(connection)
+        if fresh is None:
+            return
+        mark, last_day = fresh
+
+        def raised(before: Mark | None) -> Mark:
+            if before is None or before.genesis != mark.genesis:
+                return mark if before is None else before
+            after = before.closed(mark.journal, last_day)
+            for day, head in mark.days.items():
+                after = after.raised(day, head)
+            return after
+
+        with self._told():
+            self._marks.raise_to(raised, at_once=True)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what is wrong with the mark itself into a pause."""
+        places = " and ".join(str(path) for path in self._marks.paths)
+        try:
+            yield
+        except MarkDamaged as error:
+            raise Paused(
+                f"{error} What was published beyond this database cannot be known from it. If the "
+                f"database is the newest one, {RECOVER}."
+            ) from None
+        except OSError as error:
+            raise Paused(
+                f"The high-water mark in {places} cannot be read or written ({error.strerror}). "
+                "Give it room and rights; the lottery goes on by itself within a minute."
+            ) from None
+
+
+def demand_journal(connection: Connection, mark: Mark) -> Genesis:
+    """Hold the journal against the mark, and return its genesis.
+
+    Raises:
+        Paused: it stands below the mark or beside it, or is another lottery's.
+    """
+    genesis, last = journal_record(connection, 0), last_record(connection)
+    if genesis is None or last is None:
+        raise Paused(
+            "The database is older than what was published: it has no journal, and "
+            f"{mark.journal.size} records of it were signed. {RESTORE}"
+        )
+    if hash_of(genesis) != mark.genesis:
+        raise Paused(
+            "The database and the high-water mark are of different lotteries: the journals begin "
+            f"with {hash_of(genesis).hex()} and {mark.genesis.hex()}. Set LOTTERY_DATABASE_URL and "
+            "LOTTERY_STORAGE to the same lottery. If the database is a backup from before a "
+            "recovery, restore a newer one; if the mark is left from another lottery, move it away."
+        )
+    began = parse_genesis(genesis.record)
+    size = last.number + 1
+    if size < mark.journal.size:
+        lost = began.first + timedelta(days=mark.journal.size - 2)
+        raise Paused(
+            f"The database is older than what was published: its journal has {size} records, and "
+            f"{mark.journal.size} were signed, up to the closing of {lost}. {RESTORE}"
+        )
+    known = journal_head(connection, mark.journal.size)
+    if known is None or known.root != mark.journal.root:
+        raise Paused(
+            "The database is another than the one that was published: the first "
+            f"{mark.journal.size} records of its journal are not those that were signed. {RESTORE}"
+        )
+    return began
+
+
+def demand_day(connection: Connection, mark: Mark, day: date, draw: AnyRow | None) -> None:
+    """Hold a day's log against the mark.
+
+    Args:
+        draw: the day's row with `ballot_count` and `frontier`; None where it has none.
+
+    Raises:
+        Paused: it stands below the mark or beside it.
+    """
+    known = mark.days.get(day)
+    if known is None:
+        return
+    size = draw.ballot_count if draw else 0
+    if draw is None or size < known.size:
+        raise below(day, size, known)
+    if size == known.size:
+        root = head_of(draw).root
+    else:
+        root = tiles.root(ballot_tiles(connection, day), known.size)
+    if root != known.root:
+        raise beside(day, known)
+
+
+def below(day: date, size: int, known: Head) -> Paused:
+    """Return what to say of a day that lacks ballots."""
+    return Paused(
+        f"The database is older than what was published: it has {size} ballots of {day}, and "
+        f"{known.size} were acknowledged. {RESTORE}"
+    )
+
+
+def beside(day: date, known: Head) -> Paused:
+    """Return what to say of a day that has other ballots."""
+    return Paused(
+        f"The database is another than the one that was published: the first {known.size} ballots "
+        f"of {day} are not those that were acknowledged. {RESTORE}"
+    )
+
+
+def draw_of(connection: Connection, day: date) -> AnyRow | None:
+    """Return a day's status, count and frontier."""
+    return connection.execute(_DRAWS.where(_draw.day == day)).one_or_none()
+
+
+def head_of(draw: AnyRow) -> Head:
+    """Return the head of a day's log."""
+    if not draw.ballot_count:
+        return Head(0, EMPTY_ROOT)
+    return Head(draw.ballot_count, Frontier.from_bytes(draw.ballot_count, draw.frontier).root)
+
+
+def hash_of(genesis: AnyRow) -> bytes:
+    """Return H of a genesis, by which a lottery is known."""
+    return sha256(genesis.record.encode()).digest()
+
+
+def _mark_of(connection: Connection) -> tuple[Mark, date] | None:
+    """Return the mark of what is committed, and the last day that the journal covers."""
+    last, genesis = last_record(connection), journal_record(connection, 0)
+    if last is None or genesis is None:
+        return None
+    journal = journal_head(connection, last.number + 1)
+    assert journal is not None
+    last_day = parse_genesis(genesis.record).first + timedelta(days=last.number - 1)
+    rows = connection.execute(_DRAWS.where(_draw.day > last_day, _draw.ballot_count > 0)).all()
+    days = {row.day: head_of(row) for row in rows}
+    return Mark(hash_of(genesis), journal, days), last_day
+
+
+_draw = table_of(Draw).c
+_DRAWS = select(_draw.day, _draw.status, _draw.ballot_count, _draw.frontier)

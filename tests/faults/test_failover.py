@@ -1,0 +1,128 @@
+"""A standby of PostgreSQL takes over: one that lags forgets ballots, a synchronous one none."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from tests.conftest import FIRST_DAY, migrate
+from tests.faults.conftest import MIDNIGHT
+from tests.faults.proxy import Proxy
+from tests.faults.strikes import SOON, check, complaints, until_turned_away
+from tests.players import Player, has_winner, let_play, playing
+from tests.postgres import NoServer, Server
+from tests.processes import Gunicorn, answer_of, wait_for
+
+
+@pytest.fixture
+def primary() -> Iterator[Server]:
+    try:
+        server = Server(durable=True)
+    except NoServer as error:
+        pytest.skip(str(error))
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def standby(primary: Server, database_url: str) -> Iterator[Server]:
+    server = Server(durable=True, primary=primary)
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def database_url(primary: Server) -> str:
+    url = primary.create("lottery")
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+def proxy(primary: Server) -> Iterator[Proxy]:
+    """Stand where a load balancer does: it leads to whichever server is the primary."""
+    proxy = Proxy(primary.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def served_url(proxy: Proxy) -> str:
+    return f"postgresql://lottery@127.0.0.1:{proxy.port}/lottery"
+
+
+def ask(server: Server, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(server.url("lottery")) as connection:
+        return connection.execute(query).fetchall()
+
+
+BALLOTS = "SELECT day, number, user_id, submitted_at FROM ballots ORDER BY day, number"
+
+
+def test_a_standby_that_lags_takes_no_ballot_and_is_not_written_to(
+    primary: Server, standby: Server, proxy: Proxy, server: Gunicorn, players: list[Player]
+) -> None:
+    with playing(players):
+        let_play(players, 5)
+    wait_for(lambda: ask(standby, BALLOTS) == ask(primary, BALLOTS), "the standby follows")
+    standby.stop("immediate")  # so that it lags
+    forms = {player: player.form() for player in players}
+    with playing(players):
+        let_play(players, 2)
+    acknowledged = sum(len(player.receipts) for player in players)
+
+    primary.stop("immediate")
+    standby.start()
+    standby.promote()
+    proxy.fail_over(standby.port)
+    left = ask(standby, BALLOTS)
+
+    def is_paused(player: Player) -> bool:
+        assert not player.is_acknowledged(forms[player], 1)
+        return "paused: The database is older than what was published" in server.log()
+
+    wait_for(lambda: all(map(is_paused, players)), "all workers say why")
+    status, text = answer_of(f"{server.url}/readyz")
+    assert status == 503
+    assert "were acknowledged. Restore the newest backup" in text
+    status, text = answer_of(f"{server.url}/how-it-works")
+    assert (status, "The lottery is paused" in text) == (200, True)
+    server.clock.run_from(MIDNIGHT + timedelta(seconds=1))
+    wait_for(lambda: answer_of(f"{server.url}/readyz")[0] == 503, "it stays paused")
+    for player in players:
+        assert not player.is_acknowledged(forms[player], 1)
+    assert ask(standby, BALLOTS) == left
+    assert ask(standby, "SELECT count(*) FROM journal") == [(1,)]
+    assert sum(len(player.receipts) for player in players) == acknowledged > 0
+
+
+def test_with_a_synchronous_standby_nothing_is_lost_and_nothing_stops(
+    primary: Server, standby: Server, proxy: Proxy, server: Gunicorn, players: list[Player]
+) -> None:
+    with psycopg.connect(primary.url("postgres"), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+        connection.execute("SELECT pg_reload_conf()")
+    is_synchronous = "SELECT sync_state FROM pg_stat_replication"
+    wait_for(lambda: ask(primary, is_synchronous) == [("sync",)], "the standby is synchronous")
+
+    with playing(players):
+        let_play(players, 5)
+        primary.stop("immediate")
+        until_turned_away(players)
+        standby.promote()
+        with psycopg.connect(standby.url("postgres"), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            connection.execute("SELECT pg_reload_conf()")
+        proxy.fail_over(standby.port)
+        let_play(players, 3)
+        server.clock.run_from(MIDNIGHT + timedelta(seconds=1))
+        wait_for(lambda: has_winner(server, FIRST_DAY), "a winner", SOON)
+
+    assert not [line for line in complaints(server) if "paused" in line]
+    engine = create_engine(standby.url("lottery"))
+    with Session(engine) as session:
+        check(server, players, session)
+    engine.dispose()
