@@ -39,7 +39,7 @@ FLOORS = (
 def modules() -> list[Path]:
     return [
         path for path in PACKAGE.rglob("*.py")
-        if "migrations" not in path.parts and path != PACKAGE / "__init__.py"
+        if "migrations" not in path.relative_to(PACKAGE).parts and path != PACKAGE / "__init__.py"
     ]  # fmt: skip
 
 

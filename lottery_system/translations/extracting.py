@@ -57,7 +57,7 @@ def texts() -> Catalog:
 def _found() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
     for folder, pattern, method, options in SOURCES:
         for path in sorted(folder.rglob(pattern)):
-            if any(part in ENGLISH for part in path.parts):
+            if any(part in ENGLISH for part in path.relative_to(ROOT).parts):
                 continue
             where = path.relative_to(ROOT).as_posix()
             for _, message, _, context in extract_from_file(
