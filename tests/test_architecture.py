@@ -19,7 +19,7 @@ FLOORS = (
     {"access", "health", "ballot_box", "draws", "admission", "audit"},
     {"extensions"},
     {"keys", "certificates"},
-    {"queries", "throttles", "database", "addresses"},
+    {"queries", "throttles", "database", "addresses", "schema"},
     {"models", "drand"},
     {"passwords"},
     {
@@ -86,6 +86,7 @@ def test_the_domain_knows_no_web(path: Path) -> None:
         "broadcast",
         "clock",
         "errors",
+        "schema",
     }:
         text = path.read_text(encoding="utf-8")
         for word in ("from flask import", "import flask\n", "url_for", "request."):

@@ -43,7 +43,10 @@ SOURCES: tuple[tuple[Path, str, str, dict[str, str]], ...] = (
     (ROOT / "static" / "js", "*.js", "javascript", {}),
 )
 #: what speaks English: commands, what is read in logs, and the page that is saved
-ENGLISH = ("cli.py", "audit.py", "keys.py", "drand.py", "migrations", "saved.html")
+ENGLISH = (
+    "cli.py", "audit.py", "keys.py", "schema.py", "drand.py", "migrations",
+    "saved.html",
+)  # fmt: skip
 
 
 def texts() -> Catalog:
