@@ -38,6 +38,8 @@ LANDED = {
         "ce643faa71dda663c53b4b76471aa25d5a121df793cd6fe4605e7c1bc2d32a32",
     "0004_what_people_see.py":
         "d244b21e0a61e60d38b3d8432be75a87e181e8ba06d60b01bb59d7dcb5c1fc4b",
+    "0005_earlier_forms.py":
+        "cf6e0cb2480cf094177654e09e382fbf0023c6b2312bdbdf3e1242ae6112b1f1",
 }  # fmt: skip
 
 
