@@ -1,20 +1,17 @@
 """What operators type: `flask --app lottery_system ...`."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from lottery_system import draws
 from lottery_system.audit import audit
 from lottery_system.clock import day_of, parse_day, utcnow
-from lottery_system.errors import LotteryError
+from lottery_system.commands import DatabaseGroup, told
 from lottery_system.extensions import new_session, reading, transaction
 from lottery_system.keys import Keyring
 from lottery_system.models import Lottery, User
@@ -23,9 +20,9 @@ from lottery_system.passwords import enforce_password, hash_password
 from lottery_system.queries.day import look_up
 from lottery_system.usernames import enforce_username
 
-user = AppGroup("user", help="Participants and organisers.")
-lottery = AppGroup("lottery", help="Lotteries.")
-draw = AppGroup("draw", help="The draws of the days.")
+user = DatabaseGroup("user", help="Participants and organisers.")
+lottery = DatabaseGroup("lottery", help="Lotteries.")
+draw = DatabaseGroup("draw", help="The draws of the days.")
 
 #: name, prize and days that each stays open
 DEMO = (
@@ -38,6 +35,9 @@ def register(app: Flask) -> None:
     """Give an application its commands."""
     for group in (user, lottery, draw):
         app.cli.add_command(group)
+    migrations = app.cli.commands["db"]  # Flask-Migrate's
+    assert isinstance(migrations, click.Group)
+    app.cli.add_command(told(migrations))
 
 
 class Day(click.ParamType[date]):
@@ -60,11 +60,8 @@ class Day(click.ParamType[date]):
 def create_user(name: str, organiser: bool) -> None:
     """Create a user; asks for the password, or reads it from standard input."""
     text = _password()
-    try:
-        username = enforce_username(name)
-        password = enforce_password(text, username)
-    except LotteryError as error:
-        raise click.ClickException(str(error)) from None
+    username = enforce_username(name)
+    password = enforce_password(text, username)
     created = User.sign_up(username, hash_password(password), utcnow(), is_organiser=organiser)
     try:
         with transaction() as session:
@@ -104,8 +101,6 @@ def create_lottery(name: str, closes_on: date, prize: str) -> None:
     try:
         with transaction() as session:
             session.add(Lottery.create(name, prize, closes_on, utcnow()))
-    except LotteryError as error:
-        raise click.ClickException(str(error)) from None
     except IntegrityError:
         raise click.ClickException(f"There is a lottery named {name!r} already.") from None
     click.echo(f"Created lottery {name!r}, open until the end of {closes_on} UTC.")
@@ -133,7 +128,7 @@ def create_demo(if_empty: bool) -> None:
 def run_draws() -> None:
     """Close and draw whatever is due. Safe at any time, any number at once."""
     now, keyring = utcnow(), _keyring()
-    with new_session() as session, _told():
+    with new_session() as session:
         operator = keyring.operator(now)
         places = current_app.extensions["settings"].places
         drawn = draws.run_due(session, now, places, operator, keyring.fetch_signature)
@@ -159,7 +154,7 @@ def hand_in_beacon(number: int, signature: str) -> None:
         given = bytes.fromhex(signature)
     except ValueError:
         raise click.ClickException("A signature is written as 96 hex digits.") from None
-    with new_session() as session, _told():
+    with new_session() as session:
         drawn = draws.hand_in(session, now, number, given, _keyring().operator(now))
     for day in drawn:
         _show(day)
@@ -168,8 +163,7 @@ def hand_in_beacon(number: int, signature: str) -> None:
 @draw.command("audit")
 def audit_draws() -> None:
     """Hold the database against its own logs: every day, every number. Changes nothing."""
-    with _told():
-        operator = _keyring().operator(utcnow())
+    operator = _keyring().operator(utcnow())
     count = 0
     with reading() as connection:
         for fault in audit(connection, operator, _progress):
@@ -203,15 +197,6 @@ def _keyring() -> Keyring:
     found = current_app.extensions["keyring"]
     assert isinstance(found, Keyring)
     return found
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Tell whoever types what the domain refuses."""
-    try:
-        yield
-    except LotteryError as error:
-        raise click.ClickException(str(error)) from None
 
 
 def _progress(day: date, done: int, size: int) -> None:

@@ -16,6 +16,7 @@ PACKAGE = ROOT / "lottery_system"
 #: each floor may import those below it, and its own
 FLOORS = (
     {"web", "cli", "scheduler", "translations"},
+    {"commands"},
     {"access", "health", "ballot_box", "draws", "admission", "audit"},
     {"extensions"},
     {"keys", "certificates"},

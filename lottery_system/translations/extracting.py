@@ -44,7 +44,7 @@ SOURCES: tuple[tuple[Path, str, str, dict[str, str]], ...] = (
 )
 #: what speaks English: commands, what is read in logs, and the page that is saved
 ENGLISH = (
-    "cli.py", "audit.py", "keys.py", "schema.py", "drand.py", "migrations",
+    "cli.py", "commands.py", "audit.py", "keys.py", "schema.py", "drand.py", "migrations",
     "saved.html",
 )  # fmt: skip
 
