@@ -177,7 +177,7 @@ def test_a_step_back_that_would_lose_data_is_refused_and_changes_nothing(empty_u
         upgrade(revision="0002")
         with Session(db.engine) as session, session.begin():
             play_before_the_log(session)
-        upgrade()
+        upgrade(revision="0005")
         before = dump(db.engine)
 
         with pytest.raises(DataWouldBeLost) as refused:
