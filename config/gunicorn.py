@@ -72,21 +72,25 @@ logconfig_dict = {
 
 
 def on_starting(server: Any) -> None:
-    """Begin the journal at the very first start, and refuse keys that do not fit it, before all.
+    """Refuse a database of another version, and keys that do not fit its journal, before all.
 
-    A database that cannot be reached is no reason not to start: the workers try again, and turn
-    players away meanwhile.
+    The very first start begins the journal. A database that cannot be reached is no reason not to
+    start: the workers try again, and turn players away meanwhile.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
     from lottery_system import create_app
     from lottery_system.clock import utcnow
-    from lottery_system.errors import UnfitKeys
+    from lottery_system.commands import reason_of
+    from lottery_system.errors import OutdatedSchema, UnfitKeys
     from lottery_system.extensions import db, reading
+    from lottery_system.schema import demand_current
 
     app = create_app()
     with app.app_context():
         try:
+            with reading() as connection:
+                demand_current(connection)
             rollback = app.extensions["rollback"]
             with reading() as connection:
                 is_sound = rollback.look(connection)
@@ -94,10 +98,10 @@ def on_starting(server: Any) -> None:
                 app.extensions["keyring"].begin(utcnow())
                 with reading() as connection:
                     rollback.raise_all(connection)
-        except UnfitKeys as error:
+        except (OutdatedSchema, UnfitKeys) as error:
             sys.exit(str(error))
         except SQLAlchemyError as error:
-            server.log.error("start: %s", str(error).splitlines()[0])
+            server.log.error("start: %s", reason_of(error))
         finally:
             for engine in db.engines.values():
                 engine.dispose()

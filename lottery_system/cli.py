@@ -1,20 +1,18 @@
 """What operators type: `flask --app lottery_system ...`."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from lottery_system import draws
 from lottery_system.audit import audit
 from lottery_system.clock import day_of, parse_day, utcnow
-from lottery_system.errors import LotteryError, Paused
+from lottery_system.commands import DatabaseGroup, told
+from lottery_system.errors import Paused
 from lottery_system.extensions import new_session, reading, transaction
 from lottery_system.keys import Keyring
 from lottery_system.mark import Mark
@@ -26,9 +24,9 @@ from lottery_system.recovery import NothingLost, assess, describe, recover
 from lottery_system.rollback import Rollback
 from lottery_system.usernames import enforce_username
 
-user = AppGroup("user", help="Participants and organisers.")
-lottery = AppGroup("lottery", help="Lotteries.")
-draw = AppGroup("draw", help="The draws of the days.")
+user = DatabaseGroup("user", help="Participants and organisers.")
+lottery = DatabaseGroup("lottery", help="Lotteries.")
+draw = DatabaseGroup("draw", help="The draws of the days.")
 
 #: name, prize and days that each stays open
 DEMO = (
@@ -41,6 +39,9 @@ def register(app: Flask) -> None:
     """Give an application its commands."""
     for group in (user, lottery, draw):
         app.cli.add_command(group)
+    migrations = app.cli.commands["db"]  # Flask-Migrate's
+    assert isinstance(migrations, click.Group)
+    app.cli.add_command(told(migrations))
 
 
 class Day(click.ParamType[date]):
@@ -63,11 +64,8 @@ class Day(click.ParamType[date]):
 def create_user(name: str, organiser: bool) -> None:
     """Create a user; asks for the password, or reads it from standard input."""
     text = _password()
-    try:
-        username = enforce_username(name)
-        password = enforce_password(text, username)
-    except LotteryError as error:
-        raise click.ClickException(str(error)) from None
+    username = enforce_username(name)
+    password = enforce_password(text, username)
     created = User.sign_up(username, hash_password(password), utcnow(), is_organiser=organiser)
     try:
         with transaction() as session:
@@ -107,8 +105,6 @@ def create_lottery(name: str, closes_on: date, prize: str) -> None:
     try:
         with transaction() as session:
             session.add(Lottery.create(name, prize, closes_on, utcnow()))
-    except LotteryError as error:
-        raise click.ClickException(str(error)) from None
     except IntegrityError:
         raise click.ClickException(f"There is a lottery named {name!r} already.") from None
     click.echo(f"Created lottery {name!r}, open until the end of {closes_on} UTC.")
@@ -136,7 +132,7 @@ def create_demo(if_empty: bool) -> None:
 def run_draws() -> None:
     """Close and draw whatever is due. Safe at any time, any number at once."""
     now, keyring, rollback = utcnow(), _keyring(), _rollback()
-    with new_session() as session, _told():
+    with new_session() as session:
         with session.begin():
             rollback.check(session.connection())
         operator = keyring.begin(now)
@@ -166,7 +162,7 @@ def hand_in_beacon(number: int, signature: str) -> None:
         given = bytes.fromhex(signature)
     except ValueError:
         raise click.ClickException("A signature is written as 96 hex digits.") from None
-    with new_session() as session, _told():
+    with new_session() as session:
         operator = _keyring().operator()
         drawn = draws.hand_in(session, now, number, given, operator, rollback=_rollback())
     for day in drawn:
@@ -177,7 +173,7 @@ def hand_in_beacon(number: int, signature: str) -> None:
 def recover_draws() -> None:
     """Go on after the database was lost beyond its newest backup; asks before it does anything."""
     now, rollback, settings = utcnow(), _rollback(), current_app.extensions["settings"]
-    with _told(), reading() as connection:
+    with reading() as connection:
         mark = _mark_read(rollback, connection)
         if mark is None:
             return
@@ -190,7 +186,7 @@ def recover_draws() -> None:
         operator = _keyring().operator()
     click.echo(describe(shown))
     _demand_name("Type the lottery's name to go on without what is lost")
-    with new_session() as session, _told():
+    with new_session() as session:
         statement = recover(session, settings, operator, mark=mark, shown=shown, now=now)
         with reading() as connection:
             rollback.begin_anew(connection)
@@ -230,8 +226,7 @@ def _demand_name(question: str) -> None:
 @draw.command("audit")
 def audit_draws() -> None:
     """Hold the database against its own logs: every day, every number. Changes nothing."""
-    with _told():
-        operator = _keyring().operator()
+    operator = _keyring().operator()
     count = 0
     with reading() as connection:
         for fault in audit(connection, operator, _progress):
@@ -271,17 +266,6 @@ def _rollback() -> Rollback:
     found = current_app.extensions["rollback"]
     assert isinstance(found, Rollback)
     return found
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Tell whoever types what the domain refuses."""
-    try:
-        yield
-    except Paused as error:
-        raise click.ClickException(error.reason) from None
-    except LotteryError as error:
-        raise click.ClickException(str(error)) from None
 
 
 def _progress(day: date, done: int, size: int) -> None:

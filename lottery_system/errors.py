@@ -27,6 +27,14 @@ class UnfitKeys(LotteryError):
     """The keys or settings at hand are not those with which the journal was begun."""
 
 
+class OutdatedSchema(LotteryError):
+    """The database is of another version than the code, older or newer."""
+
+
+class DataWouldBeLost(LotteryError):
+    """A migration taken back would drop what is stored."""
+
+
 class Paused(LotteryError):
     """The lottery takes no ballots and makes no draws for now; trying again later is safe.
 

@@ -93,6 +93,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of a database with nothing in it."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/empty.db"
+    url: str = request.getfixturevalue("postgres").create(f"empty_{abs(hash(tmp_path))}")
+    return url
+
+
 def migrate(url: str) -> None:
     """Bring a database to the newest schema."""
     with running(settings_for(url)) as app, app.app_context():
@@ -132,11 +141,13 @@ def app(database_url: str, given_settings: dict[str, str], tmp_path: Path) -> It
 def running(settings: config.Settings) -> Iterator[Flask]:
     """Make an application, and end it as a worker does."""
     app = create_app(settings)
-    yield app
-    app.extensions["ballot_box"].drain()
-    with app.app_context():
-        for engine in db.engines.values():
-            engine.dispose()
+    try:
+        yield app
+    finally:
+        app.extensions["ballot_box"].drain()
+        with app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
 
 
 @pytest.fixture

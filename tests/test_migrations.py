@@ -1,6 +1,7 @@
 """From an empty database to the newest schema and back, on both databases."""
 
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
@@ -8,29 +9,53 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect, select, text
+from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
+from lottery_system import migrations
 from lottery_system.audit import audit
 from lottery_system.certificates import certificate_of
+from lottery_system.errors import DataWouldBeLost
 from lottery_system.extensions import db
 from lottery_system.fairness.checks import Verdict, holds
 from lottery_system.fairness.selection import winning_ballots
 from lottery_system.fairness.verify import verify
-from lottery_system.models import DRAWN, OPEN, Base, Draw, Winner
+from lottery_system.models import DRAWN, OPEN, Base, Draw, User, Winner
 from lottery_system.queries.logs import ballot_records
 from tests.conftest import running, settings_for
 from tests.operators import OPERATOR, begin, run_due
 
+VERSIONS = Path(migrations.__path__[0]) / "versions"
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the address of a database with nothing in it."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/empty.db"
-    url: str = request.getfixturevalue("postgres").create(f"empty_{abs(hash(tmp_path))}")
-    return url
+#: what each migration is since it has landed; a new one is entered here when it is finished
+LANDED = {
+    "0001_the_first_tables.py":
+        "49350c4892048793859f402fbf4898902de4430dfb59748a4a6917729fd2df99",
+    "0002_what_is_kept_for_ever.py":
+        "721d853da1f0a90987fa483a438dcc22ef4034c24ad27970126a512a0814858d",
+    "0003_the_public_log.py":
+        "ce643faa71dda663c53b4b76471aa25d5a121df793cd6fe4605e7c1bc2d32a32",
+    "0004_what_people_see.py":
+        "d244b21e0a61e60d38b3d8432be75a87e181e8ba06d60b01bb59d7dcb5c1fc4b",
+    "0005_earlier_forms.py":
+        "cf6e0cb2480cf094177654e09e382fbf0023c6b2312bdbdf3e1242ae6112b1f1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in VERSIONS.glob("*.py")))
+def test_a_migration_that_has_landed_is_never_edited(name: str) -> None:
+    digest = sha256((VERSIONS / name).read_bytes()).hexdigest()
+
+    assert name in LANDED, f"{name} has no digest here: enter it once it is finished"
+    assert LANDED[name] == digest, (
+        f"{name} has landed, and databases were made by it: leave it as it was and write a new "
+        "migration"
+    )
+
+
+def test_no_migration_that_has_landed_is_taken_away() -> None:
+    assert {path.name for path in VERSIONS.glob("*.py")} >= set(LANDED)
 
 
 def test_the_newest_schema_is_that_of_the_models(empty_url: str) -> None:
@@ -147,23 +172,50 @@ def test_what_was_played_before_the_public_log_is_kept_and_enters_it(empty_url: 
         assert next(check for check in checks if check.name == "list").verdict is Verdict.OK
 
 
-def test_the_public_log_can_be_taken_back(empty_url: str) -> None:
+def test_a_step_back_that_would_lose_data_is_refused_and_changes_nothing(empty_url: str) -> None:
     with running(settings_for(empty_url)) as app, app.app_context():
         upgrade(revision="0002")
         with Session(db.engine) as session, session.begin():
             play_before_the_log(session)
-        upgrade()
+        upgrade(revision="0005")
+        before = dump(db.engine)
 
-        downgrade(revision="0002")
+        with pytest.raises(DataWouldBeLost) as refused:
+            downgrade(revision="0002")
 
-        with Session(db.engine) as session, session.begin():
-            assert session.scalar(text("SELECT count(*) FROM ballots")) == 315
-            assert session.scalar(text("SELECT count(*) FROM submissions")) == 6
-            statuses = session.scalars(text("SELECT status FROM draws ORDER BY day")).all()
-            assert statuses == ["drawn", "drawn", "open"]
+        assert str(refused.value) == (
+            "This downgrade would lose what is stored in ballot_tiles, draws.frontier, "
+            "lotteries.changed_at, lottery_changes, submissions.holders, submissions.leaves, "
+            "submissions.salts, users.seen_until. Nothing was changed; to go back to an older "
+            "version, restore a backup that it has made."
+        )
+        assert dump(db.engine) == before
         with (
+            pytest.raises(DatabaseError, match=r"(?i)foreign key"),
             Session(db.engine) as session,
-            pytest.raises(DatabaseError, match="kept for ever"),
             session.begin(),
         ):
-            session.execute(text("DELETE FROM submissions"))
+            session.execute(text("INSERT INTO winners VALUES ('2026-11-21', 9, 999)"))
+
+
+def test_a_step_back_keeps_what_it_does_not_drop(empty_url: str) -> None:
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade()
+        with Session(db.engine) as session, session.begin():
+            session.add(User.sign_up("bob", "", datetime(2026, 11, 19, 12, tzinfo=UTC)))
+
+        downgrade(revision="0002")
+        with Session(db.engine) as session, session.begin():
+            assert session.scalars(text("SELECT username FROM users")).all() == ["bob"]
+
+        with pytest.raises(DataWouldBeLost, match="stored in users"):
+            downgrade(revision="base")
+
+
+def dump(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
+    """Return all rows of all tables, and the revision."""
+    with engine.connect() as connection:
+        return {
+            name: sorted(tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}")))
+            for name in inspect(connection).get_table_names()
+        }

@@ -1,13 +1,17 @@
 """How Alembic reaches the database: through the application's own engine."""
 
+from collections.abc import Iterable
+from functools import partial
 from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from alembic.migration import MigrationContext
 from flask import current_app
 from sqlalchemy import text
 
 from lottery_system.models.base import UTCDateTime
+from lottery_system.schema import demand_known, demand_nothing_lost, filled_columns
 
 #: any number that no other program locks in this database
 LOCK_KEY = 0x10_77_E7
@@ -21,29 +25,59 @@ def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[
 
 
 def run() -> None:
-    """Bring the schema to the revision asked for, in one transaction."""
+    """Bring the schema to the revision asked for, in one transaction.
+
+    Going back is refused where something stored would be lost. That is asked here, of whatever a
+    downgrade leaves, so that no migration needs to think of it and those that landed without a
+    thought of it need not be edited.
+
+    Raises:
+        OutdatedSchema: the database is of a newer version.
+        DataWouldBeLost: a downgrade would drop what is stored; nothing was changed.
+    """
     database = current_app.extensions["migrate"].db
     with database.engine.connect() as connection:
         raw: Any = connection.connection.dbapi_connection
         is_sqlite = connection.dialect.name == "sqlite"
         if is_sqlite:  # a table that others refer to may be made anew; they are checked at the end
             raw.execute("PRAGMA foreign_keys=OFF")
-        context.configure(
+        configure = partial(
+            context.configure,
             connection=connection,
             target_metadata=database.metadata,
             render_item=render_item,
             compare_server_default=True,
+            # Alembic takes SQLite's driver for one that commits before each CREATE and DROP, and
+            # commits each migration by itself; our connections begin as they are told
+            transactional_ddl=True,
         )
-        with context.begin_transaction():
-            if connection.dialect.name == "postgresql":
-                # hosts that start at once take turns; on SQLite the transaction itself is the lock
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-            context.run_migrations()
+        configure()
+        planned = context.get_context().opts["fn"]
+        held: set[str] = set()
+
+        def plan(revisions: tuple[str, ...], migration: MigrationContext) -> Iterable[Any]:
+            demand_known(revisions)
+            steps = list(planned(revisions, migration))
+            if any(step.is_downgrade for step in steps):
+                held.update(filled_columns(connection))
+            return steps
+
+        configure(fn=plan)
+        try:
+            with context.begin_transaction():
+                if not is_sqlite:
+                    # hosts that start at once take turns; on SQLite the transaction is the lock
+                    connection.execute(
+                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY}
+                    )
+                context.run_migrations()
+                demand_nothing_lost(connection, held)
+                if is_sqlite:
+                    broken = connection.execute(text("PRAGMA foreign_key_check")).all()
+                    assert not broken, f"rows that refer to nothing: {broken[:5]}"
+        finally:
             if is_sqlite:
-                broken = connection.execute(text("PRAGMA foreign_key_check")).all()
-                assert not broken, f"rows that refer to nothing: {broken[:5]}"
-        if is_sqlite:
-            raw.execute("PRAGMA foreign_keys=ON")
+                raw.execute("PRAGMA foreign_keys=ON")
 
 
 run()

@@ -43,7 +43,10 @@ SOURCES: tuple[tuple[Path, str, str, dict[str, str]], ...] = (
     (ROOT / "static" / "js", "*.js", "javascript", {}),
 )
 #: what speaks English: commands, what is read in logs, and the page that is saved
-ENGLISH = ("cli.py", "audit.py", "keys.py", "drand.py", "migrations", "saved.html")
+ENGLISH = (
+    "cli.py", "commands.py", "audit.py", "keys.py", "schema.py", "drand.py", "migrations",
+    "saved.html",
+)  # fmt: skip
 
 
 def texts() -> Catalog:
@@ -57,7 +60,7 @@ def texts() -> Catalog:
 def _found() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
     for folder, pattern, method, options in SOURCES:
         for path in sorted(folder.rglob(pattern)):
-            if any(part in ENGLISH for part in path.parts):
+            if any(part in ENGLISH for part in path.relative_to(ROOT).parts):
                 continue
             where = path.relative_to(ROOT).as_posix()
             for _, message, _, context in extract_from_file(

@@ -1,0 +1,81 @@
+"""Command groups: what all `flask` commands of the lottery have in common.
+
+A command that touches the database begins where it is of this code's version, and ends with one
+sentence and exit code 1 where the domain or the database refuses. Neither a traceback nor what was
+sent to the database, which may be a password's hash, reaches whoever types.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy.exc import SQLAlchemyError, StatementError
+
+from lottery_system.errors import LotteryError, Paused
+from lottery_system.extensions import reading
+from lottery_system.schema import demand_current
+
+
+class ToldGroup(click.Group):
+    """A group whose commands tell in a sentence what refused them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command of the group.
+
+        Raises:
+            click.ClickException: the domain or the database refused.
+        """
+        try:
+            return super().invoke(ctx)
+        except Paused as error:
+            raise click.ClickException(error.reason) from None
+        except LotteryError as error:
+            raise click.ClickException(str(error)) from None
+        except SQLAlchemyError as error:
+            raise click.ClickException(
+                f"The database cannot be reached, or refuses: {reason_of(error)}"
+            ) from None
+
+
+class DatabaseGroup(ToldGroup, AppGroup):
+    """A group whose commands need a database of this code's version."""
+
+    def command(  # type: ignore[override]
+        self, *args: Any, **kwargs: Any
+    ) -> Callable[[Callable[..., Any]], click.Command]:
+        """Add a command, which asks for the version before all."""
+        add = super().command(*args, **kwargs)
+
+        def decorator(do: Callable[..., Any]) -> click.Command:
+            @wraps(do)
+            def do_on_current(*given: Any, **options: Any) -> Any:
+                with reading() as connection:
+                    demand_current(connection)
+                return do(*given, **options)
+
+            return add(do_on_current)
+
+        return decorator
+
+
+def told(group: click.Group) -> ToldGroup:
+    """Return a group of somebody else's that tells in a sentence what refused its commands."""
+    return ToldGroup(
+        name=group.name,
+        commands=group.commands,
+        params=group.params,
+        callback=group.callback,
+        help=group.help,
+    )
+
+
+def reason_of(error: SQLAlchemyError) -> str:
+    """Return the first line of what the database said.
+
+    SQLAlchemy's own words go on with the statement and all that was sent with it, and the
+    database's with the row that it refused.
+    """
+    said = error.orig if isinstance(error, StatementError) else error
+    return (str(said).splitlines() or [type(said).__name__])[0]
