@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect, select, text
+from sqlalchemy import bindparam, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,8 @@ from lottery_system.extensions import db
 from lottery_system.fairness.checks import Verdict, holds
 from lottery_system.fairness.selection import winning_ballots
 from lottery_system.fairness.verify import verify
-from lottery_system.models import DRAWN, OPEN, Base, Draw, Winner
+from lottery_system.models import DRAWN, OPEN, Base, Draw, LotteryChange, Offer, Winner
+from lottery_system.models.base import UTCDateTime
 from lottery_system.queries.logs import ballot_records
 from tests.conftest import running, settings_for
 from tests.operators import OPERATOR, begin, run_due
@@ -167,3 +168,51 @@ def test_the_public_log_can_be_taken_back(empty_url: str) -> None:
             session.begin(),
         ):
             session.execute(text("DELETE FROM submissions"))
+
+
+def test_what_days_offered_that_were_closed_before_is_found_in_the_log_of_changes(
+    empty_url: str,
+) -> None:
+    before_first = date(2026, 11, 18)
+
+    def say(statement: str, at: datetime | None = None) -> None:
+        asked = text(statement)
+        session.execute(asked.bindparams(bindparam("at", at, UTCDateTime())) if at else asked)
+
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0002")
+        with Session(db.engine) as session, session.begin():
+            play_before_the_log(session)  # both days that are over were closed at noon of today
+            say(
+                "INSERT INTO draws"
+                " (day, status, ballot_count, seed, places, closed_at, drawn_at)"
+                " SELECT '2026-11-18', status, 1, seed, places, :at, :at FROM draws"
+                " WHERE status = 'drawn'",
+                datetime(2026, 11, 19, 13, tzinfo=UTC),
+            )
+            say("INSERT INTO holdings VALUES (1, '2026-11-18', 1, 1)")
+        upgrade(revision="0004")
+        rename = "UPDATE lotteries SET name = '{}', changed_at = :at WHERE id = {}"
+        with Session(db.engine) as session, session.begin():
+            say(rename.format("Second", 1), datetime(2026, 11, 20, 9, tzinfo=UTC))
+            say(rename.format("Third", 1), datetime(2026, 11, 21, 13, tzinfo=UTC))
+            say(
+                "INSERT INTO lotteries (id, name, prize, closes_on, created_at, changed_at)"
+                " VALUES (2, 'Late', '', '2026-11-21', :at, :at)",
+                datetime(2026, 11, 21, 14, tzinfo=UTC),
+            )
+            say("INSERT INTO holdings VALUES (1, '2026-11-19', 2, 1)")
+            say(rename.format("Later", 2), datetime(2026, 11, 21, 15, tzinfo=UTC))
+
+        upgrade()
+
+        offered = (
+            select(Offer.day, LotteryChange.name)
+            .join_from(Offer, LotteryChange, LotteryChange.id == Offer.change_id)
+            .order_by(Offer.day, Offer.lottery_id)
+        )
+        with Session(db.engine) as session, session.begin():
+            assert [tuple(row) for row in session.execute(offered)] == [
+                (before_first, "Big Chance"), (FIRST, "Second"), (FIRST, "Late"),
+                (CLOSED_DAY, "Second"),
+            ]  # fmt: skip

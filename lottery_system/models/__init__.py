@@ -8,6 +8,7 @@ from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.login_session import LoginSession
 from lottery_system.models.lottery import Lottery
 from lottery_system.models.lottery_change import LotteryChange
+from lottery_system.models.offer import Offer
 from lottery_system.models.submission import Submission
 from lottery_system.models.throttle import Throttle
 from lottery_system.models.tile import BallotTile, JournalTile
@@ -28,6 +29,7 @@ __all__ = [
     "LoginSession",
     "Lottery",
     "LotteryChange",
+    "Offer",
     "Operator",
     "Submission",
     "Throttle",
