@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY, day_of
 from lottery_system.fairness.selection import winning_ballots
-from lottery_system.models import DRAWN, OPEN, Ballot, Draw, Holding, Submission, Winner
+from lottery_system.models import DRAWN, OPEN, Ballot, Draw, Holding, Offer, Submission, Winner
 
 
 def receipt(submission: Submission) -> str:
@@ -68,6 +68,10 @@ def audit(session: Session, receipts: Iterable[str]) -> None:
             for pick in winning_ballots(each.seed, each.ballot_count, places=1)
         ),
     )
+    lotteries = {(each.day, each.number): each.lottery_id for each in ballots}
+    offered = {(each.day, each.lottery_id) for each in session.scalars(select(Offer))}
+    won = {(each.day, lotteries[each.day, each.number]) for each in session.scalars(select(Winner))}
+    assert won <= offered, f"not offered, and won: {won - offered}"
 
 
 def same(what: str, found: Iterable[Hashable], expected: Iterable[Hashable]) -> None:

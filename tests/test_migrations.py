@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import Engine, inspect, select, text
+from sqlalchemy import Engine, bindparam, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
@@ -21,7 +21,8 @@ from lottery_system.extensions import db
 from lottery_system.fairness.checks import Verdict, holds
 from lottery_system.fairness.selection import winning_ballots
 from lottery_system.fairness.verify import verify
-from lottery_system.models import DRAWN, OPEN, Base, Draw, User, Winner
+from lottery_system.models import DRAWN, OPEN, Base, Draw, LotteryChange, Offer, User, Winner
+from lottery_system.models.base import UTCDateTime
 from lottery_system.queries.logs import ballot_records
 from tests.conftest import running, settings_for
 from tests.operators import OPERATOR, begin, run_due
@@ -40,6 +41,10 @@ LANDED = {
         "d244b21e0a61e60d38b3d8432be75a87e181e8ba06d60b01bb59d7dcb5c1fc4b",
     "0005_earlier_forms.py":
         "cf6e0cb2480cf094177654e09e382fbf0023c6b2312bdbdf3e1242ae6112b1f1",
+    "0006_what_was_offered.py":
+        "cb5ea9bc21bc68d86de2f3449c8a33eba138775f9e10c05246224f4df677876d",
+    "0007_journals_that_end.py":
+        "726fd9fab71778e398224d30cd3ee34201110b75f58c6f4447123c1252945f28",
 }  # fmt: skip
 
 
@@ -219,3 +224,51 @@ def dump(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
             name: sorted(tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}")))
             for name in inspect(connection).get_table_names()
         }
+
+
+def test_what_days_offered_that_were_closed_before_is_found_in_the_log_of_changes(
+    empty_url: str,
+) -> None:
+    before_first = date(2026, 11, 18)
+
+    def say(statement: str, at: datetime | None = None) -> None:
+        asked = text(statement)
+        session.execute(asked.bindparams(bindparam("at", at, UTCDateTime())) if at else asked)
+
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0002")
+        with Session(db.engine) as session, session.begin():
+            play_before_the_log(session)  # both days that are over were closed at noon of today
+            say(
+                "INSERT INTO draws"
+                " (day, status, ballot_count, seed, places, closed_at, drawn_at)"
+                " SELECT '2026-11-18', status, 1, seed, places, :at, :at FROM draws"
+                " WHERE status = 'drawn'",
+                datetime(2026, 11, 19, 13, tzinfo=UTC),
+            )
+            say("INSERT INTO holdings VALUES (1, '2026-11-18', 1, 1)")
+        upgrade(revision="0004")
+        rename = "UPDATE lotteries SET name = '{}', changed_at = :at WHERE id = {}"
+        with Session(db.engine) as session, session.begin():
+            say(rename.format("Second", 1), datetime(2026, 11, 20, 9, tzinfo=UTC))
+            say(rename.format("Third", 1), datetime(2026, 11, 21, 13, tzinfo=UTC))
+            say(
+                "INSERT INTO lotteries (id, name, prize, closes_on, created_at, changed_at)"
+                " VALUES (2, 'Late', '', '2026-11-21', :at, :at)",
+                datetime(2026, 11, 21, 14, tzinfo=UTC),
+            )
+            say("INSERT INTO holdings VALUES (1, '2026-11-19', 2, 1)")
+            say(rename.format("Later", 2), datetime(2026, 11, 21, 15, tzinfo=UTC))
+
+        upgrade()
+
+        offered = (
+            select(Offer.day, LotteryChange.name)
+            .join_from(Offer, LotteryChange, LotteryChange.id == Offer.change_id)
+            .order_by(Offer.day, Offer.lottery_id)
+        )
+        with Session(db.engine) as session, session.begin():
+            assert [tuple(row) for row in session.execute(offered)] == [
+                (before_first, "Big Chance"), (FIRST, "Second"), (FIRST, "Late"),
+                (CLOSED_DAY, "Second"),
+            ]  # fmt: skip

@@ -8,6 +8,7 @@ from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.login_session import LoginSession
 from lottery_system.models.lottery import Lottery
 from lottery_system.models.lottery_change import LotteryChange
+from lottery_system.models.offer import Offer
 from lottery_system.models.recovery import Recovery
 from lottery_system.models.submission import Submission
 from lottery_system.models.throttle import Throttle
@@ -30,6 +31,7 @@ __all__ = [
     "LoginSession",
     "Lottery",
     "LotteryChange",
+    "Offer",
     "Operator",
     "Recovery",
     "Submission",

@@ -35,6 +35,7 @@ from lottery_system.fairness.records import Freeze, format_freeze
 from lottery_system.fairness.selection import SEED_BYTES, seed_of, winning_ballots
 from lottery_system.models.base import Base, UTCDateTime, insert_into, table_of
 from lottery_system.models.journal import JournalRecord, Operator
+from lottery_system.models.offer import Offer
 from lottery_system.models.winner import Winner
 
 OPEN, CLOSED, DRAWN = "open", "closed", "drawn"
@@ -176,8 +177,9 @@ class Draw(Base):
     ) -> bool:
         """Stop taking ballots of a day, and freeze it in the journal, in one stroke.
 
-        Count, log, places, secret and the beacon's round are all fixed here: whoever draws later
-        can only find the same winners, and a crash never turns into a second throw. Exactly one
+        Count, log, places, secret, the beacon's round and what is said of the lotteries are all
+        fixed here: whoever draws later can only find the same winners, and a crash never turns into
+        a second throw. Exactly one
         caller gets True; a day waits for the days before it.
 
         Raises:
@@ -214,6 +216,7 @@ class Draw(Base):
             previous=b"",
         )
         JournalRecord.freeze(session, freeze, operator.key)
+        Offer.keep(session.connection(), day)
         return True
 
     @classmethod
@@ -258,6 +261,7 @@ class Draw(Base):
                 insert_into(session.connection().dialect, Winner),
                 [{"day": day, "place": pick.place, "number": pick.number} for pick in picks],
             )
+            Offer.keep_won(session.connection(), day)
         return True
 
     @classmethod

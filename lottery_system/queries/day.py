@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from lottery_system.models import DRAWN, Ballot, Draw, Holding, Lottery, Recovery, User, Winner
+from lottery_system.models import DRAWN, Ballot, Draw, Holding, Recovery, User, Winner
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
+from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
 
 
 class Day(NamedTuple):
@@ -18,7 +19,8 @@ class Day(NamedTuple):
     #: begin, `mine`, how many of the day's ballots are the asker's, and `recovered`, None where
     #: this lottery never was
     draw: AnyRow | None
-    #: by place, each with its ballot's number, user, lottery and instant
+    #: by place, each with its ballot's number, user and instant, and with `lottery_name` and
+    #: `prize` as they stood at the close
     winners: Sequence[AnyRow]
 
 
@@ -40,8 +42,8 @@ def latest_drawn(connection: Connection) -> date | None:
     return day
 
 
-_draw, _holding, _winner, _ballot, _user, _lottery = (
-    table_of(model).c for model in (Draw, Holding, Winner, Ballot, User, Lottery)
+_draw, _holding, _winner, _ballot, _user = (
+    table_of(model).c for model in (Draw, Holding, Winner, Ballot, User)
 )
 
 _FIRST_DAY = select(func.min(_draw.day))
@@ -52,13 +54,15 @@ _RECOVERED = select(func.max(table_of(Recovery).c.timeline)).scalar_subquery()
 _mine = select(func.coalesce(func.sum(_holding.ballot_count), 0)).where(
     _holding.user_id == bindparam("asker_id"), _holding.day == bindparam("day")
 )
-#: each draw with its winners by place, their ballots, users and lotteries; without, with none
-DRAWS_WITH_WINNERS = (
+#: each draw with its winners by place, their ballots, users and what these could win; without,
+#: with none
+DRAWS_WITH_WINNERS = with_offers(
     table_of(Draw)
     .outerjoin(table_of(Winner), _winner.day == _draw.day)
     .outerjoin(table_of(Ballot), (_ballot.day == _winner.day) & (_ballot.number == _winner.number))
-    .outerjoin(table_of(User), _user.id == _ballot.user_id)
-    .outerjoin(table_of(Lottery), _lottery.id == _ballot.lottery_id)
+    .outerjoin(table_of(User), _user.id == _ballot.user_id),
+    _ballot.day,
+    _ballot.lottery_id,
 )
 _DAY = (
     select(
@@ -71,7 +75,8 @@ _DAY = (
         _ballot.submitted_at,
         _user.id.label("user_id"),
         _user.username,
-        _lottery.name.label("lottery_name"),
+        LOTTERY_NAME,
+        PRIZE,
     )
     .select_from(DRAWS_WITH_WINNERS)
     .where(_draw.day == bindparam("day"))

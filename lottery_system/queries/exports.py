@@ -5,11 +5,12 @@ from datetime import date
 
 from sqlalchemy import Connection, bindparam, select, tuple_
 
-from lottery_system.models import Draw, Lottery, Submission, User, Winner
+from lottery_system.models import Draw, Submission, User, Winner
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
 from lottery_system.queries.day import DRAWS_WITH_WINNERS
 from lottery_system.queries.my_ballots import RUNS
+from lottery_system.queries.offers import LOTTERY_NAME, PRIZE
 
 #: rows of a piece
 PIECE = 1000
@@ -33,8 +34,8 @@ def users_after(connection: Connection, user_id: int) -> Sequence[AnyRow]:
     return connection.execute(_USERS, {"user_id": user_id}).all()
 
 
-_draw, _winner, _user, _lottery, _submission = (
-    table_of(model).c for model in (Draw, Winner, User, Lottery, Submission)
+_draw, _winner, _user, _submission = (
+    table_of(model).c for model in (Draw, Winner, User, Submission)
 )
 
 _place = _winner.place
@@ -47,7 +48,8 @@ _WINNERS = (
         _place,
         _winner.number,
         _user.username,
-        _lottery.name.label("lottery_name"),
+        LOTTERY_NAME,
+        PRIZE,
     )
     .select_from(DRAWS_WITH_WINNERS)
     .where(

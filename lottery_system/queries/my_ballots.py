@@ -7,9 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
-from lottery_system.models import Ballot, Draw, Holding, Lottery, Submission, Winner
+from lottery_system.models import Ballot, Draw, Holding, Submission, Winner
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
+from lottery_system.queries.offers import LOTTERY_NAME, with_offers
 
 
 def days_of(
@@ -49,8 +50,8 @@ def places_of(
     return places
 
 
-_holding, _draw, _submission, _lottery, _winner, _ballot = (
-    table_of(model).c for model in (Holding, Draw, Submission, Lottery, Winner, Ballot)
+_holding, _draw, _submission, _winner, _ballot = (
+    table_of(model).c for model in (Holding, Draw, Submission, Winner, Ballot)
 )
 
 _my_days = (
@@ -83,9 +84,9 @@ RUNS = (
         _submission.ballot_count,
         _submission.submitted_at,
         _submission.lottery_id,
-        _lottery.name.label("lottery_name"),
+        LOTTERY_NAME,
     )
-    .join_from(table_of(Submission), table_of(Lottery), _lottery.id == _submission.lottery_id)
+    .select_from(with_offers(table_of(Submission), _submission.day, _submission.lottery_id))
     .where(_submission.user_id == bindparam("user_id"))
 )
 _SUBMISSION = RUNS.where(_submission.token == bindparam("token"))

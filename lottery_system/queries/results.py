@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from lottery_system.models import Ballot, Holding, Winner
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
+from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
 
 #: places that a page names; who has more finds them among their ballots
 SHOWN = 5
@@ -20,7 +21,8 @@ class Results(NamedTuple):
     day_count: int
     ballot_count: int
     latest: date
-    #: `day`, `place` and `number` of ballots that took a place: those that won, then the newest
+    #: `day`, `place` and `number` of ballots that took a place, those that won first, then the
+    #: newest, with `lottery_name` and `prize` as they stood at the close
     places: Sequence[AnyRow]
 
 
@@ -51,7 +53,7 @@ _holder = (
     .where(_ballot.day == _winner.day, _ballot.number == _winner.number)
     .scalar_subquery()
 )
-_PLACES = (
+_taken = (
     select(_winner.day, _winner.place, _winner.number)
     .where(
         _winner.day > bindparam("after"),
@@ -60,4 +62,19 @@ _PLACES = (
     )
     .order_by(_winner.place > 1, _winner.day.desc(), _winner.place)
     .limit(bindparam("limit"))
+    .subquery()
+)
+_PLACES = (
+    select(_taken.c.day, _taken.c.place, _taken.c.number, LOTTERY_NAME, PRIZE)
+    .select_from(
+        with_offers(
+            _taken.outerjoin(
+                table_of(Ballot),
+                (_ballot.day == _taken.c.day) & (_ballot.number == _taken.c.number),
+            ),
+            _taken.c.day,
+            _ballot.lottery_id,
+        )
+    )
+    .order_by(_taken.c.place > 1, _taken.c.day.desc(), _taken.c.place)
 )

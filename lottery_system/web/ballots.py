@@ -105,6 +105,7 @@ def show(day: str) -> str:
         day=asked,
         draw=draw,
         submissions=rows[:PAGE],
+        winner=winners[0] if winners else None,
         places={w.place: w.number for w in winners if w.user_id == viewer().id},
         older=rows[PAGE - 1].first_number if len(rows) > PAGE else None,
     )

@@ -1,7 +1,7 @@
 """Pictures of a result for where its address is shared (Open Graph, ogp.me).
 
-They name no person and no lottery: names may be in any script, which no one font has, and the
-address brings them as text.
+They name no person, no lottery and no prize: these may be in any script, which no one font has, and
+the page at the address brings them as text.
 """
 
 from functools import lru_cache

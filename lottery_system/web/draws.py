@@ -34,6 +34,7 @@ from lottery_system.web.drawing import tree_of
 from lottery_system.web.forms import parse_number
 from lottery_system.web.languages import language
 from lottery_system.web.public import FOR_EVER, public
+from lottery_system.web.remembered import apart
 from lottery_system.web.texts import words_of
 from lottery_system.web.words import told
 
@@ -146,5 +147,9 @@ def choose_receipt(day: str) -> Response:
 @lru_cache(REMEMBERED)
 def _certificate(app: Flask, day: date) -> str:
     """Return a certificate, which never changes."""
-    with reading() as connection:
-        return certificates.certificate_of(connection, day, operator())
+
+    def made() -> str:
+        with reading() as connection:
+            return certificates.certificate_of(connection, day, operator())
+
+    return apart(app, made)

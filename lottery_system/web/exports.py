@@ -27,6 +27,7 @@ def winners() -> Response:
     """Hand out all draws and their places, the oldest first."""
     head = (
         "day", "ballots", "place", "number", "username", "lottery", "closed_at", "drawn_at",
+        "prize",
     )  # fmt: skip
     return _table("winners.csv", head, _winners())
 
@@ -87,6 +88,7 @@ def _winners() -> Iterator[Sequence[object]]:
             yield (
                 row.day.isoformat(), row.ballot_count, row.place, row.number, row.username,
                 row.lottery_name, row.closed_at.isoformat(), row.drawn_at.isoformat(),
+                row.prize,
             )  # fmt: skip
 
 

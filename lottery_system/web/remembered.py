@@ -1,18 +1,33 @@
-"""What a page asks for again and again and is always answered the same, remembered."""
+"""Per-process caches of addresses, CSRF tokens and the frames of pages.
 
+A cache depends on nothing but its key. What takes more than plain arguments is made `apart`:
+templates read whatever is global, and what one visitor's request says is not for the next.
+"""
+
+import secrets
 from collections.abc import Callable
+from contextvars import Context
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from flask import Flask, request, session, url_for
+from flask import Flask, current_app, g, request, session
 from flask_login import current_user
-from flask_wtf.csrf import generate_csrf
+from itsdangerous import URLSafeTimedSerializer
 from markupsafe import Markup
 
 from lottery_system.models.login_session import Viewer
 from lottery_system.web.languages import language
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 REMEMBERED = 4096
+#: Flask-WTF's own, which checks what is signed here
+CSRF_SALT = "wtf-csrf-token"
+
+Made = TypeVar("Made")
+#: what is put into an address, or asked for behind it
+Value = str | int | None
 
 
 def register(app: Flask) -> None:
@@ -23,6 +38,32 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["site_foot"] = Frame(app, "partials/foot.html")
     # Flask-WTF has a processor, too, whose token would come before what all templates have
     app.context_processor(_of_page)
+
+
+def apart(
+    app: Flask,
+    make: Callable[[], Made],
+    code: str | None = None,
+    environ: "WSGIEnvironment | None" = None,
+) -> Made:
+    """Make something out of reach of the request at hand.
+
+    There is no request, no session and nobody logged in: what reads one fails at once.
+
+    Args:
+        app: the one at hand meanwhile.
+        make: makes it.
+        code: of the language that is spoken meanwhile.
+        environ: a request that there is instead, a stranger's, made up of what the cache goes by.
+    """
+
+    def made() -> Made:
+        with app.request_context(environ) if environ else app.app_context():
+            if code:
+                g.language = code
+            return make()
+
+    return Context().run(made)
 
 
 class Seen(NamedTuple):
@@ -45,6 +86,7 @@ class Frame:
     """
 
     def __init__(self, app: Flask, name: str) -> None:
+        self._app = app
         self._template = app.jinja_env.get_template(name)
         self._remembered = lru_cache(REMEMBERED)(self._rendered)
 
@@ -59,40 +101,57 @@ class Frame:
         return self._remembered(seen)
 
     def _rendered(self, seen: Seen) -> Markup:
-        return Markup(self._template.render(seen._asdict()))  # noqa: S704 - a template
+        def path_of_part(endpoint: str, **values: Value) -> str:
+            return _path(self._app, seen.root, endpoint, tuple(values.items()))
+
+        def render() -> str:
+            return self._template.render(seen._asdict(), url_for=path_of_part)
+
+        return Markup(apart(self._app, render, seen.code))  # noqa: S704 - a template
 
 
-def path_for(endpoint: str, **values: str | int | None) -> str:
+def path_for(endpoint: str, **values: Value) -> str:
     """Return the path of an endpoint, as `url_for` does."""
-    return _path(request.environ.get("SCRIPT_NAME", ""), endpoint, tuple(values.items()))
-
-
-def _of_page() -> dict[str, Callable[..., str]]:
-    """Look once a page at what is the same for all of its links."""
-    root = request.environ.get("SCRIPT_NAME", "")
-
-    def path_of_page(endpoint: str, **values: str | int | None) -> str:
-        return _path(root, endpoint, tuple(values.items()))
-
-    return {"url_for": path_of_page, "csrf_token": csrf_token}
+    return _path_maker()(endpoint, **values)
 
 
 def csrf_token() -> str:
     """Return a CSRF token of this session; as none ends before its session, one is enough."""
     secret = session.get("csrf_token")
     if secret is None:
-        generate_csrf()  # makes one
-        secret = session["csrf_token"]
-    return _csrf_token(secret)
+        secret = session["csrf_token"] = secrets.token_hex(20)
+    return _csrf_token(current_app.secret_key or "", secret)
+
+
+def _of_page() -> dict[str, Callable[..., str]]:
+    """Look once a page at what is the same for all of its links."""
+    return {"url_for": _path_maker(), "csrf_token": csrf_token}
+
+
+def _path_maker() -> Callable[..., str]:
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    root = request.environ.get("SCRIPT_NAME", "")
+
+    def path(endpoint: str, **values: Value) -> str:
+        return _path(app, root, endpoint, tuple(values.items()))
+
+    return path
 
 
 @lru_cache(REMEMBERED)
-def _path(root: str, endpoint: str, values: tuple[tuple[str, str | int | None], ...]) -> str:
-    return url_for(endpoint, **dict(values))  # type: ignore[arg-type]
+def _path(app: Flask, root: str, endpoint: str, values: tuple[tuple[str, Value], ...]) -> str:
+    """Build a path of an application that is reached below `root`.
+
+    Raises:
+        ValueError: what is asked for (`_external`, `_anchor`) would take more than a path.
+    """
+    if any(name.startswith("_") for name, _ in values):
+        raise ValueError(f"only paths are remembered; ask flask.url_for for {values}")
+    return app.url_map.bind("", root).build(endpoint, dict(values))
 
 
 @lru_cache(REMEMBERED)
-def _csrf_token(secret: str) -> str:
-    """Sign the secret of the session at hand."""
-    token: str = generate_csrf()
-    return token
+def _csrf_token(key: str | bytes, secret: str) -> str:
+    """Sign the secret of a session, as Flask-WTF does; it may be signed at any instant."""
+    token: str | bytes = URLSafeTimedSerializer(key, salt=CSRF_SALT).dumps(secret)
+    return token if isinstance(token, str) else token.decode()

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from time import monotonic
+from typing import NamedTuple
 
 import segno
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_login import current_user
 from markupsafe import Markup
+from werkzeug.test import create_environ
 from werkzeug.wrappers import Response
 
-from lottery_system.access import everybody, viewer
+from lottery_system.access import everybody, pause, viewer
 from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.extensions import reading
 from lottery_system.fairness.records import parse_freeze
@@ -40,6 +42,7 @@ from lottery_system.web.days import (
     state_of,
 )
 from lottery_system.web.languages import language
+from lottery_system.web.remembered import apart
 from lottery_system.web.words import long_day
 
 blueprint = Blueprint("winners", __name__)
@@ -76,7 +79,7 @@ def show(day: str) -> tuple[str, int]:
     if current_user.is_authenticated:
         return _answer(asked, viewer().id)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    seen_as = (language(), request.url_root)
+    seen_as = SeenAs(language(), request.url_root, bool(pause().reasons))
     return _drawn_day(app, asked, monotonic() // MOMENT, seen_as) or _answer(asked)
 
 
@@ -100,18 +103,30 @@ def sheet(day: str) -> str:
     )
 
 
+class SeenAs(NamedTuple):
+    """All that the page of a drawn day depends on, of who asks for it and when."""
+
+    code: str
+    #: scheme, host and path below which the lottery is reached
+    root: str
+    #: which every page says at its top
+    is_paused: bool
+
+
 @lru_cache(DAYS_REMEMBERED)
-def _drawn_day(
-    app: Flask, day: date, moment: float, seen_as: tuple[str, str]
-) -> tuple[str, int] | None:
+def _drawn_day(app: Flask, day: date, moment: float, seen_as: SeenAs) -> tuple[str, int] | None:
     """Return the page that all strangers see of a drawn day; None where it may change any time.
 
     Right after midnight everybody looks at the same one. What a draw found never changes; other
     words of the page may, but only by a moment later than elsewhere.
     """
-    with reading() as connection:
-        draw, _ = look_up(connection, day, None)
-    return _answer(day) if draw and draw.status == DRAWN else None
+
+    def made() -> tuple[str, int] | None:
+        with reading() as connection:
+            draw, _ = look_up(connection, day, None)
+        return _answer(day) if draw and draw.status == DRAWN else None
+
+    return apart(app, made, seen_as.code, create_environ(f"/winners/{day}", seen_as.root))
 
 
 def _answer(day: date, user_id: int | None = None) -> tuple[str, int]:

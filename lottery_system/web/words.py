@@ -17,6 +17,8 @@ from lottery_system.web.languages import language
 from lottery_system.web.texts import catalogue
 
 LEAST_SHARE = 0.01
+#: letters that a text in short has at most
+SHORT = 150
 REMEMBERED = 4096
 #: between a number and what belongs to it
 NO_BREAK = "\u00a0"
@@ -100,6 +102,13 @@ def numbers(submission: AnyRow) -> str:
     return str(gettext("%(first)s to %(last)s", first=number(first), last=number(last)))
 
 
+def short(text: str) -> str:
+    """Return the beginning of a text on one line, up to a word's end; all where it is short."""
+    line = " ".join(text.split())
+    begin = line[:SHORT]
+    return line if line == begin else (begin.rpartition(" ")[0] or begin) + "…"
+
+
 def told(error: LotteryError) -> str:
     """Say in the language of the page what the domain refuses."""
     values = {name: _written(value) for name, value in error.values.items()}
@@ -108,7 +117,7 @@ def told(error: LotteryError) -> str:
 
 def register(app: Flask, settings: Settings) -> None:
     """Give these, and the lottery's name, to the templates."""
-    for filter_ in (long_day, short_day, month, number, numbers, ballots):
+    for filter_ in (long_day, short_day, month, number, numbers, ballots, short):
         app.add_template_filter(filter_)
     app.add_template_filter(day_element, "day")
     app.add_template_filter(instant_element, "utc")

@@ -21,7 +21,7 @@ from tests.operators import run_due
 from tests.web.conftest import Visitor
 
 #: the tables that grow with every ballot and every day
-LARGE = "ballots|submissions|holdings|winners|login_sessions|users"
+LARGE = "ballots|submissions|holdings|winners|offers|login_sessions|users"
 WHOLE = re.compile(rf"Seq Scan on ({LARGE})|Hash Join|Merge Join")
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -54,11 +54,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    bind = op.get_bind()
-    if bind.scalar(sa.text("SELECT count(*) FROM recoveries")):
-        raise RuntimeError(
-            "a lottery that was recovered cannot go back to a version that knows no recovery"
-        )
     _change_draws(with_lost=False)
     _change_tiles(with_timeline=False)
     _change_journal(with_timeline=False)

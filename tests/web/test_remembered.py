@@ -1,0 +1,219 @@
+"""What is remembered for all shows nothing of whoever asked first."""
+
+from collections.abc import Callable, Iterator
+from contextvars import Context
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask import session as flask_session
+from flask_wtf.csrf import validate_csrf
+from jinja2 import DictLoader
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from lottery_system.clock import ONE_DAY
+from lottery_system.models import Lottery
+from lottery_system.pause import Pause
+from lottery_system.queries.live import Moment
+from lottery_system.web import winners
+from lottery_system.web.remembered import Frame, csrf_token, path_for
+from lottery_system.web.winners import SeenAs
+from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
+from tests.operators import run_due
+from tests.test_caches import caches
+from tests.web.conftest import LogIn, Visitor
+
+PAGE = f"/winners/{FIRST_DAY}"
+BANNER = "The lottery is paused and takes no ballots for now."
+
+Ask = Callable[[Flask, LogIn], TestResponse]
+
+
+@pytest.fixture
+def moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is remembered for a moment be so for the whole test."""
+    winners._drawn_day.cache_clear()
+    monkeypatch.setattr(winners, "monotonic", lambda: 0.0)
+
+
+@pytest.fixture
+def drawn(
+    session: Session, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock, moment: None
+) -> Iterator[None]:
+    """Let bob win the first day."""
+    submit(cast.bob, big_chance)
+    clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + ONE_DAY)
+    yield
+    winners._drawn_day.cache_clear()
+
+
+def asked(path: str = PAGE, **options: Any) -> Ask:
+    return lambda app, log_in: app.test_client().open(path, **options)
+
+
+OTHERS: dict[str, Ask] = {
+    "a query": asked(f"{PAGE}?utm=secret&lang=en&before=7"),
+    "only the head": asked(method="HEAD"),
+    "cookies": asked(headers={"Cookie": "receipt=secret; language=en; session=nothing"}),
+    "headers": asked(headers={"Referer": "https://example.org/secret", "User-Agent": "secret"}),
+    "another host": asked(base_url="https://other.example"),
+    "below another path": asked(base_url="http://localhost/below"),
+    "another language": asked(headers={"Accept-Language": "de"}),
+    "somebody logged in": lambda app, log_in: log_in("bob").get(f"{PAGE}?utm=secret"),
+}
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_stranger_sees_the_same_whoever_asked_before(
+    app: Flask, log_in: LogIn, other: str
+) -> None:
+    plain = asked()(app, log_in)
+    assert "You won" not in plain.text
+    winners._drawn_day.cache_clear()
+
+    OTHERS[other](app, log_in)
+
+    assert asked()(app, log_in).data == plain.data
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize("path", [PAGE, "/how-it-works", f"/winners/{FIRST_DAY + ONE_DAY}"])
+def test_the_head_of_a_page_is_that_of_the_page(stranger: Visitor, path: str) -> None:
+    page = stranger.get(path)
+
+    head = stranger.client.head(path)
+
+    assert head.headers["Content-Length"] == page.headers["Content-Length"]
+    assert 'href="?lang=de"' in page.text
+
+
+@pytest.mark.usefixtures("drawn")
+def test_each_host_and_path_has_its_own_addresses(app: Flask) -> None:
+    client = app.test_client()
+    for root in ("http://localhost/", "https://other.example/", "http://localhost/below/"):
+        page = client.get(PAGE, base_url=root).text
+
+        assert f'rel="canonical" href="{root}winners/{FIRST_DAY}"' in page
+        below = root.partition("://")[2].partition("/")[2]
+        assert f'href="/{below}how-it-works"' in page
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_pause_is_told_at_once_and_so_is_its_end(app: Flask, stranger: Visitor) -> None:
+    pause: Pause = app.extensions["pause"]
+    told = [BANNER in stranger.get(PAGE).text]
+    pause.set("fire", "Put it out.")
+    told.append(BANNER in stranger.get(PAGE).text)
+    pause.clear("fire")
+    told.append(BANNER in stranger.get(PAGE).text)
+
+    assert told == [False, True, False]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "template",
+    ["{{ request.args }}", "{{ session.secret }}", "{{ csrf_token() }}", "{{ in_language('de') }}"],
+)
+def test_a_part_of_all_pages_that_reads_the_request_fails(app: Flask, template: str) -> None:
+    app.jinja_env.loader = DictLoader({"part.html": template})
+    part = Frame(app, "part.html")
+
+    with app.test_request_context("/?utm=secret"), pytest.raises(RuntimeError, match="outside of"):
+        part()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_address_is_remembered_as_a_path_alone(app: Flask) -> None:
+    with app.test_request_context(base_url="https://other.example/below"):
+        assert path_for("winners.index", date=None) == "/below/winners"
+        with pytest.raises(ValueError, match="only paths are remembered"):
+            path_for("winners.index", _external=True)
+    with app.test_request_context():
+        assert path_for("winners.index", date="2026-11-19") == "/winners?date=2026-11-19"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_token_is_of_the_session_at_hand_though_another_has_just_ended(app: Flask) -> None:
+    with app.test_request_context():
+        ended = csrf_token()
+        flask_session.clear()
+
+        begun = csrf_token()
+
+        assert begun != ended
+        validate_csrf(begun)
+
+
+# --- no cache reads more than its key ----------------------------------------------------------
+
+#: what each is asked for; those that are not functions of a module have tests of their own
+ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
+    "models/draw.py _counting": lambda app: (),
+    "models/draw.py _turn": lambda app: (),
+    "models/holding.py _adding": lambda app: (_dialect(app),),
+    "models/offer.py _keeping": lambda app: (_dialect(app),),
+    "models/offer.py _keeping_won": lambda app: (_dialect(app),),
+    "passwords.py _commonest": lambda app: (),
+    "web/cards.py _drawn": lambda app: ("lottery.local", "770", "won, of 834 ballots", "Sunday"),
+    "web/cards.py _font": lambda app: ("DejaVuSans", 40),
+    "web/draws.py _certificate": lambda app: (app, FIRST_DAY),
+    "web/live.py _event": lambda app: (Moment(FIRST_DAY, 1, None, None, None),),
+    "web/remembered.py _csrf_token": lambda app: (app.secret_key, "secret"),
+    "web/remembered.py _path": lambda app: (app, "/below", "winners.index", (("date", "x"),)),
+    "web/static_files.py version_of": lambda app: (app.static_folder,),
+    "web/texts.py _said_in": lambda app: (app.static_folder,),
+    "web/texts.py catalogue": lambda app: ("de",),
+    "web/texts.py texts": lambda app: ("de",),
+    "web/verifiers.py _page": lambda app: (app.static_folder,),
+    "web/verifiers.py _program": lambda app: (),
+    "web/winners.py _code": lambda app: ("https://lottery.example/draws/2026-11-19",),
+    "web/winners.py _drawn_day": lambda app: (
+        app, FIRST_DAY, 0.0, SeenAs("de", "https://lottery.example/below/", False)
+    ),
+    "web/words.py _closing_element": lambda app: (FIRST_DAY, "de"),
+    "web/words.py _day_element": lambda app: (FIRST_DAY, "de"),
+    "web/words.py _decimal": lambda app: (2.5, "de"),
+    "web/words.py _formatted_day": lambda app: (FIRST_DAY, "d MMM", "de"),
+    "web/words.py _instant_element": lambda app: (datetime(2026, 11, 19, 12, tzinfo=UTC), "de"),
+    "web/words.py _number": lambda app: (30_000, "de"),
+    "web/words.py _weekdays": lambda app: ("de",),
+}  # fmt: skip
+ELSEWHERE = {
+    "keys.py _operator",  # tests/test_keys.py
+    "web/cookies.py _read",  # by a key alone, tests/web/test_cookies.py
+    "web/cookies.py _signer",
+    "web/remembered.py _remembered",  # above
+    "web/texts.py Texts",  # filled by catalogues alone, tests/test_texts.py
+}
+
+
+def _dialect(app: Flask) -> object:
+    from lottery_system.extensions import db  # noqa: PLC0415
+
+    with app.app_context():
+        return db.engine.dialect
+
+
+def test_every_cache_is_tried() -> None:
+    assert set(ASKED) | ELSEWHERE == caches()
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", ASKED)
+def test_a_cache_is_filled_where_there_is_no_request_at_all(app: Flask, name: str) -> None:
+    """Whatever it read of a request, a session or `g`, it would not find."""
+    path, function = name.split()
+    module = import_module(
+        f"lottery_system.{Path(path).with_suffix('').as_posix()}".replace("/", ".")
+    )
+    fill = getattr(module, function).__wrapped__
+
+    assert Context().run(fill, *ASKED[name](app)) is not None
