@@ -186,7 +186,8 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
     "web/words.py _weekdays": lambda app: ("de",),
 }  # fmt: skip
 ELSEWHERE = {
-    "keys.py _operator",  # tests/test_keys.py
+    "keys.py _keys",  # tests/test_keys.py
+    "mark.py _read",  # tests/test_mark.py
     "web/cookies.py _read",  # by a key alone, tests/web/test_cookies.py
     "web/cookies.py _signer",
     "web/remembered.py _remembered",  # above
