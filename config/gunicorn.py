@@ -75,19 +75,27 @@ def on_starting(server: Any) -> None:
     """Begin the journal at the very first start, and refuse keys that do not fit it, before all.
 
     A database that cannot be reached is no reason not to start: the workers try again, and turn
-    players away meanwhile.
+    players away meanwhile. A clock that disagrees is one only where the journal has not begun,
+    since that fixes the first day for ever.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
     from lottery_system import create_app
-    from lottery_system.clock import utcnow
     from lottery_system.errors import UnfitKeys
-    from lottery_system.extensions import db
+    from lottery_system.extensions import db, new_session
+    from lottery_system.models import JournalRecord
 
+    if _settings.clock_tolerance is None:
+        server.log.warning("clock: not checked, since LOTTERY_CLOCK_TOLERANCE is off")
     app = create_app()
     with app.app_context():
         try:
-            app.extensions["keyring"].operator(utcnow())
+            with new_session() as session:
+                now = app.extensions["clock_check"].look(session)
+                reasons = app.extensions["pause"].reasons
+                if reasons and JournalRecord.genesis(session) is None:
+                    sys.exit(reasons[0])
+            app.extensions["keyring"].operator(now)
         except UnfitKeys as error:
             sys.exit(str(error))
         except SQLAlchemyError as error:

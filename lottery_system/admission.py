@@ -19,6 +19,7 @@ from lottery_system.fairness.merkle import leaf_hash
 from lottery_system.fairness.records import format_run
 from lottery_system.models import Ballot, BallotTile, Draw, Holding, Lottery, Submission
 from lottery_system.models.base import table_of
+from lottery_system.models.database_clock import Clocks
 from lottery_system.models.draw import Turn
 from lottery_system.queries import AnyRow
 
@@ -26,7 +27,10 @@ Answer = Submission | LotteryError
 
 
 def admit(
-    connection: Connection, submissions: Sequence[Submission], utcnow: Callable[[], datetime]
+    connection: Connection,
+    submissions: Sequence[Submission],
+    utcnow: Callable[[], datetime],
+    check: Callable[[Clocks], None] = lambda clocks: None,
 ) -> list[Answer]:
     """Number and store ballots in the day that is open now; the caller commits.
 
@@ -34,8 +38,12 @@ def admit(
     first number and instant; with the stored one, where its token came before; or with the error
     that refuses it alone. The day's row is locked first and until the end of the
     transaction, so everything read here still holds when it is committed.
+
+    Args:
+        check: refuses them all, by an exception, where the clocks disagree.
     """
     turn = Draw.take_turn(connection, utcnow)
+    check(turn.clocks)
     stored, lotteries = _known(connection, submissions)
     fresh: dict[UUID, Submission] = {}
     number = turn.ballot_count + 1

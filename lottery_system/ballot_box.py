@@ -21,6 +21,7 @@ from lottery_system.admission import Answer, admit
 from lottery_system.clock import utcnow
 from lottery_system.errors import NotAdmitted, Paused
 from lottery_system.models import Submission
+from lottery_system.models.database_clock import Clocks
 from lottery_system.pause import Pause
 
 log = logging.getLogger(__name__)
@@ -53,8 +54,10 @@ class BallotBox:
         pause: Pause | None = None,
         utcnow: Callable[[], datetime] = utcnow,
         capacity: int = CAPACITY,
+        check_clocks: Callable[[Clocks], None] = lambda clocks: None,
     ) -> None:
         self._engine = engine
+        self._check_clocks = check_clocks
         self._pause = pause or Pause()
         self._utcnow = utcnow
         self._queue: queue.Queue[Waiting | None] = queue.Queue(capacity)
@@ -153,7 +156,8 @@ class BallotBox:
 
     def _commit(self, batch: Sequence[Waiting]) -> list[Answer]:
         with self._engine.begin() as connection:
-            return admit(connection, [waiting.submission for waiting in batch], self._utcnow)
+            submissions = [waiting.submission for waiting in batch]
+            return admit(connection, submissions, self._utcnow, self._check_clocks)
 
 
 def _not_admitted(batch: Sequence[Waiting], error: Exception) -> list[Answer]:

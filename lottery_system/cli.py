@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from lottery_system import draws
 from lottery_system.audit import audit
 from lottery_system.clock import day_of, parse_day, utcnow
-from lottery_system.errors import LotteryError
+from lottery_system.closing_check import ClosingCheck
+from lottery_system.errors import LotteryError, Paused
 from lottery_system.extensions import new_session, reading, transaction
 from lottery_system.keys import Keyring
 from lottery_system.models import Lottery, User
@@ -130,18 +131,25 @@ def create_demo(if_empty: bool) -> None:
 
 
 @draw.command("run")
-def run_draws() -> None:
+@click.option("--confirm", is_flag=True, help="However many days were missed; mind the clock.")
+def run_draws(confirm: bool) -> None:
     """Close and draw whatever is due. Safe at any time, any number at once."""
-    now, keyring = utcnow(), _keyring()
+    keyring, clock_check = _keyring(), current_app.extensions["clock_check"]
+    settings = current_app.extensions["settings"]
+    check = ClosingCheck(settings, clock_check, is_confirmed=confirm)
     with new_session() as session, _told():
+        now = clock_check.look(session)
+        current_app.extensions["pause"].refuse()
         operator = keyring.operator(now)
-        places = current_app.extensions["settings"].places
-        drawn = draws.run_due(session, now, places, operator, keyring.fetch_signature)
+        fetch = keyring.fetch_signature
+        drawn = draws.run_due(session, now, settings.places, operator, fetch, check=check)
         waiting = draws.waiting(session)
     for day in drawn:
         _show(day)
     for freeze in waiting:
         click.echo(f"The draw of {freeze.day} waits for round {freeze.round} of the beacon.")
+    if check.held is not None:
+        raise click.ClickException(check.held)
     if not drawn and not waiting:
         click.echo("Nothing is due.")
 
@@ -210,6 +218,8 @@ def _told() -> Iterator[None]:
     """Tell whoever types what the domain refuses."""
     try:
         yield
+    except Paused as error:
+        raise click.ClickException(error.reason) from None
     except LotteryError as error:
         raise click.ClickException(str(error)) from None
 

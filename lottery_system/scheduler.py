@@ -2,6 +2,8 @@
 
 import logging
 from datetime import UTC
+from threading import Thread
+from time import sleep
 
 from apscheduler.triggers.cron import CronTrigger
 from flask import Flask
@@ -17,6 +19,9 @@ log = logging.getLogger(__name__)
 
 #: APScheduler's own grace is one second, after which it skips a job that it could not start
 ALWAYS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+
+#: seconds, by the monotonic clock, between two looks at whether the wall clock was set
+WATCH = 10
 
 
 def start(app: Flask) -> None:
@@ -38,17 +43,43 @@ def start(app: Flask) -> None:
     midnight = CronTrigger(hour=0, minute=0, second=1, timezone=UTC)
     scheduler.add_job("midnight", tick_here, trigger=midnight, **ALWAYS)
 
+    def watch_on() -> None:
+        while True:
+            sleep(WATCH)
+            watch(app)
+
+    Thread(target=watch_on, name="clock watch", daemon=True).start()
+
+
+def watch(app: Flask) -> None:
+    """See whether the wall clock was set, and whether clocks that disagreed agree again.
+
+    The alarm clock goes by the wall clock: set back by a year, it would ring in a year.
+    """
+    for job in scheduler.get_jobs():
+        rings_at = job.trigger.get_next_fire_time(None, utcnow())
+        if job.next_run_time and rings_at and job.next_run_time > rings_at:
+            job.reschedule(job.trigger)
+    clock_check = app.extensions["clock_check"]
+    if clock_check.is_in_doubt:
+        with app.app_context(), new_session() as session:
+            try:
+                clock_check.look(session)
+            except SQLAlchemyError as error:
+                log.error("clock: %s; trying again soon", str(error).splitlines()[0])
+
 
 def tick(app: Flask) -> None:
     """Do whatever is due; what fails stays due for the next tick."""
-    now = utcnow()
     with app.app_context(), new_session() as session:
         try:
+            now = app.extensions["clock_check"].look(session)
             app.extensions["pause"].refuse()
             keyring = app.extensions["keyring"]
             operator = keyring.operator(now)
             places = app.extensions["settings"].places
-            draws.run_due(session, now, places, operator, keyring.fetch_signature)
+            check = app.extensions["closing_check"]
+            draws.run_due(session, now, places, operator, keyring.fetch_signature, check=check)
             with session.begin():
                 LoginSession.sweep(session, now)
                 Throttle.sweep(session, now)

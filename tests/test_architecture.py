@@ -16,10 +16,11 @@ PACKAGE = ROOT / "lottery_system"
 #: each floor may import those below it, and its own
 FLOORS = (
     {"web", "cli", "scheduler", "translations"},
-    {"access", "health", "ballot_box", "draws", "admission", "audit"},
+    {"access", "health", "ballot_box", "draws", "admission", "audit", "closing_check"},
     {"extensions"},
     {"keys", "certificates"},
     {"queries", "throttles", "database", "addresses"},
+    {"clock_check"},
     {"models", "drand"},
     {"passwords"},
     {

@@ -34,6 +34,7 @@ from lottery_system.fairness.merkle import Frontier
 from lottery_system.fairness.records import Freeze, format_freeze
 from lottery_system.fairness.selection import SEED_BYTES, seed_of, winning_ballots
 from lottery_system.models.base import Base, UTCDateTime, insert_into, table_of
+from lottery_system.models.database_clock import Clocks, DatabaseClock
 from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.winner import Winner
 
@@ -50,6 +51,8 @@ class Turn(NamedTuple):
     now: datetime
     #: the day's log so far
     frontier: Frontier
+    #: what the host's clock and the database's said, for whoever compares them
+    clocks: Clocks
 
 
 class Draw(Base):
@@ -110,7 +113,8 @@ class Draw(Base):
         of ours, is over for everybody; the ballots then count in the next one, from its first
         instant. So it is with a clock that was set back before the first day.
         """
-        day = day_of(utcnow())
+        before = utcnow()
+        day = day_of(before)
         while True:
             row = connection.execute(_turn(), {"day": day}).one_or_none()
             now = utcnow()
@@ -123,7 +127,8 @@ class Draw(Base):
                 day = day_of(now)
             else:
                 frontier = Frontier.from_bytes(row.ballot_count, row.frontier)
-                return Turn(day, row.ballot_count, max(now, starts_at(day)), frontier)
+                clocks = Clocks(before, row.database_clock, now)
+                return Turn(day, row.ballot_count, max(now, starts_at(day)), frontier, clocks)
 
     @classmethod
     def count_ballots(cls, connection: Connection, turn: Turn, grown: Frontier) -> None:
@@ -269,11 +274,16 @@ class Draw(Base):
 
 
 @cache
-def _turn() -> Select[str, int]:
+def _turn() -> Select[str, int, bytes, float]:
     """Build a busy statement, once: building it costs as much as running it."""
     draw = table_of(Draw).c
     return (
-        select(draw.status, draw.ballot_count, draw.frontier)
+        select(
+            draw.status,
+            draw.ballot_count,
+            draw.frontier,
+            DatabaseClock().label("database_clock"),
+        )
         .where(draw.day == bindparam("day"))
         .with_for_update()
     )

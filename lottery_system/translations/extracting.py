@@ -43,7 +43,16 @@ SOURCES: tuple[tuple[Path, str, str, dict[str, str]], ...] = (
     (ROOT / "static" / "js", "*.js", "javascript", {}),
 )
 #: what speaks English: commands, what is read in logs, and the page that is saved
-ENGLISH = ("cli.py", "audit.py", "keys.py", "drand.py", "migrations", "saved.html")
+ENGLISH = (
+    "cli.py",
+    "audit.py",
+    "clock_check.py",
+    "closing_check.py",
+    "keys.py",
+    "drand.py",
+    "migrations",
+    "saved.html",
+)
 
 
 def texts() -> Catalog:
