@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import steady, utcnow
+from lottery_system.clock_past import ClockPast
 from lottery_system.errors import Paused
 from lottery_system.models.database_clock import Clocks, DatabaseClock
 from lottery_system.pause import Pause
@@ -76,8 +77,17 @@ class ClockCheck:
         self._is_paused = False
         self._wall = Course(self._offset())
         self._database: Course | None = None
+        self._past: ClockPast | None = None
+        self._saved: float | None = None
         #: an instant that has come, in seconds since 1970, and the monotonic clock at its proof
         self._proved: tuple[float, float] | None = None
+
+    def remember(self, past: ClockPast) -> None:
+        """Go on from what was believed before a restart, and keep there what is from now on."""
+        self._past = past
+        self._saved = past.load()
+        if self._saved is not None:
+            self._wall = Course(self._saved)
 
     @property
     def is_in_doubt(self) -> bool:
@@ -149,7 +159,9 @@ class ClockCheck:
         self._wall = self._wall.after(offset, at, self.tolerance)
         is_database_steady = False
         if clocks.database is not None:
-            course = self._database or Course(clocks.database - at)
+            # if it is this very machine's, it was believed and set along with ours
+            first = clocks.database - at if self._saved is None else self._saved
+            course = self._database or Course(first)
             self._database = course.after(clocks.database - at, at, self.tolerance)
             is_database_steady = self._database.jumped_to is None
         reason = self._disagreeing(clocks) or self._behind(clocks.after)
@@ -159,7 +171,14 @@ class ClockCheck:
             else:
                 reason = _jump(offset - self._wall.believed)
         self._set(reason)
+        if reason is None:
+            self._save()
         return reason
+
+    def _save(self) -> None:
+        if self._past is not None and self._saved != self._wall.believed:
+            self._saved = self._wall.believed
+            self._past.save(self._saved)
 
     def _disagreeing(self, clocks: Clocks) -> str | None:
         assert self.tolerance is not None

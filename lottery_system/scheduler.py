@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lottery_system import draws
 from lottery_system.clock import utcnow
-from lottery_system.errors import LotteryError
+from lottery_system.clock_past import ClockPast
+from lottery_system.errors import LotteryError, Paused
 from lottery_system.extensions import new_session, scheduler
 from lottery_system.models import LoginSession, Throttle
 
@@ -34,6 +35,8 @@ def start(app: Flask) -> None:
     def tick_here() -> None:
         tick(app)
 
+    settings = app.extensions["settings"]
+    app.extensions["clock_check"].remember(ClockPast(settings.storage))
     scheduler.init_app(app)
     scheduler.start()
     scheduler.add_job("at start", tick_here, **ALWAYS)
@@ -83,5 +86,7 @@ def tick(app: Flask) -> None:
             with session.begin():
                 LoginSession.sweep(session, now)
                 Throttle.sweep(session, now)
+        except Paused:
+            pass  # it was said where the pause began
         except (SQLAlchemyError, LotteryError) as error:
             log.error("tick: %s; trying again at the next", str(error).splitlines()[0])

@@ -13,7 +13,7 @@ from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import libfaketime
@@ -53,7 +53,13 @@ class MovedClock:
     def environ(self) -> dict[str, str]:
         """Return what a process must find in its environment to go by this clock."""
         _, environ = libfaketime.get_reload_information()
-        return {**environ, "TZ": "UTC", "FAKETIME_TIMESTAMP_FILE": str(self._file)}
+        return {
+            **environ,
+            "TZ": "UTC",
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            # gunicorn keeps the uptime of its workers in files' times
+            "NO_FAKE_STAT": "1",
+        }
 
     def now(self) -> datetime:
         return self._stands_at or datetime.now(UTC) + self._ahead
@@ -136,6 +142,16 @@ class Gunicorn:
 
     def start(self) -> None:
         """Start, and wait until a worker serves and no draw is overdue."""
+        self.start_up()
+        try:
+            wait_for(self._is_ready, "gunicorn is ready")
+        except BaseException:
+            self.kill()
+            self._show_log()
+            raise
+
+    def start_up(self) -> None:
+        """Start, and wait for nothing."""
         assert self._master is None, "runs already"
         with self.log_file.open("ab") as log:
             self._master = subprocess.Popen(
@@ -146,12 +162,6 @@ class Gunicorn:
                 stderr=log,
                 start_new_session=True,  # a process group of its own
             )
-        try:
-            wait_for(self._is_ready, "gunicorn is ready")
-        except BaseException:
-            self.kill()
-            self._show_log()
-            raise
 
     def stop(self) -> int | None:
         """Ask to end, wait, and return the exit code; without a server running, do nothing."""
@@ -164,6 +174,10 @@ class Gunicorn:
             return None
         finally:
             self.kill()
+
+    def exit_code(self) -> int | None:
+        """Return by what code it ended by itself; None while it runs, and for success."""
+        return self._master.poll() if self._master else None
 
     def kill(self) -> None:
         """End whatever is left, as a power cut does."""
@@ -191,14 +205,21 @@ class Gunicorn:
         """Print the end of the log; pytest shows it where a test failed."""
         print(f"... {self.log_file}:", self.log()[-20_000:], sep="\n")
 
-    def _is_ready(self) -> bool:
+    def readyz(self) -> str:
+        """Return what `/readyz` says, or nothing where nobody answers."""
         assert self._master is not None
         assert self._master.poll() is None, "gunicorn ended"
         try:
-            with urlopen(f"{self.url}/readyz", timeout=5):
-                return True
+            with urlopen(f"{self.url}/readyz", timeout=5) as answer:
+                text: str = answer.read().decode()
+        except HTTPError as error:
+            text = error.read().decode()
         except (URLError, HTTPException, OSError):
-            return False
+            text = ""
+        return text
+
+    def _is_ready(self) -> bool:
+        return self.readyz() == "ready\n"
 
 
 def _is_alive(pid: int) -> bool:

@@ -33,6 +33,7 @@ FLOORS = (
         "fairness",
         "errors",
         "clock",
+        "clock_past",
     },
 )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from lottery_system import database
 from lottery_system.clock import ONE_DAY
 from lottery_system.clock_check import HOLD, ClockCheck
+from lottery_system.clock_past import FILE, ClockPast
 from lottery_system.errors import Paused
 from lottery_system.models.database_clock import Clocks
 from lottery_system.pause import Pause
@@ -165,6 +167,49 @@ def test_nothing_is_compared_where_that_is_off() -> None:
 
     assert not host.is_paused(FIRST_NOON)
     assert not host.check.is_in_doubt
+
+
+def test_a_restart_ends_no_doubt_but_a_new_start_of_the_machine_does(tmp_path: Path) -> None:
+    boot_id = tmp_path / "boot_id"
+    boot_id.write_text("one\n")
+
+    def started(wall: datetime) -> Host:
+        host = Host()
+        host.wall = wall
+        host.check.remember(ClockPast(tmp_path, boot_id))
+        return host
+
+    assert not started(FIRST_NOON).is_paused()
+    for said in (None, FIRST_NOON + ONE_DAY):  # the latter on this very machine
+        wrong = started(FIRST_NOON + ONE_DAY)
+        assert wrong.check.is_in_doubt
+        assert wrong.is_paused(said)
+    assert not started(FIRST_NOON).is_paused()
+    wrong.wait(HOLD)
+    assert not wrong.is_paused()  # it was right after all
+    assert not started(FIRST_NOON + ONE_DAY).is_paused()
+    boot_id.write_text("two\n")
+    assert not started(FIRST_NOON).is_paused()
+
+
+@pytest.mark.parametrize("text", ["", "one", "one two", "one 3 4", "\xff"])
+def test_a_clock_file_that_cannot_be_read_says_nothing(tmp_path: Path, text: str) -> None:
+    boot_id = tmp_path / "boot_id"
+    boot_id.write_text("one\n")
+    (tmp_path / FILE).write_text(text, encoding="latin-1")
+
+    assert ClockPast(tmp_path, boot_id).load() is None
+
+
+def test_a_folder_that_cannot_be_written_to_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = Host()
+    host.check.remember(ClockPast(tmp_path / "nowhere"))
+
+    assert not host.is_paused()
+    assert not host.is_paused()
+    assert len(caplog.records) == 1
 
 
 @pytest.fixture
