@@ -175,7 +175,12 @@ def _number(values: Mapping[str, str], name: str, least: int, most: int) -> int:
 
 
 def _tolerance(values: Mapping[str, str], name: str) -> int | None:
-    return None if values[name] == "off" else _number(values, name, 1, 3600)
+    if values[name] == "off":
+        return None
+    try:
+        return _number(values, name, 1, 3600)
+    except SettingsError as error:
+        raise SettingsError(f"{str(error).rstrip('.')}, or off.") from None
 
 
 def _one_of(values: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:

@@ -15,6 +15,7 @@ from lottery_system import drand, draws, scheduler
 from lottery_system.clock import closes_at, starts_at
 from lottery_system.clock_check import ClockCheck
 from lottery_system.closing_check import RELAY_PATIENCE, ClosingCheck
+from lottery_system.errors import Paused
 from lottery_system.fairness.beacon import QUICKNET, ChainInfo, round_at, time_of
 from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, JournalRecord, Lottery, Operator
 from lottery_system.pause import Pause
@@ -127,6 +128,26 @@ def test_a_person_confirms_them_by_a_command_and_ballots_go_on_meanwhile(
     with session.begin():
         statuses = session.scalars(select(Draw.status).order_by(Draw.day)).all()
     assert statuses == [DRAWN] * 32 + [OPEN]
+
+
+@pytest.fixture
+def given_settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    return {"LOTTERY_CLOCK_TOLERANCE": getattr(request, "param", "off")}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("given_settings", ["60"], indirect=True)
+def test_nothing_is_done_by_command_or_page_where_the_database_has_another_time(
+    app: Flask, cast: Cast, big_chance: Lottery, session: Session, submit: Submit, type_: Type
+) -> None:
+    with pytest.raises(Paused) as refused:
+        submit(cast.bob, big_chance)
+    done = type_("draw run")
+
+    assert (done.exit_code, done.output) == (1, f"Error: {refused.value.reason}\n")
+    assert "the database's. Set the one that is wrong, by NTP" in done.output
+    with session.begin():
+        assert session.scalars(select(Draw)).all() == []
 
 
 @pytest.mark.parametrize("days", [1, 40])
