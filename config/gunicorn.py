@@ -75,27 +75,34 @@ def on_starting(server: Any) -> None:
     """Refuse a database of another version, and keys that do not fit its journal, before all.
 
     The very first start begins the journal. A database that cannot be reached is no reason not to
-    start: the workers try again, and turn players away meanwhile.
+    start: the workers try again, and turn players away meanwhile. A clock that disagrees is one
+    only where the journal has not begun, since that fixes the first day for ever.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
     from lottery_system import create_app
-    from lottery_system.clock import utcnow
     from lottery_system.commands import reason_of
     from lottery_system.errors import OutdatedSchema, UnfitKeys
-    from lottery_system.extensions import db, reading
+    from lottery_system.extensions import db, new_session, reading
+    from lottery_system.models import JournalRecord
     from lottery_system.schema import demand_current
 
+    if _settings.clock_tolerance is None:
+        server.log.warning("clock: not checked, since LOTTERY_CLOCK_TOLERANCE is off")
     app = create_app()
     with app.app_context():
         try:
             with reading() as connection:
                 demand_current(connection)
-            rollback = app.extensions["rollback"]
+            rollback, pause = app.extensions["rollback"], app.extensions["pause"]
+            with new_session() as session:
+                now = app.extensions["clock_check"].look(session)
+                if pause.reasons and JournalRecord.genesis(session) is None:
+                    sys.exit(pause.reasons[0])
             with reading() as connection:
                 is_sound = rollback.look(connection)
             if is_sound:  # else pages stay readable, and say that it is paused
-                app.extensions["keyring"].begin(utcnow())
+                app.extensions["keyring"].begin(now)
                 with reading() as connection:
                     rollback.raise_all(connection)
         except (OutdatedSchema, UnfitKeys) as error:

@@ -9,8 +9,10 @@ DEVELOPMENT: dict[str, str] = {}
 #: and not a value, and asks `Settings.is_production`.
 PRODUCTION: dict[str, str] = {}
 
-#: A fixed key, so that a test needs no storage to sign a cookie.
+#: A fixed key, so that a test needs no storage to sign a cookie. Tests set the clock as they like,
+#: and PostgreSQL's goes on by the real time.
 TESTING: dict[str, str] = {
+    "LOTTERY_CLOCK_TOLERANCE": "off",
     "LOTTERY_SECRET_KEY": "a-key-for-tests-that-signs-nothing-of-value",
     "LOTTERY_WORKERS": "1",
 }

@@ -52,6 +52,8 @@ class Settings:
     beacon_chain: bytes
     #: seconds from a day's closing to the time of its round
     beacon_gap: int
+    #: seconds by which a host's clock may differ from others; None where it is not checked
+    clock_tolerance: int | None
     #: winning ballots a day
     places: int
     #: ballots in one submission
@@ -110,6 +112,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         # list of the day is still being closed, and a list could be chosen to suit it. A minute is
         # the least in which a busy closing and clocks that differ a little have room.
         beacon_gap=_number(values, "LOTTERY_BEACON_GAP", 60, 86_400),
+        clock_tolerance=_tolerance(values, "LOTTERY_CLOCK_TOLERANCE"),
         places=_number(values, "LOTTERY_PLACES", 1, 1000),
         max_count=_number(values, "LOTTERY_MAX_COUNT", 1, 100_000),
         host=values["LOTTERY_HOST"],
@@ -136,6 +139,7 @@ DEFAULTS: dict[str, str] = {
     # quicknet, drand's mainnet of three-second rounds
     "LOTTERY_BEACON_CHAIN": "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
     "LOTTERY_BEACON_GAP": "600",
+    "LOTTERY_CLOCK_TOLERANCE": "60",
     "LOTTERY_PLACES": "1",
     "LOTTERY_MAX_COUNT": "1000",
     "LOTTERY_HOST": "127.0.0.1",
@@ -178,6 +182,15 @@ def _number(values: Mapping[str, str], name: str, least: int, most: int) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
         raise SettingsError(f"{name} is {text!r}; it must be a whole number, {least} to {most}.")
     return int(text)
+
+
+def _tolerance(values: Mapping[str, str], name: str) -> int | None:
+    if values[name] == "off":
+        return None
+    try:
+        return _number(values, name, 1, 3600)
+    except SettingsError as error:
+        raise SettingsError(f"{str(error).rstrip('.')}, or off.") from None
 
 
 def _one_of(values: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:

@@ -27,6 +27,8 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     import config
     from lottery_system import access, cli, database, web
     from lottery_system.ballot_box import BallotBox
+    from lottery_system.clock_check import ClockCheck
+    from lottery_system.closing_check import ClosingCheck
     from lottery_system.extensions import (
         csrf,
         db,
@@ -52,13 +54,17 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     app.extensions["settings"] = settings
     pause = app.extensions["pause"] = Pause()
     rollback = app.extensions["rollback"] = Rollback(Marks(settings.marks), pause)
+    clock_check = app.extensions["clock_check"] = ClockCheck(settings.clock_tolerance, pause)
+    app.extensions["closing_check"] = ClosingCheck(settings, clock_check)
     app.extensions["keyring"] = Keyring(settings, new_session, reading_session)
 
     db.init_app(app)
     with app.app_context():
         database.prepare(db.engine)
         database.prepare_reading(db.engines[database.READING])
-        app.extensions["ballot_box"] = BallotBox(db.engine, pause, rollback)
+        app.extensions["ballot_box"] = BallotBox(
+            db.engine, pause, rollback, check_clocks=clock_check.check_turn
+        )
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
     csrf.init_app(app)
     limiter.init_app(app)

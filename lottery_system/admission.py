@@ -21,6 +21,7 @@ from lottery_system.fairness.records import format_run
 from lottery_system.mark import Head, Mark
 from lottery_system.models import OPEN, Ballot, BallotTile, Draw, Holding, Lottery, Submission
 from lottery_system.models.base import table_of
+from lottery_system.models.database_clock import Clocks
 from lottery_system.models.draw import Turn
 from lottery_system.queries import AnyRow
 from lottery_system.rollback import below, beside, demand_day, demand_journal, draw_of, head_of
@@ -42,6 +43,7 @@ def admit(
     submissions: Sequence[Submission],
     utcnow: Callable[[], datetime],
     mark: Mark | None = None,
+    check: Callable[[Clocks], None] = lambda clocks: None,
 ) -> Admitted:
     """Number and store ballots in the day that is open now; the caller commits.
 
@@ -52,11 +54,13 @@ def admit(
 
     Args:
         mark: what people were told before; None where nothing is known of it.
+        check: refuses them all, by an exception, where the clocks disagree.
 
     Raises:
         Paused: the database stands below the mark or beside it.
     """
     turn = Draw.take_turn(connection, utcnow)
+    check(turn.clocks)
     head = mark.days.get(turn.day) if mark else None
     stored, lotteries = _known(connection, submissions, head.token if head else None)
     if mark is not None:

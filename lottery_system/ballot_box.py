@@ -21,6 +21,7 @@ from lottery_system.admission import Answer, admit
 from lottery_system.clock import utcnow
 from lottery_system.errors import NotAdmitted, Paused
 from lottery_system.models import Submission
+from lottery_system.models.database_clock import Clocks
 from lottery_system.pause import Pause
 from lottery_system.rollback import CAUSE, Rollback
 
@@ -55,8 +56,10 @@ class BallotBox:
         rollback: Rollback | None = None,
         utcnow: Callable[[], datetime] = utcnow,
         capacity: int = CAPACITY,
+        check_clocks: Callable[[Clocks], None] = lambda clocks: None,
     ) -> None:
         self._engine = engine
+        self._check_clocks = check_clocks
         self._pause = pause or Pause()
         self._rollback = rollback
         self._utcnow = utcnow
@@ -162,7 +165,7 @@ class BallotBox:
         mark = self._rollback.read() if self._rollback else None
         with self._engine.begin() as connection:
             submissions = [waiting.submission for waiting in batch]
-            admitted = admit(connection, submissions, self._utcnow, mark)
+            admitted = admit(connection, submissions, self._utcnow, mark, self._check_clocks)
         if self._rollback is not None and mark is not None:
             self._rollback.raise_days(mark, admitted.heads)
         return admitted.answers

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from lottery_system import draws
 from lottery_system.audit import audit
 from lottery_system.clock import day_of, parse_day, utcnow
+from lottery_system.closing_check import ClosingCheck
 from lottery_system.commands import DatabaseGroup, told
 from lottery_system.errors import Paused
 from lottery_system.extensions import new_session, reading, transaction
@@ -129,22 +130,30 @@ def create_demo(if_empty: bool) -> None:
 
 
 @draw.command("run")
-def run_draws() -> None:
+@click.option("--confirm", is_flag=True, help="However many days were missed; mind the clock.")
+def run_draws(confirm: bool) -> None:
     """Close and draw whatever is due. Safe at any time, any number at once."""
-    now, keyring, rollback = utcnow(), _keyring(), _rollback()
+    keyring, rollback = _keyring(), _rollback()
+    clock_check = current_app.extensions["clock_check"]
+    settings = current_app.extensions["settings"]
+    check = ClosingCheck(settings, clock_check, is_confirmed=confirm)
     with new_session() as session:
+        now = clock_check.look(session)
+        current_app.extensions["pause"].refuse()
         with session.begin():
             rollback.check(session.connection())
         operator = keyring.begin(now)
-        places = current_app.extensions["settings"].places
+        fetch = keyring.fetch_signature
         drawn = draws.run_due(
-            session, now, places, operator, keyring.fetch_signature, rollback=rollback
+            session, now, settings.places, operator, fetch, check=check, rollback=rollback
         )
         waiting = draws.waiting(session)
     for day in drawn:
         _show(day)
     for freeze in waiting:
         click.echo(f"The draw of {freeze.day} waits for round {freeze.round} of the beacon.")
+    if check.held is not None:
+        raise click.ClickException(check.held)
     if not drawn and not waiting:
         click.echo("Nothing is due.")
 

@@ -1,16 +1,29 @@
 """The calendar: UTC days and the midnights that end them.
 
-`utcnow` is the only reader of the wall clock; everything else is handed an instant.
+`utcnow` is the only reader of the wall clock; everything else is handed an instant. `steady` is a
+monotonic clock, which nobody sets: by the two together it shows when the first one was set.
 """
 
+import time as system
 from datetime import UTC, date, datetime, time, timedelta
 
 ONE_DAY = timedelta(days=1)
+
+_BOOTTIME: int | None = getattr(system, "CLOCK_BOOTTIME", None)
 
 
 def utcnow() -> datetime:
     """Read the wall clock, in UTC."""
     return datetime.now(UTC)
+
+
+def steady() -> float:
+    """Read a monotonic clock, in seconds; it goes on while the machine is suspended, where it can.
+
+    Linux has `CLOCK_BOOTTIME` for that. Elsewhere a laptop that slept looks like one whose wall
+    clock was set.
+    """
+    return system.monotonic() if _BOOTTIME is None else system.clock_gettime(_BOOTTIME)
 
 
 def day_of(instant: datetime) -> date:

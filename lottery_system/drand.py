@@ -13,11 +13,12 @@ import re
 import socket
 import ssl
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from io import BufferedReader, RawIOBase
 from threading import Thread
+from time import monotonic
 from typing import Any, NoReturn, TypeVar, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -71,6 +72,58 @@ def fetch_signature(
         return signature
 
     return _ask(urls, f"/{info.chain_hash.hex()}/public/{number}", read, patience)
+
+
+def fetch_newest(
+    urls: Sequence[str],
+    info: ChainInfo,
+    also: Collection[int] = (),
+    patience: float = PATIENCE,
+) -> int | None:
+    """Ask all relays at once which round is the newest, and return the newest that is signed.
+
+    `GET {url}/{chain hash}/public/latest`. One honest relay among those that answer is enough: the
+    others can only tell of older rounds.
+
+    Args:
+        also: rounds to ask for by number, which a relay may have that holds its newest back.
+        patience: seconds for all of them together.
+
+    Returns:
+        None where no relay tells of a round that the network has signed.
+
+    Raises:
+        CryptographyMissing: nothing can be checked here.
+    """
+
+    def read(answer: bytes) -> tuple[int, bytes]:
+        told = _load(answer)
+        return _take(told, "round", int), _take_bytes(told, "signature", SIGNATURE_BYTES)
+
+    asked = [
+        (name, _Conversation(urlsplit(url), f"/{info.chain_hash.hex()}/public/{name}", patience))
+        for url in urls
+        for name in ("latest", *map(str, also))
+    ]
+    for _, conversation in asked:
+        conversation.start()
+    deadline = monotonic() + patience
+    claims: dict[tuple[int, bytes], _Conversation] = {}
+    for name, conversation in asked:
+        try:
+            claims[read(conversation.wait(deadline - monotonic()))] = conversation
+        except _Refused as reason:
+            if name == "latest":  # the others are mostly not there yet
+                log.warning("beacon: %s: %s", conversation.address, reason)
+    for (number, signature), conversation in sorted(claims.items(), key=_by_claim, reverse=True):
+        if check_signature(info, number, signature):
+            return number
+        log.warning("beacon: %s: its signature is not the network's", conversation.address)
+    return None
+
+
+def _by_claim(item: tuple[tuple[int, bytes], object]) -> tuple[int, bytes]:
+    return item[0]
 
 
 def fetch_info(
@@ -163,11 +216,7 @@ def _get(relay: SplitResult, path: str, patience: float) -> bytes:
     """
     conversation = _Conversation(relay, path, patience)
     conversation.start()
-    conversation.join(patience)
-    if conversation.is_alive():
-        conversation.cut()
-        raise _Refused(_too_slow(patience))
-    return conversation.answer()
+    return conversation.wait(patience)
 
 
 def _too_slow(patience: float) -> str:
@@ -192,8 +241,17 @@ class _Conversation(Thread):
         except Exception as error:  # whatever one relay brings about, the next one is asked
             self._answer = error
 
-    def answer(self) -> bytes:
-        """Return the body of the answer, once the thread has ended."""
+    @property
+    def address(self) -> str:
+        """Return the relay's host and port."""
+        return _address(self._relay)
+
+    def wait(self, seconds: float) -> bytes:
+        """Return the body of the answer, or refuse the relay when its time is over."""
+        self.join(max(seconds, 0))
+        if self.is_alive():
+            self.cut()
+            raise _Refused(_too_slow(self._patience))
         if isinstance(self._answer, Exception):
             _refuse(self._answer, self._patience)
         return self._answer

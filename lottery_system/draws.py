@@ -10,6 +10,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import day_of
+from lottery_system.closing_check import ClosingCheck
 from lottery_system.errors import BadBeacon
 from lottery_system.fairness.beacon import time_of
 from lottery_system.fairness.records import Freeze
@@ -37,6 +38,7 @@ def run_due(
     operator: Operator,
     fetch: FetchSignature = lambda number: None,
     *,
+    check: ClosingCheck | None = None,
     rollback: Rollback | None = None,
 ) -> list[date]:
     """Close every day that is over and draw every day that is closed, the oldest first.
@@ -52,6 +54,8 @@ def run_due(
         places: winning ballots of the days closed by this call.
         operator: with whose keys the journal was begun.
         fetch: asked for rounds whose time has come; what it returns is verified before use.
+        check: asked before days are closed, and again before each is committed; where it holds
+            them, the days that are closed already are drawn all the same.
         rollback: asked in each transaction whether the database may be believed.
 
     Returns:
@@ -65,10 +69,15 @@ def run_due(
         Draw.open_until(session.connection(), day_of(now))
     with session.begin():
         over = Draw.due_to_close(session, now)
+    if over and check is not None and not check.may_close(session, over, now, operator):
+        over = []
     for day in over:
-        with session.begin():
+        with session.begin() as transaction:
             _demand(session, rollback)
             closed = Draw.close(session, day, now, places, operator)
+            if closed and check is not None and not check.is_in_time(day, now, operator):
+                transaction.rollback()
+                break
         if closed:
             if rollback is not None:
                 with session.begin():

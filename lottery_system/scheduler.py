@@ -2,6 +2,8 @@
 
 import logging
 from datetime import UTC
+from threading import Thread
+from time import sleep
 
 from apscheduler.triggers.cron import CronTrigger
 from flask import Flask
@@ -9,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lottery_system import draws
 from lottery_system.clock import utcnow
+from lottery_system.clock_past import ClockPast
 from lottery_system.errors import LotteryError, Paused
 from lottery_system.extensions import new_session, reading, scheduler
 from lottery_system.models import LoginSession, Throttle
@@ -17,6 +20,9 @@ log = logging.getLogger(__name__)
 
 #: APScheduler's own grace is one second, after which it skips a job that it could not start
 ALWAYS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+
+#: seconds, by the monotonic clock, between two looks at whether the wall clock was set
+WATCH = 10
 
 
 def start(app: Flask) -> None:
@@ -29,6 +35,8 @@ def start(app: Flask) -> None:
     def tick_here() -> None:
         tick(app)
 
+    settings = app.extensions["settings"]
+    app.extensions["clock_check"].remember(ClockPast(settings.storage))
     scheduler.init_app(app)
     scheduler.start()
     scheduler.add_job("at start", tick_here, **ALWAYS)
@@ -38,12 +46,37 @@ def start(app: Flask) -> None:
     midnight = CronTrigger(hour=0, minute=0, second=1, timezone=UTC)
     scheduler.add_job("midnight", tick_here, trigger=midnight, **ALWAYS)
 
+    def watch_on() -> None:
+        while True:
+            sleep(WATCH)
+            watch(app)
+
+    Thread(target=watch_on, name="clock watch", daemon=True).start()
+
+
+def watch(app: Flask) -> None:
+    """See whether the wall clock was set, and whether clocks that disagreed agree again.
+
+    The alarm clock goes by the wall clock: set back by a year, it would ring in a year.
+    """
+    for job in scheduler.get_jobs():
+        rings_at = job.trigger.get_next_fire_time(None, utcnow())
+        if job.next_run_time and rings_at and job.next_run_time > rings_at:
+            job.reschedule(job.trigger)
+    clock_check = app.extensions["clock_check"]
+    if clock_check.is_in_doubt:
+        with app.app_context(), new_session() as session:
+            try:
+                clock_check.look(session)
+            except SQLAlchemyError as error:
+                log.error("clock: %s; trying again soon", str(error).splitlines()[0])
+
 
 def tick(app: Flask) -> None:
     """Do whatever is due; what fails stays due for the next tick."""
-    now = utcnow()
     with app.app_context(), new_session() as session:
         try:
+            now = app.extensions["clock_check"].look(session)
             rollback, keyring = app.extensions["rollback"], app.extensions["keyring"]
             with reading() as connection:
                 rollback.look(connection)
@@ -53,12 +86,18 @@ def tick(app: Flask) -> None:
                 rollback.raise_all(connection)
             places = app.extensions["settings"].places
             draws.run_due(
-                session, now, places, operator, keyring.fetch_signature, rollback=rollback
+                session,
+                now,
+                places,
+                operator,
+                keyring.fetch_signature,
+                check=app.extensions["closing_check"],
+                rollback=rollback,
             )
             with session.begin():
                 LoginSession.sweep(session, now)
                 Throttle.sweep(session, now)
         except Paused:
-            pass  # whoever found out has said why
+            pass  # it was said where the pause began
         except (SQLAlchemyError, LotteryError) as error:
             log.error("tick: %s; trying again at the next", str(error).splitlines()[0])

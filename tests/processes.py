@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
@@ -53,7 +54,13 @@ class MovedClock:
     def environ(self) -> dict[str, str]:
         """Return what a process must find in its environment to go by this clock."""
         _, environ = libfaketime.get_reload_information()
-        return {**environ, "TZ": "UTC", "FAKETIME_TIMESTAMP_FILE": str(self._file)}
+        return {
+            **environ,
+            "TZ": "UTC",
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            # gunicorn keeps the uptime of its workers in files' times
+            "NO_FAKE_STAT": "1",
+        }
 
     def now(self) -> datetime:
         return self._stands_at or datetime.now(UTC) + self._ahead
@@ -113,7 +120,9 @@ class Gunicorn:
         }
         if at is not None:
             self.clock.run_from(at)
-            self._environ |= self.clock.environ
+            # PostgreSQL goes on by the usual clock, and tests make midnight come
+            unchecked = {"LOTTERY_CLOCK_TOLERANCE": "off"}
+            self._environ = unchecked | self._environ | self.clock.environ
         if preload is not None:
             others = self._environ.get("LD_PRELOAD", "")
             self._environ["LD_PRELOAD"] = f"{others} {preload}".strip()
@@ -138,6 +147,16 @@ class Gunicorn:
         Args:
             until: the address that must answer well; `/healthz` does while the lottery is paused.
         """
+        self.start_up()
+        try:
+            wait_for(lambda: self._answers(until), "gunicorn is ready")
+        except BaseException:
+            self.kill()
+            self._show_log()
+            raise
+
+    def start_up(self) -> None:
+        """Start, and wait for nothing."""
         assert self._master is None, "runs already"
         with self.log_file.open("ab") as log:
             self._master = subprocess.Popen(
@@ -148,12 +167,6 @@ class Gunicorn:
                 stderr=log,
                 start_new_session=True,  # a process group of its own
             )
-        try:
-            wait_for(lambda: self._answers(until), "gunicorn is ready")
-        except BaseException:
-            self.kill()
-            self._show_log()
-            raise
 
     def stop(self) -> int | None:
         """Ask to end, wait, and return the exit code; without a server running, do nothing."""
@@ -166,6 +179,10 @@ class Gunicorn:
             return None
         finally:
             self.kill()
+
+    def exit_code(self) -> int | None:
+        """Return by what code it ended by itself; None while it runs, and for success."""
+        return self._master.poll() if self._master else None
 
     def kill(self) -> None:
         """End whatever is left, as a power cut does."""
@@ -193,12 +210,20 @@ class Gunicorn:
         """Print the end of the log; pytest shows it where a test failed."""
         print(f"... {self.log_file}:", self.log()[-20_000:], sep="\n")
 
+    def readyz(self) -> str:
+        """Return what `/readyz` says, or nothing where nobody answers."""
+        assert self._master is not None
+        assert self._master.poll() is None, "gunicorn ended"
+        try:
+            return answer_of(f"{self.url}/readyz")[1]
+        except (URLError, HTTPException, OSError):
+            return ""
+
     def _answers(self, path: str) -> bool:
         assert self._master is not None
         assert self._master.poll() is None, "gunicorn ended"
         try:
-            with urlopen(f"{self.url}{path}", timeout=5):
-                return True
+            return answer_of(f"{self.url}{path}")[0] == HTTPStatus.OK
         except (URLError, HTTPException, OSError):
             return False
 

@@ -58,6 +58,8 @@ def told(path: str) -> dict[str, Any]:
     chain = re.escape(QUICKNET.chain_hash.hex())
     if re.fullmatch(rf"/{chain}/info", path):
         return dict(RECORDED["quicknet"]["info"])
+    if re.fullmatch(rf"/{chain}/public/latest", path):
+        return round_of("quicknet", max(SIGNATURES))
     if found := re.fullmatch(rf"/{chain}/public/([0-9]+)", path):
         return round_of("quicknet", int(found[1]))
     raise KeyError(path)
@@ -68,6 +70,33 @@ def changed(**changes: object) -> Kind:
 
     def tell(path: str) -> Iterator[bytes]:
         yield answer(json.dumps(told(path) | changes).encode())
+
+    return tell
+
+
+def newest(number: int) -> Kind:
+    """Make a relay to which a recorded round is the newest, and later ones are not known."""
+
+    def tell(path: str) -> Iterator[bytes]:
+        name = path.rpartition("/")[2]
+        if name == "latest":
+            yield answer(json.dumps(round_of("quicknet", number)).encode())
+        elif name.isdecimal() and int(name) > number:
+            yield answer(b"{}", "404 Not Found")
+        else:
+            yield from honest(path)
+
+    return tell
+
+
+def hiding(number: int) -> Kind:
+    """Make a relay that tells an old round as its newest, and later ones to whoever names them."""
+
+    def tell(path: str) -> Iterator[bytes]:
+        if path.endswith("/latest"):
+            yield answer(json.dumps(round_of("quicknet", number)).encode())
+        else:
+            yield from honest(path)
 
     return tell
 

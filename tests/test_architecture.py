@@ -17,11 +17,12 @@ PACKAGE = ROOT / "lottery_system"
 FLOORS = (
     {"web", "cli", "scheduler", "translations"},
     {"commands"},
-    {"access", "health", "ballot_box", "draws", "admission", "audit", "recovery"},
+    {"access", "health", "ballot_box", "draws", "admission", "audit", "recovery", "closing_check"},
     {"rollback"},
     {"extensions"},
     {"keys", "certificates"},
     {"queries", "throttles", "database", "addresses", "schema"},
+    {"clock_check"},
     {"models", "drand"},
     {"passwords"},
     {
@@ -35,6 +36,7 @@ FLOORS = (
         "fairness",
         "errors",
         "clock",
+        "clock_past",
     },
 )
 

@@ -47,6 +47,9 @@ def test_without_any_setting_there_are_defaults(tmp_path: Path) -> None:
         ("LOTTERY_BEACON_CHAIN", "AB" * 32, "LOTTERY_BEACON_CHAIN is 'ABAB"),
         ("LOTTERY_BEACON_GAP", "0", "LOTTERY_BEACON_GAP is '0'; it must be a whole number, 60 to"),
         ("LOTTERY_BEACON_GAP", "86401", "LOTTERY_BEACON_GAP is '86401'"),
+        ("LOTTERY_CLOCK_TOLERANCE", "0", "LOTTERY_CLOCK_TOLERANCE is '0'; it must be a whole"),
+        ("LOTTERY_CLOCK_TOLERANCE", "3601", "a whole number, 1 to 3600, or off."),
+        ("LOTTERY_CLOCK_TOLERANCE", "no", "LOTTERY_CLOCK_TOLERANCE is 'no'"),
         ("LOTTERY_DATABASE_URL", "mysql://u:p@db/x", "must be an address of SQLite or PostgreSQL"),
         ("LOTTERY_DATABASE_URL", "sqlite://", "must be an address of SQLite or PostgreSQL"),
         ("LOTTERY_DATABASE_URL", "sqlite:///:memory:", "must be an address of SQLite or"),
@@ -93,6 +96,12 @@ def test_the_beacon_is_off_and_otherwise_that_of_quicknet_and_its_public_relays(
         "https://api3.drand.sh",
         "https://drand.cloudflare.com",
     )
+
+
+def test_clocks_are_compared_unless_that_is_off() -> None:
+    assert load().clock_tolerance == 60
+    assert load(LOTTERY_CLOCK_TOLERANCE="3600").clock_tolerance == 3600
+    assert load(LOTTERY_CLOCK_TOLERANCE="off").clock_tolerance is None
 
 
 def test_relays_stand_with_spaces_or_commas_between() -> None:

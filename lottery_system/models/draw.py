@@ -34,6 +34,7 @@ from lottery_system.fairness.merkle import Frontier
 from lottery_system.fairness.records import Freeze, format_freeze
 from lottery_system.fairness.selection import SEED_BYTES, seed_of, winning_ballots
 from lottery_system.models.base import Base, UTCDateTime, insert_into, table_of
+from lottery_system.models.database_clock import Clocks, DatabaseClock
 from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.offer import Offer
 from lottery_system.models.winner import Winner
@@ -55,6 +56,8 @@ class Turn(NamedTuple):
     frontier: Frontier
     #: how many records the journal has
     journal_size: int
+    #: what the host's clock and the database's said, for whoever compares them
+    clocks: Clocks
 
 
 class Draw(Base):
@@ -117,7 +120,8 @@ class Draw(Base):
         of ours, is over for everybody; the ballots then count in the next one, from its first
         instant. So it is with a clock that was set back before the first day.
         """
-        day = day_of(utcnow())
+        before = utcnow()
+        day = day_of(before)
         while True:
             row = connection.execute(_turn(), {"day": day}).one_or_none()
             now = utcnow()
@@ -130,8 +134,14 @@ class Draw(Base):
                 day = day_of(now)
             else:
                 frontier = Frontier.from_bytes(row.ballot_count, row.frontier)
+                clocks = Clocks(before, row.database_clock, now)
                 return Turn(
-                    day, row.ballot_count, max(now, starts_at(day)), frontier, row.journal_size
+                    day=day,
+                    ballot_count=row.ballot_count,
+                    now=max(now, starts_at(day)),
+                    frontier=frontier,
+                    journal_size=row.journal_size,
+                    clocks=clocks,
                 )
 
     @classmethod
@@ -292,7 +302,13 @@ def _turn() -> Select[Any]:
         .scalar_subquery()
     )
     return (
-        select(draw.status, draw.ballot_count, draw.frontier, size.label("journal_size"))
+        select(
+            draw.status,
+            draw.ballot_count,
+            draw.frontier,
+            size.label("journal_size"),
+            DatabaseClock().label("database_clock"),
+        )
         .where(draw.day == bindparam("day"))
         .with_for_update()
     )

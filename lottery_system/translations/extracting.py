@@ -44,8 +44,8 @@ SOURCES: tuple[tuple[Path, str, str, dict[str, str]], ...] = (
 )
 #: what speaks English: commands, what is read in logs, and the page that is saved
 ENGLISH = (
-    "cli.py", "commands.py", "audit.py", "keys.py", "schema.py", "drand.py", "migrations",
-    "saved.html",
+    "cli.py", "commands.py", "audit.py", "clock_check.py", "closing_check.py", "keys.py",
+    "schema.py", "drand.py", "migrations", "saved.html",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -153,6 +153,7 @@ def withdraw(lottery_id: int) -> Response:
     with transaction() as session:
         # under the lock that ballots are admitted under: none comes in once this is committed
         turn = Draw.take_turn(session.connection(), utcnow)
+        current_app.extensions["clock_check"].check_turn(turn.clocks)
         session.get_one(Lottery, lottery_id).withdraw(turn.now, viewer().id)
     return redirect(url_for("organiser.index"), code=303)
 

@@ -81,7 +81,7 @@ def test_a_standby_that_lags_takes_no_ballot_and_is_not_written_to(
     left = ask(standby, BALLOTS)
 
     def is_paused(player: Player) -> bool:
-        assert not player.is_acknowledged(forms[player], 1)
+        assert not player.try_once(forms[player], 1)
         return "paused: The database is older than what was published" in server.log()
 
     wait_for(lambda: all(map(is_paused, players)), "all workers say why")
@@ -93,7 +93,7 @@ def test_a_standby_that_lags_takes_no_ballot_and_is_not_written_to(
     server.clock.run_from(MIDNIGHT + timedelta(seconds=1))
     wait_for(lambda: answer_of(f"{server.url}/readyz")[0] == 503, "it stays paused")
     for player in players:
-        assert not player.is_acknowledged(forms[player], 1)
+        assert not player.try_once(forms[player], 1)
     assert ask(standby, BALLOTS) == left
     assert ask(standby, "SELECT count(*) FROM journal") == [(1,)]
     assert sum(len(player.receipts) for player in players) == acknowledged > 0

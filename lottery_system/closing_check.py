@@ -1,0 +1,177 @@
+"""Closing check: what must hold before a day is closed, beyond its midnight on this host's clock.
+
+A closed day stays closed, so in doubt it stays open, and the days that follow with it, until the
+doubt is gone; ballots go on. Asked before the closing transaction and never within it, since the
+relays of the beacon are asked too.
+
+What relays can do by lying: nothing to make a day close early or a round be reused, since a round
+counts only with the network's signature, and one that is signed proves that its time has come. They
+can hold their newest rounds back. Where all that answer do, this host's clock looks as if it were
+ahead, and closing waits for a day at most; one relay that is honest is enough, for the newest round
+of all counts. A relay that does not answer holds nothing.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config import Settings
+from lottery_system import drand
+from lottery_system.clock import ONE_DAY, closes_at, day_of
+from lottery_system.clock_check import ClockCheck, span, stamp
+from lottery_system.fairness.beacon import ChainInfo, due_time, round_at, time_of
+from lottery_system.models import Draw, Operator, Submission
+
+log = logging.getLogger(__name__)
+
+#: days that are closed without asking; more want a person who has looked at the clock
+MOST_MISSED = 31
+#: seconds by which an honest relay's newest round may be old: they remember their answers
+RELAY_DELAY = 60
+#: seconds for which relays that are all behind this host's clock hold closing
+RELAY_PATIENCE = 86_400
+
+#: asks all relays which round is the newest, and for some rounds; None where none has answered
+FetchNewest = Callable[[Sequence[str], ChainInfo, Collection[int]], int | None]
+
+
+class ClosingCheck:
+    """Whether days may be closed now, and if not, why.
+
+    Args:
+        settings: of the application.
+        clock_check: of the process.
+        is_confirmed: a person has said that so many days were missed indeed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock_check: ClockCheck,
+        *,
+        is_confirmed: bool = False,
+        fetch_newest: FetchNewest = drand.fetch_newest,
+    ) -> None:
+        self._settings = settings
+        self._clock_check = clock_check
+        self._is_confirmed = is_confirmed
+        self._fetch_newest = fetch_newest
+        #: the monotonic clock, when all relays that answered were first found behind
+        self._relays_behind_since: float | None = None
+        #: why days that are over are not closed; None where nothing holds them
+        self.held: str | None = None
+
+    def may_close(
+        self, session: Session, days: Sequence[date], now: datetime, operator: Operator
+    ) -> bool:
+        """Tell whether days that are over by this host's clock may be closed.
+
+        Args:
+            session: without a transaction begun.
+            days: at least one, the oldest first.
+        """
+        reason = self._missed(days, now)
+        if reason is None and self._clock_check.tolerance is not None:
+            reason = self._future_row(session, now)
+            if reason is None and operator.chain is not None:
+                reason = self._beacon(days, now, operator.chain)
+        return not self._hold(reason)
+
+    def is_in_time(self, day: date, now: datetime, operator: Operator) -> bool:
+        """Tell whether a freeze may still be committed: nobody can know its round by now.
+
+        Args:
+            now: as it stands in the freeze.
+        """
+        if self._clock_check.tolerance is None or operator.chain is None:
+            return True
+        number = self._round(day, now, operator.chain)
+        return not self._hold(self._is_out(day, number, operator.chain))
+
+    def _hold(self, reason: str | None) -> bool:
+        if reason is not None and reason != self.held:
+            log.error("no day is closed: %s", reason)
+        self.held = reason
+        return reason is not None
+
+    def _missed(self, days: Sequence[date], now: datetime) -> str | None:
+        if len(days) <= MOST_MISSED or self._is_confirmed:
+            return None
+        return (
+            f"{len(days):,} days are over and not closed, {days[0]} to {days[-1]}. Up to "
+            f"{MOST_MISSED} are made up without asking. If today is {day_of(now)}, run "
+            "`flask --app lottery_system draw run --confirm`; else set this host's clock."
+        )
+
+    def _future_row(self, session: Session, now: datetime) -> str | None:
+        """Look for what was done later than now: either was done by a wrong clock, or now is."""
+        today = day_of(now)
+        with session.begin():
+            found = {"close": session.scalar(select(func.max(Draw.closed_at)))}
+            for day in (today, today + ONE_DAY):
+                found[f"ballot of {day}"] = session.scalar(
+                    select(Submission.submitted_at)
+                    .where(Submission.day == day)
+                    .order_by(Submission.first_number.desc())
+                    .limit(1)
+                )
+        for name, instant in found.items():
+            if instant is not None and self._is_later(instant, now):
+                return (
+                    f"The last {name} is of {stamp(instant)}, to which this host's clock has not "
+                    "come. Set it if it is wrong; if it is right, the one that stamped this was "
+                    "not, and docs/operating.md, Clocks, says what to do."
+                )
+        return None
+
+    def _is_later(self, instant: datetime, now: datetime) -> bool:
+        assert self._clock_check.tolerance is not None
+        return (instant - now).total_seconds() > self._clock_check.tolerance
+
+    def _beacon(self, days: Sequence[date], now: datetime, chain: ChainInfo) -> str | None:
+        rounds = {self._round(day, now, chain): day for day in days}
+        first = min(rounds)
+        newest = self._fetch_newest(self._settings.beacon_urls, chain, [first])
+        if newest is None:
+            return None
+        signed_at = time_of(chain, newest)
+        return (
+            self._clock_check.witness(signed_at)
+            or self._is_out(rounds[first], first, chain)
+            or self._ahead(signed_at, now)
+        )
+
+    def _is_out(self, day: date, number: int, chain: ChainInfo) -> str | None:
+        if self._clock_check.latest_now() < time_of(chain, number):
+            return None
+        return (
+            f"Round {number} of the beacon, which the draw of {day} would take, is out or may be. "
+            "The day takes a later one once this host's clock has come to that; set it if it is "
+            "wrong."
+        )
+
+    def _ahead(self, signed_at: int, now: datetime) -> str | None:
+        assert self._clock_check.tolerance is not None
+        ahead = now.timestamp() - signed_at
+        if ahead <= self._clock_check.tolerance + RELAY_DELAY:
+            self._relays_behind_since = None
+            return None
+        at = self._clock_check.steady()
+        if self._relays_behind_since is None:
+            self._relays_behind_since = at
+        if at - self._relays_behind_since >= RELAY_PATIENCE:
+            log.warning("beacon: all relays have been behind for a day; closing by our own clock")
+            return None
+        return (
+            f"The beacon's newest round is of {stamp(datetime.fromtimestamp(signed_at, UTC))}, "
+            f"{span(ahead)} behind this host's clock. Set the clock if it is wrong; else name a "
+            "relay that keeps up in LOTTERY_BEACON_URLS."
+        )
+
+    def _round(self, day: date, now: datetime, chain: ChainInfo) -> int:
+        """Return the round that a day would take, frozen now."""
+        frozen = now.replace(microsecond=0)
+        return round_at(chain, due_time(closes_at(day), frozen, self._settings.beacon_gap))
