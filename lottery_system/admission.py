@@ -15,7 +15,7 @@ from lottery_system.errors import (
     UnknownLottery,
 )
 from lottery_system.fairness.commitment import HOLDER_BYTES
-from lottery_system.fairness.merkle import leaf_hash
+from lottery_system.fairness.merkle import leaf_hashes
 from lottery_system.fairness.records import format_run
 from lottery_system.models import Ballot, BallotTile, Draw, Holding, Lottery, Submission
 from lottery_system.models.base import table_of
@@ -109,7 +109,7 @@ def _leaves(submission: Submission) -> list[bytes]:
         [holders[at : at + HOLDER_BYTES] for at in range(0, len(holders), HOLDER_BYTES)],
         submission.submitted_at,
     )
-    return [leaf_hash(record) for record in records]
+    return leaf_hashes(records)
 
 
 def _row(submission: Submission) -> dict[str, object]:

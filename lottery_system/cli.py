@@ -1,9 +1,11 @@
 """What operators type: `flask --app lottery_system ...`."""
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 
 import click
 from flask import Flask, current_app
@@ -13,14 +15,18 @@ from sqlalchemy.exc import IntegrityError
 
 from lottery_system import draws
 from lottery_system.audit import audit
+from lottery_system.audit.heads import read_head
+from lottery_system.audit.progress import ProgressLine
 from lottery_system.clock import day_of, parse_day, utcnow
+from lottery_system.database import READING, snapshot
 from lottery_system.errors import LotteryError
-from lottery_system.extensions import new_session, reading, transaction
+from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.keys import Keyring
 from lottery_system.models import Lottery, User
 from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
 from lottery_system.passwords import enforce_password, hash_password
 from lottery_system.queries.day import look_up
+from lottery_system.queries.logs import last_record
 from lottery_system.usernames import enforce_username
 
 user = AppGroup("user", help="Participants and organisers.")
@@ -166,18 +172,61 @@ def hand_in_beacon(number: int, signature: str) -> None:
 
 
 @draw.command("audit")
-def audit_draws() -> None:
-    """Hold the database against its own logs: every day, every number. Changes nothing."""
-    with _told():
-        operator = _keyring().operator(utcnow())
-    count = 0
-    with reading() as connection:
-        for fault in audit(connection, operator, _progress):
+@click.option("--from", "first", type=Day(), help="The first day to check.")
+@click.option("--to", "last", type=Day(), help="The last day to check.")
+@click.option(
+    "--head",
+    "files",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="A checkpoint that somebody kept, of the journal or of a day. May be given again.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=lambda: os.cpu_count() or 1,
+    help="Processes to use; as many as there are cores where left out.",
+)
+@click.option("--progress", is_flag=True, help="Show progress where there is no terminal, too.")
+def audit_draws(
+    first: date | None, last: date | None, files: Sequence[Path], jobs: int, progress: bool
+) -> None:
+    """Hold the database against its own logs: every day, every number. Changes nothing.
+
+    The journal is always checked whole.
+    """
+    if first and last and last < first:
+        raise click.ClickException(f"No day is both from {first} and up to {last}.")
+    watch = ProgressLine(sys.stderr, shows=progress or sys.stderr.isatty())
+    with snapshot(db.engines[READING]) as connection, _told():
+        if last_record(connection) is None:
+            raise click.ClickException(
+                "There is nothing to check: this database has no journal, which begins at the "
+                "first start of the server. Is LOTTERY_DATABASE_URL the right one?"
+            )
+        operator = _keyring().load(connection)
+        heads = [read_head(file, operator.key.verifier) for file in files]
+        count = 0
+        for fault in audit(
+            connection, operator, first=first, last=last, heads=heads, jobs=jobs, watch=watch
+        ):
+            watch.clear()
             click.echo(fault, err=True)
             count += 1
+    watch.clear()
     if count:
         raise click.ClickException(f"{count} things are wrong.")
-    click.echo("All days, ballots and logs fit each other.")
+    if not (first or last):
+        click.echo("All days, ballots and logs fit each other.")
+    elif watch.latest.of_days:
+        click.echo(
+            f"The journal, {watch.latest.days:,} days and their {watch.latest.ballots:,} ballots "
+            "fit each other."
+        )
+    else:
+        raise click.ClickException(
+            "The journal is sound, but there is no day between those to check."
+        )
 
 
 @draw.command("show")
@@ -212,11 +261,6 @@ def _told() -> Iterator[None]:
         yield
     except LotteryError as error:
         raise click.ClickException(str(error)) from None
-
-
-def _progress(day: date, done: int, size: int) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r{day}: {done:,} of {size:,} ballots", err=True, nl=done == size)
 
 
 def _password() -> str:

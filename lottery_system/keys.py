@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -127,7 +128,7 @@ def _check(session: Session, settings: Settings, operator: Operator) -> None:
         )
 
 
-def _load(settings: Settings, *, may_make: bool, fetch_info: FetchInfo) -> Operator:
+def _load(settings: Settings, *, may_make: bool, fetch_info: FetchInfo | None) -> Operator:
     def new_key() -> str:
         return format_signing_key(SigningKey(settings.name, secrets.token_bytes(KEY_BYTES))) + "\n"
 
@@ -149,12 +150,13 @@ def _load(settings: Settings, *, may_make: bool, fetch_info: FetchInfo) -> Opera
     return Operator(key, tip, _chain(settings, fetch_info) if settings.beacon == "drand" else None)
 
 
-def _chain(settings: Settings, fetch_info: FetchInfo) -> ChainInfo:
+def _chain(settings: Settings, fetch_info: FetchInfo | None) -> ChainInfo:
     """Return the network of the chain hash in the settings, asked for once where it is not ours."""
     if settings.beacon_chain == QUICKNET.chain_hash:
         return QUICKNET
 
     def fetched() -> str:
+        assert fetch_info is not None
         info = fetch_info(settings.beacon_chain)
         if info is None:
             raise UnfitKeys(
@@ -163,7 +165,7 @@ def _chain(settings: Settings, fetch_info: FetchInfo) -> ChainInfo:
             )
         return format_chain_info(info)
 
-    text = _text(settings, BEACON_CHAIN, fetched)
+    text = _text(settings, BEACON_CHAIN, fetched if fetch_info else None)
     try:
         info = parse_chain_info(load_strictly(text.encode()))
     except (FormatError, Unreadable):
@@ -218,6 +220,22 @@ class Keyring:
             with self._new_session() as session:
                 self._operator = begin(session, self._settings, now, self._fetch_info)
         return self._operator
+
+    def load(self, connection: Connection) -> Operator:
+        """Return the keys of a journal that has begun; writes nothing, asks nobody.
+
+        Args:
+            connection: may be one that only reads.
+
+        Raises:
+            UnfitKeys: with a sentence that says what to restore or to set.
+        """
+        operator = _load(self._settings, may_make=False, fetch_info=None)
+        with Session(connection) as session:
+            if JournalRecord.genesis(session) is None:
+                raise UnfitKeys("The journal has not begun: the first start of the server does.")
+            _check(session, self._settings, operator)
+        return operator
 
     def fetch_signature(self, number: int) -> bytes | None:
         """Ask the relays for a round of the beacon; None where none has it yet."""

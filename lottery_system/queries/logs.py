@@ -57,6 +57,11 @@ def journal_records(connection: Connection, first: int, count: int) -> list[byte
     return [row.record.encode() for row in connection.execute(_JOURNAL_RECORDS, asked)]
 
 
+def journal_rows(connection: Connection, first: int, count: int) -> Sequence[AnyRow]:
+    """Return the next rows of the journal, from the leaf `first` on, whatever their numbers are."""
+    return connection.execute(_JOURNAL_ROWS, {"first": first, "count": count}).all()
+
+
 def journal_record(connection: Connection, number: int) -> AnyRow | None:
     """Return one record of the journal, and the checkpoint of when it was the last one."""
     return connection.execute(_JOURNAL_RECORD, {"number": number}).one_or_none()
@@ -129,6 +134,12 @@ _JOURNAL_RECORDS = (
     select(_journal.record)
     .where(_journal.number >= bindparam("first"), _journal.number < bindparam("end"))
     .order_by(_journal.number)
+)
+_JOURNAL_ROWS = (
+    select(_journal.number, _journal.record, _journal.checkpoint, _journal.frontier)
+    .where(_journal.number >= bindparam("first"))
+    .order_by(_journal.number)
+    .limit(bindparam("count"))
 )
 _some_record = select(_journal.number, _journal.day, _journal.record, _journal.checkpoint)
 _JOURNAL_RECORD = _some_record.where(_journal.number == bindparam("number"))
