@@ -9,21 +9,23 @@ from pathlib import Path
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
-from sqlalchemy import select
+from flask.cli import AppGroup, with_appcontext
+from flask_migrate.cli import db as migrations  # type: ignore[import-not-found]  # has no stub
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from lottery_system import draws
 from lottery_system.audit import audit
 from lottery_system.audit.heads import read_head
-from lottery_system.audit.progress import ProgressLine
+from lottery_system.audit.progress import Progress, ProgressLine
 from lottery_system.clock import day_of, parse_day, utcnow
-from lottery_system.database import READING, snapshot
+from lottery_system.database import READING, reading_engine, snapshot
 from lottery_system.errors import LotteryError
 from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.keys import Keyring
 from lottery_system.models import Lottery, User
 from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
+from lottery_system.moving import move, target_of
 from lottery_system.passwords import enforce_password, hash_password
 from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import last_record
@@ -44,6 +46,7 @@ def register(app: Flask) -> None:
     """Give an application its commands."""
     for group in (user, lottery, draw):
         app.cli.add_command(group)
+    migrations.add_command(move_database)
 
 
 class Day(click.ParamType[date]):
@@ -197,16 +200,44 @@ def audit_draws(
     """
     if first and last and last < first:
         raise click.ClickException(f"No day is both from {first} and up to {last}.")
-    watch = ProgressLine(sys.stderr, shows=progress or sys.stderr.isatty())
-    with snapshot(db.engines[READING]) as connection, _told():
+    with snapshot(db.engines[READING]) as connection:
         if last_record(connection) is None:
             raise click.ClickException(
                 "There is nothing to check: this database has no journal, which begins at the "
                 "first start of the server. Is LOTTERY_DATABASE_URL the right one?"
             )
+        done = _audit(connection, first, last, files, jobs=jobs, shows_progress=progress)
+    if not (first or last):
+        click.echo("All days, ballots and logs fit each other.")
+    elif done.of_days:
+        click.echo(
+            f"The journal, {done.days:,} days and their {done.ballots:,} ballots fit each other."
+        )
+    else:
+        raise click.ClickException(
+            "The journal is sound, but there is no day between those to check."
+        )
+
+
+def _audit(
+    connection: Connection,
+    first: date | None = None,
+    last: date | None = None,
+    files: Sequence[Path] = (),
+    *,
+    jobs: int,
+    shows_progress: bool = False,
+) -> Progress:
+    """Audit, tell what is wrong, and return how much was checked.
+
+    Raises:
+        ClickException: something is wrong.
+    """
+    watch = ProgressLine(sys.stderr, shows=shows_progress or sys.stderr.isatty())
+    count = 0
+    with _told():
         operator = _keyring().load(connection)
         heads = [read_head(file, operator.key.verifier) for file in files]
-        count = 0
         for fault in audit(
             connection, operator, first=first, last=last, heads=heads, jobs=jobs, watch=watch
         ):
@@ -216,17 +247,36 @@ def audit_draws(
     watch.clear()
     if count:
         raise click.ClickException(f"{count} things are wrong.")
-    if not (first or last):
-        click.echo("All days, ballots and logs fit each other.")
-    elif watch.latest.of_days:
-        click.echo(
-            f"The journal, {watch.latest.days:,} days and their {watch.latest.ballots:,} ballots "
-            "fit each other."
-        )
-    else:
-        raise click.ClickException(
-            "The journal is sound, but there is no day between those to check."
-        )
+    return watch.latest
+
+
+@click.command("move")
+@click.argument("url")
+@with_appcontext
+def move_database(url: str) -> None:
+    """Move the whole lottery from SQLite to the empty PostgreSQL at URL; stop the server before.
+
+    Copies all tables in one transaction, compares every row, and audits the copy. The database
+    at hand is not changed.
+    """
+    with _told():
+        target = target_of(url)
+        click.echo("Copying. The server must be stopped: whatever it writes ends the move.")
+        rows = move(db.engines[READING], target, click.echo)
+    click.echo(f"All {rows:,} rows are at the target. Auditing the copy.")
+    engine = reading_engine(target)
+    with snapshot(engine) as connection:
+        if last_record(connection) is None:
+            click.echo("There is nothing to audit: the journal has not begun.")
+        else:
+            _audit(connection, jobs=os.cpu_count() or 1)
+            click.echo("All days, ballots and logs of the copy fit each other.")
+    engine.dispose()
+    click.echo(
+        "What to do next: set LOTTERY_DATABASE_URL to the new address, keep LOTTERY_STORAGE with "
+        "its keys as it is, and start the server. Never start it on the old database again: "
+        "one lottery would go on as two. Keep that file as a backup."
+    )
 
 
 @draw.command("show")

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "lottery_system"
 #: each floor may import those below it, and its own
 FLOORS = (
     {"web", "cli", "scheduler", "translations"},
-    {"access", "health", "ballot_box", "draws", "admission", "audit"},
+    {"access", "health", "ballot_box", "draws", "admission", "audit", "moving"},
     {"extensions"},
     {"keys", "certificates"},
     {"queries", "throttles", "database", "addresses"},

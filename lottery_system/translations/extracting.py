@@ -43,7 +43,7 @@ SOURCES: tuple[tuple[Path, str, str, dict[str, str]], ...] = (
     (ROOT / "static" / "js", "*.js", "javascript", {}),
 )
 #: what speaks English: commands, what is read in logs, and the page that is saved
-ENGLISH = ("cli.py", "audit.py", "keys.py", "drand.py", "migrations", "saved.html")
+ENGLISH = ("cli.py", "audit", "moving.py", "keys.py", "drand.py", "migrations", "saved.html")
 
 
 def texts() -> Catalog:
@@ -57,9 +57,10 @@ def texts() -> Catalog:
 def _found() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
     for folder, pattern, method, options in SOURCES:
         for path in sorted(folder.rglob(pattern)):
-            if any(part in ENGLISH for part in path.parts):
+            inside = path.relative_to(ROOT)  # whatever the folder of all is called
+            if any(part in ENGLISH for part in inside.parts):
                 continue
-            where = path.relative_to(ROOT).as_posix()
+            where = inside.as_posix()
             for _, message, _, context in extract_from_file(
                 method, path, keywords=KEYWORDS, options=options
             ):
