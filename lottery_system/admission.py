@@ -16,7 +16,7 @@ from lottery_system.errors import (
     UnknownLottery,
 )
 from lottery_system.fairness.commitment import HOLDER_BYTES
-from lottery_system.fairness.merkle import Frontier, leaf_hash
+from lottery_system.fairness.merkle import Frontier, leaf_hashes
 from lottery_system.fairness.records import format_run
 from lottery_system.mark import Head, Mark
 from lottery_system.models import OPEN, Ballot, BallotTile, Draw, Holding, Lottery, Submission
@@ -188,7 +188,7 @@ def _leaves(submission: Submission) -> list[bytes]:
         [holders[at : at + HOLDER_BYTES] for at in range(0, len(holders), HOLDER_BYTES)],
         submission.submitted_at,
     )
-    return [leaf_hash(record) for record in records]
+    return leaf_hashes(records)
 
 
 def _row(submission: Submission) -> dict[str, object]:

@@ -54,6 +54,7 @@ class BallotBox:
         engine: Engine,
         pause: Pause | None = None,
         rollback: Rollback | None = None,
+        *,
         utcnow: Callable[[], datetime] = utcnow,
         capacity: int = CAPACITY,
         check_clocks: Callable[[Clocks], None] = lambda clocks: None,

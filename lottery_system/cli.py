@@ -1,26 +1,35 @@
 """What operators type: `flask --app lottery_system ...`."""
 
+import os
 import sys
+from collections.abc import Sequence
 from datetime import date, timedelta
+from pathlib import Path
 
 import click
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from lottery_system import draws
 from lottery_system.audit import audit
+from lottery_system.audit.heads import read_head
+from lottery_system.audit.progress import Progress, ProgressLine
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.closing_check import ClosingCheck
 from lottery_system.commands import DatabaseGroup, told
+from lottery_system.database import READING, reading_engine, snapshot
 from lottery_system.errors import Paused
-from lottery_system.extensions import new_session, reading, transaction
+from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.keys import Keyring
 from lottery_system.mark import Mark
 from lottery_system.models import Lottery, User
 from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
+from lottery_system.moving import move, target_of
 from lottery_system.passwords import enforce_password, hash_password
 from lottery_system.queries.day import look_up
+from lottery_system.queries.logs import last_record
 from lottery_system.recovery import NothingLost, assess, describe, recover
 from lottery_system.rollback import Rollback
 from lottery_system.usernames import enforce_username
@@ -42,6 +51,7 @@ def register(app: Flask) -> None:
         app.cli.add_command(group)
     migrations = app.cli.commands["db"]  # Flask-Migrate's
     assert isinstance(migrations, click.Group)
+    migrations.add_command(move_database)
     app.cli.add_command(told(migrations))
 
 
@@ -233,17 +243,113 @@ def _demand_name(question: str) -> None:
 
 
 @draw.command("audit")
-def audit_draws() -> None:
-    """Hold the database against its own logs: every day, every number. Changes nothing."""
-    operator = _keyring().operator()
+@click.option("--from", "first", type=Day(), help="The first day to check.")
+@click.option("--to", "last", type=Day(), help="The last day to check.")
+@click.option(
+    "--head",
+    "files",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="A checkpoint that somebody kept, of the journal or of a day. May be given again.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=lambda: os.cpu_count() or 1,
+    help="Processes to use; as many as there are cores where left out.",
+)
+@click.option("--progress", is_flag=True, help="Show progress where there is no terminal, too.")
+def audit_draws(
+    first: date | None, last: date | None, files: Sequence[Path], jobs: int, progress: bool
+) -> None:
+    """Hold the database against its own logs: every day, every number. Changes nothing.
+
+    The journal is always checked whole.
+    """
+    if first and last and last < first:
+        raise click.ClickException(f"No day is both from {first} and up to {last}.")
+    mark = _rollback().read()  # before the snapshot, above which it would stand otherwise
+    with snapshot(db.engines[READING]) as connection:
+        if last_record(connection) is None:
+            raise click.ClickException(
+                "There is nothing to check: this database has no journal, which begins at the "
+                "first start of the server. Is LOTTERY_DATABASE_URL the right one?"
+            )
+        done = _audit(
+            connection, mark, first, last, files=files, jobs=jobs, shows_progress=progress
+        )
+    if not (first or last):
+        click.echo("All days, ballots and logs fit each other.")
+    elif done.of_days:
+        click.echo(
+            f"The journal, {done.days:,} days and their {done.ballots:,} ballots fit each other."
+        )
+    else:
+        raise click.ClickException(
+            "The journal is sound, but there is no day between those to check."
+        )
+
+
+def _audit(
+    connection: Connection,
+    mark: Mark | None,
+    first: date | None = None,
+    last: date | None = None,
+    *,
+    files: Sequence[Path] = (),
+    jobs: int,
+    shows_progress: bool = False,
+) -> Progress:
+    """Audit, tell what is wrong, and return how much was checked.
+
+    Raises:
+        ClickException: something is wrong.
+    """
+    watch = ProgressLine(sys.stderr, shows=shows_progress or sys.stderr.isatty())
     count = 0
-    with reading() as connection:
-        for fault in audit(connection, operator, _progress):
-            click.echo(fault, err=True)
-            count += 1
+    operator = _keyring().load(connection)
+    heads = [read_head(file, operator.key.verifier) for file in files]
+    if mark is not None:
+        heads += mark.heads(operator.key.name)
+    for fault in audit(
+        connection, operator, first=first, last=last, heads=heads, jobs=jobs, watch=watch
+    ):
+        watch.clear()
+        click.echo(fault, err=True)
+        count += 1
+    watch.clear()
     if count:
         raise click.ClickException(f"{count} things are wrong.")
-    click.echo("All days, ballots and logs fit each other.")
+    return watch.latest
+
+
+@click.command("move")
+@click.argument("url")
+@with_appcontext
+def move_database(url: str) -> None:
+    """Move the whole lottery from SQLite to the empty PostgreSQL at URL; stop the server before.
+
+    Copies all tables in one transaction, compares every row, and audits the copy. The database
+    at hand is not changed.
+    """
+    target = target_of(url)
+    click.echo("Copying. The server must be stopped: whatever it writes ends the move.")
+    mark = _rollback().read()
+    rows = move(db.engines[READING], target, click.echo)
+    click.echo(f"All {rows:,} rows are at the target. Auditing the copy.")
+    engine = reading_engine(target)
+    with snapshot(engine) as connection:
+        if last_record(connection) is None:
+            click.echo("There is nothing to audit: the journal has not begun.")
+        else:
+            _audit(connection, mark, jobs=os.cpu_count() or 1)
+            click.echo("All days, ballots and logs of the copy fit each other.")
+    engine.dispose()
+    click.echo(
+        "What to do next: set LOTTERY_DATABASE_URL to the new address, keep LOTTERY_STORAGE with "
+        "its keys as it is, and start the server. Never start it on the old database again: "
+        "one lottery would go on as two. Keep that file as a backup."
+    )
 
 
 @draw.command("show")
@@ -275,11 +381,6 @@ def _rollback() -> Rollback:
     found = current_app.extensions["rollback"]
     assert isinstance(found, Rollback)
     return found
-
-
-def _progress(day: date, done: int, size: int) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r{day}: {done:,} of {size:,} ballots", err=True, nl=done == size)
 
 
 def _password() -> str:

@@ -1,11 +1,14 @@
 """How SQLite and PostgreSQL are spoken to, so that everything above need not know which it is."""
 
+import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import Any
 
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError
 
 from lottery_system.eager import EagerConnection
@@ -120,6 +123,50 @@ def prepare_reading(engine: Engine) -> None:
         event.listen(engine, "connect", _refuse_writing)
     else:
         event.listen(engine, "checkout", _refuse_dead_connection)
+
+
+def reading_engine(url: URL) -> Engine:
+    """Make an engine that only reads, for a process without an application."""
+    address = url.render_as_string(hide_password=False)
+    engine = create_engine(url, **reading_options(address))
+    prepare_reading(engine)
+    return engine
+
+
+@contextmanager
+def snapshot(engine: Engine, exported: str | None = None) -> Iterator[Connection]:
+    """Yield a connection that sees the database as it is now, whatever is committed meanwhile.
+
+    It writes nothing, and its statements may take as long as they need.
+
+    Args:
+        engine: one that only reads.
+        exported: what another connection's `export_snapshot` returned, to see the same.
+    """
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            with connection.begin():
+                connection.exec_driver_sql("BEGIN")
+                # a transaction sees what there is at its first read
+                connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+                yield connection
+            return
+        connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            if exported is not None:
+                assert re.fullmatch(r"[0-9A-F-]+", exported), exported
+                connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{exported}'")
+            for timeout in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                connection.exec_driver_sql(f"SET LOCAL {timeout} = 0")
+            yield connection
+
+
+def export_snapshot(connection: Connection) -> str | None:
+    """Return by what others may see what a snapshot sees, while it lasts; None on SQLite."""
+    if connection.dialect.name == "sqlite":
+        return None
+    exported: str = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
+    return exported
 
 
 def _is_sqlite(url: str) -> bool:

@@ -18,6 +18,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import NamedTuple
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -380,6 +381,18 @@ class Keyring:
             with self._reading_session() as session:
                 self._keys = load(session, self._settings)
         return self._keys.operator
+
+    def load(self, connection: Connection) -> Operator:
+        """Return the keys of a journal that has begun; writes nothing, asks nobody.
+
+        Args:
+            connection: may be one that only reads.
+
+        Raises:
+            UnfitKeys: with a sentence that says what to restore or to set.
+        """
+        with Session(connection) as session:
+            return load(session, self._settings).operator
 
     def fetch_signature(self, number: int) -> bytes | None:
         """Ask the relays for a round of the beacon; None where none has it yet."""

@@ -35,6 +35,7 @@ from uuid import UUID
 
 from lottery_system.clock import parse_day
 from lottery_system.errors import LotteryError
+from lottery_system.fairness.note import Checkpoint
 from lottery_system.offload import Offload
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,14 @@ class Mark(NamedTuple):
     journal: Head
     #: of the days that the journal does not cover yet
     days: Mapping[date, Head] = {}
+
+    def heads(self, name: str) -> list[Checkpoint]:
+        """Return the heads of the logs of a lottery of a name."""
+        journal = Checkpoint(name, self.journal.size, self.journal.root)
+        days = [
+            Checkpoint(f"{name}/{day}", head.size, head.root) for day, head in self.days.items()
+        ]
+        return [journal, *days]
 
     def raised(self, day: date, head: Head) -> "Mark":
         """Return the mark with a day's head, unless it has a greater one."""

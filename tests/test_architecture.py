@@ -17,7 +17,17 @@ PACKAGE = ROOT / "lottery_system"
 FLOORS = (
     {"web", "cli", "scheduler", "translations"},
     {"commands"},
-    {"access", "health", "ballot_box", "draws", "admission", "audit", "recovery", "closing_check"},
+    {
+        "access",
+        "health",
+        "ballot_box",
+        "draws",
+        "admission",
+        "audit",
+        "recovery",
+        "moving",
+        "closing_check",
+    },  # fmt: skip
     {"rollback"},
     {"extensions"},
     {"keys", "certificates"},

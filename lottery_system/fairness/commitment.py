@@ -29,6 +29,23 @@ def holder_hash(salt: bytes, username: str) -> bytes:
     return sha256(_HOLDER + salt + username.encode()).digest()
 
 
+def holder_hashes(salts: bytes, username: str) -> bytes:
+    """Return the `holder_hash` of each salt, one after the other, for the ballots of one click.
+
+    Raises:
+        ValueError: the last salt is cut off.
+    """
+    if len(salts) % SALT_BYTES:
+        raise ValueError(f"{len(salts)} bytes are no salts of {SALT_BYTES} bytes")
+    name = username.encode()
+    return b"".join(
+        [
+            sha256(_HOLDER + salts[at : at + SALT_BYTES] + name).digest()
+            for at in range(0, len(salts), SALT_BYTES)
+        ]
+    )
+
+
 def follow_chain(link: bytes, steps: int) -> bytes:
     r"""Go along the secret chain: c_(i+1) = H(NS || "chain\n" || c_i)."""
     for _ in range(steps):

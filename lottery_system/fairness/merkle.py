@@ -17,6 +17,11 @@ def leaf_hash(record: bytes) -> bytes:
     return sha256(b"\x00" + record).digest()
 
 
+def leaf_hashes(records: Sequence[bytes]) -> list[bytes]:
+    """Return the `leaf_hash` of each record."""
+    return [sha256(b"\x00" + record).digest() for record in records]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return H(0x01 || left || right)."""
     return sha256(b"\x01" + left + right).digest()

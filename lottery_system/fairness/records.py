@@ -7,6 +7,7 @@ ended by a line feed. Nothing else parses: `parse(format(x)) == x` and `format(p
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Literal, NamedTuple, cast
 
 NAMESPACE = b"daily-draw/v1 "
@@ -102,8 +103,12 @@ class Freeze(NamedTuple):
 Record = Ballot | Genesis | Freeze
 
 
+@lru_cache(maxsize=1024)
 def format_instant(at: datetime) -> str:
-    """Write an instant in whole seconds, like 2026-11-22T14:46:08Z."""
+    """Write an instant in whole seconds, like 2026-11-22T14:46:08Z.
+
+    Remembered: all submissions of a batch have the same one.
+    """
     # not strftime, which writes the year 999 with three digits
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 

@@ -8,7 +8,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.migration import MigrationContext
 from flask import current_app
-from sqlalchemy import text
+from sqlalchemy import Connection, MetaData, text
 
 from lottery_system.models.base import UTCDateTime
 from lottery_system.schema import demand_known, demand_nothing_lost, filled_columns
@@ -31,53 +31,63 @@ def run() -> None:
     downgrade leaves, so that no migration needs to think of it and those that landed without a
     thought of it need not be edited.
 
+    Over the connection that the configuration brings, in its transaction, where it brings one.
+
     Raises:
         OutdatedSchema: the database is of a newer version.
         DataWouldBeLost: a downgrade would drop what is stored; nothing was changed.
     """
+    given = context.config.attributes.get("connection")
     database = current_app.extensions["migrate"].db
+    if given is not None:
+        migrate(given, database.metadata)
+        return
     with database.engine.connect() as connection:
         raw: Any = connection.connection.dbapi_connection
         is_sqlite = connection.dialect.name == "sqlite"
         if is_sqlite:  # a table that others refer to may be made anew; they are checked at the end
             raw.execute("PRAGMA foreign_keys=OFF")
-        configure = partial(
-            context.configure,
-            connection=connection,
-            target_metadata=database.metadata,
-            render_item=render_item,
-            compare_server_default=True,
-            # Alembic takes SQLite's driver for one that commits before each CREATE and DROP, and
-            # commits each migration by itself; our connections begin as they are told
-            transactional_ddl=True,
-        )
-        configure()
-        planned = context.get_context().opts["fn"]
-        held: set[str] = set()
-
-        def plan(revisions: tuple[str, ...], migration: MigrationContext) -> Iterable[Any]:
-            demand_known(revisions)
-            steps = list(planned(revisions, migration))
-            if any(step.is_downgrade for step in steps):
-                held.update(filled_columns(connection))
-            return steps
-
-        configure(fn=plan)
         try:
-            with context.begin_transaction():
-                if not is_sqlite:
-                    # hosts that start at once take turns; on SQLite the transaction is the lock
-                    connection.execute(
-                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY}
-                    )
-                context.run_migrations()
-                demand_nothing_lost(connection, held)
-                if is_sqlite:
-                    broken = connection.execute(text("PRAGMA foreign_key_check")).all()
-                    assert not broken, f"rows that refer to nothing: {broken[:5]}"
+            migrate(connection, database.metadata)
         finally:
             if is_sqlite:
                 raw.execute("PRAGMA foreign_keys=ON")
+
+
+def migrate(connection: Connection, metadata: MetaData) -> None:
+    """Run what is missing, or take back what was asked for."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    configure = partial(
+        context.configure,
+        connection=connection,
+        target_metadata=metadata,
+        render_item=render_item,
+        compare_server_default=True,
+        # Alembic takes SQLite's driver for one that commits before each CREATE and DROP, and
+        # commits each migration by itself; our connections begin as they are told
+        transactional_ddl=True,
+    )
+    configure()
+    planned = context.get_context().opts["fn"]
+    held: set[str] = set()
+
+    def plan(revisions: tuple[str, ...], migration: MigrationContext) -> Iterable[Any]:
+        demand_known(revisions)
+        steps = list(planned(revisions, migration))
+        if any(step.is_downgrade for step in steps):
+            held.update(filled_columns(connection))
+        return steps
+
+    configure(fn=plan)
+    with context.begin_transaction():
+        if not is_sqlite:
+            # hosts that start at once take turns; on SQLite the transaction is the lock
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+        context.run_migrations()
+        demand_nothing_lost(connection, held)
+        if is_sqlite:
+            broken = connection.execute(text("PRAGMA foreign_key_check")).all()
+            assert not broken, f"rows that refer to nothing: {broken[:5]}"
 
 
 run()

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lottery_system.fairness.commitment import SALT_BYTES, holder_hash
+from lottery_system.fairness.commitment import SALT_BYTES, holder_hashes
 from lottery_system.models.base import Base
 
 
@@ -59,17 +59,13 @@ class Submission(Base):
         salts = entropy(SALT_BYTES * ballot_count)
         if len(salts) != SALT_BYTES * ballot_count:
             raise ValueError(f"{ballot_count} ballots take {SALT_BYTES} bytes of salt each")
-        holders = [
-            holder_hash(salts[at : at + SALT_BYTES], username)
-            for at in range(0, len(salts), SALT_BYTES)
-        ]
         return cls(
             token=token,
             user_id=user_id,
             lottery_id=lottery_id,
             ballot_count=ballot_count,
             salts=salts,
-            holders=b"".join(holders),
+            holders=holder_hashes(salts, username),
         )
 
     @property

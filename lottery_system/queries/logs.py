@@ -61,6 +61,14 @@ def journal_records(
     return [row.record.encode() for row in connection.execute(_JOURNAL_RECORDS, asked)]
 
 
+def journal_rows(
+    connection: Connection, first: int, count: int, timeline: int | None = None
+) -> Sequence[AnyRow]:
+    """Return the next rows of a journal, from the leaf `first` on, whatever their numbers are."""
+    asked = {"first": first, "count": count, "timeline": timeline}
+    return connection.execute(_JOURNAL_ROWS, asked).all()
+
+
 def journal_record(
     connection: Connection, number: int, timeline: int | None = None
 ) -> AnyRow | None:
@@ -149,6 +157,12 @@ _JOURNAL_RECORDS = (
         _journal.number < bindparam("end"),
     )
     .order_by(_journal.number)
+)
+_JOURNAL_ROWS = (
+    select(_journal.number, _journal.record, _journal.checkpoint, _journal.frontier)
+    .where(_journal.timeline == _timeline, _journal.number >= bindparam("first"))
+    .order_by(_journal.number)
+    .limit(bindparam("count"))
 )
 _some_record = select(
     _journal.timeline,

@@ -44,7 +44,7 @@ SOURCES: tuple[tuple[Path, str, str, dict[str, str]], ...] = (
 )
 #: what speaks English: commands, what is read in logs, and the page that is saved
 ENGLISH = (
-    "cli.py", "commands.py", "audit.py", "clock_check.py", "closing_check.py", "keys.py",
+    "cli.py", "commands.py", "audit", "clock_check.py", "closing_check.py", "keys.py", "moving.py",
     "schema.py", "drand.py", "migrations", "saved.html",
 )  # fmt: skip
 
@@ -60,9 +60,10 @@ def texts() -> Catalog:
 def _found() -> Iterator[tuple[str, str | tuple[str, ...], str | None]]:
     for folder, pattern, method, options in SOURCES:
         for path in sorted(folder.rglob(pattern)):
-            if any(part in ENGLISH for part in path.relative_to(ROOT).parts):
+            inside = path.relative_to(ROOT)  # whatever the folder of all is called
+            if any(part in ENGLISH for part in inside.parts):
                 continue
-            where = path.relative_to(ROOT).as_posix()
+            where = inside.as_posix()
             for _, message, _, context in extract_from_file(
                 method, path, keywords=KEYWORDS, options=options
             ):

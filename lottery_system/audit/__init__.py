@@ -1,0 +1,133 @@
+"""The audit: the database held against its own logs, every day and every number.
+
+Reads all of it, in bounded memory, and writes nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from sqlalchemy import Connection
+
+from lottery_system.audit.days import check_days
+from lottery_system.audit.heads import Fault, day_of_head
+from lottery_system.audit.journal import check_journal
+from lottery_system.audit.progress import Watch, look_away
+from lottery_system.certificates import key_of
+from lottery_system.clock import ONE_DAY
+from lottery_system.fairness.commitment import anchor_of
+from lottery_system.fairness.note import Checkpoint
+from lottery_system.fairness.records import RecordError, parse_genesis
+from lottery_system.models import CLOSED, DRAWN, LOST, OPEN, Operator
+from lottery_system.queries import AnyRow
+from lottery_system.queries.auditing import (
+    count_freezes,
+    draws_from,
+    holdings_per_day,
+    latest_ballot_day,
+)
+from lottery_system.queries.logs import journal_record, last_record
+
+
+def audit(
+    connection: Connection,
+    operator: Operator,
+    *,
+    first: date | None = None,
+    last: date | None = None,
+    heads: Sequence[Checkpoint] = (),
+    jobs: int = 1,
+    watch: Watch = look_away,
+) -> Iterator[Fault]:
+    """Yield all that is wrong; nothing where all holds.
+
+    Days that were drawn before there was a journal have no log, and are passed over.
+
+    Args:
+        connection: sees one and the same state in all statements (`database.snapshot`); otherwise
+            a day that is closed meanwhile looks like one that does not fit the journal.
+        operator: the keys with which the journal was begun.
+        first: the first day to be checked. The journal is always checked whole.
+        last: the last day to be checked.
+        heads: what logs are known to have been, taken on trust: the origin is the lottery's name,
+            or that and a day. Their days are checked whatever `first` and `last` are.
+        jobs: processes at the most.
+        watch: told how far it is.
+    """
+    newest = last_record(connection)
+    if newest is None:
+        yield "the journal has not begun"
+        return
+    geneses = []
+    for timeline in range(newest.timeline + 1):
+        record = journal_record(connection, 0, timeline)
+        try:
+            geneses.append(parse_genesis(record.record if record else ""))
+        except RecordError as error:
+            yield f"the journal's genesis: {error}"
+            return
+    genesis = geneses[-1]
+    if anchor_of(operator.tip) != genesis.anchor:
+        yield "the secret chain at hand is not the one that the genesis promised"
+    of_journal: list[Checkpoint] = []
+    by_day: dict[date, list[Checkpoint]] = {}
+    for head in heads:
+        day = day_of_head(head, genesis.name)
+        if day is not None:
+            by_day.setdefault(day, []).append(head)
+        elif head.origin == genesis.name:
+            of_journal.append(head)
+        else:
+            yield f"the head of {head.origin} is not of {genesis.name} or of one of its days"
+    for timeline, each in enumerate(geneses):
+        known_heads = of_journal if each is genesis else ()
+        key = key_of(connection, timeline, operator)
+        yield from check_journal(connection, timeline, each, key, known_heads)
+    begins = geneses[0].first
+    draws = draws_from(connection, begins)
+    yield from _order(connection, draws, begins, genesis.first)
+    known = {draw.day for draw in draws}
+    for day in sorted(by_day.keys() - known):
+        yield f"the head of {genesis.name}/{day} is of a day that has no draw"
+    yield from check_days(
+        connection,
+        [
+            draw
+            for draw in draws
+            if (first or draw.day) <= draw.day <= (last or draw.day) or draw.day in by_day
+        ],
+        operator,
+        holdings=holdings_per_day(connection),
+        heads=by_day,
+        jobs=jobs,
+        watch=watch,
+    )
+
+
+def _order(
+    connection: Connection, draws: Sequence[AnyRow], begins: date, first: date
+) -> Iterator[Fault]:
+    """Check that there is a draw for each day, that they end in order, and as the journals say.
+
+    Args:
+        begins: the first day of the first journal.
+        first: that of the present one; only days before it may be lost.
+    """
+    day = begins
+    for draw in draws:
+        if day < draw.day:
+            others = f", nor has any day before {draw.day}" if day + ONE_DAY < draw.day else ""
+            yield f"{day} has no draw{others}"
+        day = draw.day + ONE_DAY
+    latest = latest_ballot_day(connection)
+    if latest is not None and latest >= day:
+        yield f"{latest} has ballots, but no draw"
+    for draw in draws:
+        if draw.status == LOST and draw.day >= first:
+            yield f"{draw.day} is lost, but no recovery says so"
+    statuses = [draw.status for draw in draws if draw.status != LOST]
+    if statuses != sorted(statuses, key=[DRAWN, CLOSED, OPEN].index):
+        yield "days are not closed and drawn in their order"
+    frozen = count_freezes(connection)
+    ended = sum(status != OPEN for status in statuses)
+    if frozen != ended:
+        yield f"{ended} days are closed, but the journal has the freezes of {frozen}"

@@ -1,0 +1,216 @@
+"""One day audited: each of its ballots against submissions, holders, log, freeze and winners."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from lottery_system.audit.heads import Fault, check_ends, check_heads
+from lottery_system.certificates import NotDrawn, Unsound, certificate_of
+from lottery_system.fairness.commitment import HOLDER_BYTES, SALT_BYTES, holder_hashes
+from lottery_system.fairness.merkle import HASH_BYTES, Frontier, leaf_hashes
+from lottery_system.fairness.note import Checkpoint
+from lottery_system.fairness.records import format_run, parse_freeze
+from lottery_system.fairness.tiles import TILE_WIDTH, Tile, pieces
+from lottery_system.models import DRAWN, LOST, OPEN, Operator, Winner
+from lottery_system.queries import AnyRow
+from lottery_system.queries.auditing import (
+    compare_holdings,
+    count_fitting,
+    draw_of,
+    extent_of,
+    submissions_between,
+    tiles_of,
+)
+from lottery_system.queries.logs import freeze_of
+
+#: numbers whose submissions are looked at together; the last of them may have more ballots
+STEP = 16_384
+
+#: what reading damaged rows ends with
+_DAMAGE = (AssertionError, LookupError, TypeError, ValueError)
+
+
+class Piece(NamedTuple):
+    """What some submissions, one behind the other, say of their ballots."""
+
+    #: how many
+    submissions: int
+    records: list[bytes]
+    #: as they are stored, one after the other
+    leaves: bytes
+    #: numbers whose holder hash is not that of salt and username
+    closed: list[int]
+    #: the next submission does not follow, or is damaged
+    breaks_off: bool
+
+
+def check_day(
+    connection: Connection,
+    day: date,
+    operator: Operator,
+    *,
+    holdings: int,
+    heads: Sequence[Checkpoint] = (),
+    count: Callable[[int], None] = lambda ballots: None,
+) -> Iterator[Fault]:
+    """Check a day that has a draw, ballot by ballot, in bounded memory.
+
+    Args:
+        connection: all its statements see the same state, unless the day is drawn.
+        operator: by whose keys certificates are checked.
+        holdings: how many rows of holdings the day has.
+        heads: of this day's log.
+        count: told how many more ballots were read.
+    """
+    try:
+        draw = draw_of(connection, day)
+        root = yield from _ballots(connection, draw, holdings, heads, count)
+        if root is not None:
+            yield from _outcome(connection, draw, root, operator)
+    except _DAMAGE as error:
+        yield f"{day}: what is stored cannot be read ({error or type(error).__name__})"
+
+
+def _ballots(
+    connection: Connection,
+    draw: AnyRow,
+    holdings: int,
+    heads: Sequence[Checkpoint],
+    count: Callable[[int], None],
+) -> Generator[Fault, None, bytes | None]:
+    """Check a day's ballots and their log, and return its root; None where it breaks off."""
+    day, size = draw.day, draw.ballot_count
+    log = Frontier()
+    above: dict[Tile, bytes] = {}
+    submissions = 0
+    while log.size < size:
+        first = log.size + 1
+        piece = _read(connection, day, first, size)
+        last = log.size + len(piece.records)
+        if piece.closed:
+            others = len(piece.closed) - 1
+            more = f", nor do {others} others up to {piece.closed[-1]}" if others else ""
+            yield f"{day}: ballot {piece.closed[0]} does not open to its holder{more}"
+        if count_fitting(connection, day, first, last + 1) != len(piece.records):
+            yield f"{day}: ballots {first} to {last} are not those that were submitted"
+        hashes = leaf_hashes(piece.records)
+        yield from check_heads(heads, log, hashes)
+        grown, rows = log.extend(hashes)
+        for part in pieces(rows):
+            if part.tile.level:
+                above[part.tile] = above.get(part.tile, b"") + part.hashes
+                continue
+            start = (part.tile.number * TILE_WIDTH + part.offset - log.size) * HASH_BYTES
+            if piece.leaves[start : start + len(part.hashes)] != part.hashes:
+                yield _unfit(day, part.tile)
+        log = grown
+        submissions += piece.submissions
+        count(len(piece.records))
+        if piece.breaks_off:
+            yield f"{day}: ballots are missing, or stand twice, from {last + 1} on"
+            return None
+    yield from check_ends(heads, size)
+    stored = tiles_of(connection, day)
+    yield from (
+        _unfit(day, tile)
+        for tile in sorted(above.keys() | stored.keys())
+        if above.get(tile) != stored.get(tile)
+    )
+    yield from _sums(connection, draw, log, submissions, holdings)
+    return log.root
+
+
+def _sums(
+    connection: Connection, draw: AnyRow, log: Frontier, submissions: int, holdings: int
+) -> Iterator[Fault]:
+    """Compare a log that was read to its end with what is counted of the day."""
+    day, size = draw.day, draw.ballot_count
+    if log.to_bytes() != draw.frontier:
+        yield f"{day}: the log's head is not that of its {size} ballots"
+    extent = extent_of(connection, day)
+    if extent.ballots > size:
+        yield f"{day}: there are ballots beyond the {size} that were counted"
+    if extent.submissions > submissions:
+        others = extent.submissions - submissions
+        yield f"{day}: {others} submissions are not among those of the {size} ballots"
+    if compare_holdings(connection, day) != (holdings, holdings):
+        yield f"{day}: what people are said to hold is not what they submitted"
+
+
+def _read(connection: Connection, day: date, first: int, size: int) -> Piece:
+    """Read submissions from the one that begins with the number `first`."""
+    submissions, number = 0, first
+    records: list[bytes] = []
+    leaves: list[bytes] = []
+    closed: list[int] = []
+    found = submissions_between(connection, day, first, first + STEP)
+    for begin, count, lottery, at, salts, holders, stored, username in found:
+        if begin != number or number + count > size + 1:
+            break
+        if not len(holders) == HOLDER_BYTES * count == len(stored):
+            break
+        if not _opens(salts, username, holders):
+            closed += _closed(number, salts, username, holders)
+        each = [holders[i : i + HOLDER_BYTES] for i in range(0, len(holders), HOLDER_BYTES)]
+        records += format_run(day, number, lottery, each, at)
+        leaves.append(stored)
+        submissions += 1
+        number += count
+    return Piece(
+        submissions, records, b"".join(leaves), closed, not found or submissions < len(found)
+    )
+
+
+def _opens(salts: bytes, username: str | None, holders: bytes) -> bool:
+    """Tell whether all holder hashes of a submission are those of salts and username."""
+    return (
+        username is not None
+        and len(salts) % SALT_BYTES == 0
+        and holder_hashes(salts, username) == holders
+    )
+
+
+def _closed(first: int, salts: bytes, username: str | None, holders: bytes) -> list[int]:
+    """List the ballots of a submission, from the number `first` on, that do not open."""
+    return [
+        first + place
+        for place in range(len(holders) // HOLDER_BYTES)
+        if not _opens(
+            salts[place * SALT_BYTES : (place + 1) * SALT_BYTES],
+            username,
+            holders[place * HOLDER_BYTES : (place + 1) * HOLDER_BYTES],
+        )
+    ]
+
+
+def _unfit(day: date, tile: Tile) -> Fault:
+    return f"{day}: the log's tile {tile.number} of level {tile.level} is not that of its ballots"
+
+
+def _outcome(
+    connection: Connection, draw: AnyRow, root: bytes, operator: Operator
+) -> Iterator[Fault]:
+    """Compare what was frozen of a day with what is stored, and all that was drawn from it."""
+    day = draw.day
+    winners = connection.scalar(select(func.count()).select_from(Winner).where(Winner.day == day))
+    if draw.status != DRAWN and winners:
+        yield f"{day} is not drawn, but has winners"
+    frozen = freeze_of(connection, day)
+    if draw.status in {OPEN, LOST}:
+        if frozen is not None:
+            yield f"{day} is {draw.status}, but the journal has its freeze"
+        return
+    if frozen is None:
+        yield f"{day} is {draw.status}, but the journal has no freeze of it"
+        return
+    freeze = parse_freeze(frozen.record)
+    stored = (draw.ballot_count, draw.places, root, draw.closed_at.replace(microsecond=0))
+    if stored != (freeze.size, freeze.places, freeze.root, freeze.frozen):
+        yield f"{day}: what was frozen is not what is stored"
+    if draw.status == DRAWN:
+        try:
+            certificate_of(connection, day, operator)
+        except (Unsound, NotDrawn) as error:
+            yield str(error)

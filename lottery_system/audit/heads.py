@@ -1,0 +1,77 @@
+"""Heads of logs that somebody kept: signed checkpoints, to be held against what is stored now."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+from lottery_system.clock import parse_day
+from lottery_system.errors import LotteryError
+from lottery_system.fairness.merkle import EMPTY_ROOT, Frontier
+from lottery_system.fairness.note import Checkpoint, NoteError, VerifierKey, open_checkpoint
+
+#: a sentence that says what is wrong
+Fault = str
+
+#: bytes of a file that may be a checkpoint; ours have some two hundred
+LARGEST = 64 * 1024
+
+
+class UnfitHead(LotteryError):
+    """A file is not a checkpoint of a log of this lottery."""
+
+
+def read_head(file: Path, key: VerifierKey) -> Checkpoint:
+    """Read a checkpoint as `/log/checkpoint` and `/log/<day>/checkpoint` serve it.
+
+    Args:
+        file: may be read and is not trusted.
+        key: the lottery's, whose signature it must bear.
+
+    Raises:
+        UnfitHead: with a sentence that names the file.
+    """
+    try:
+        with file.open("rb") as opened:
+            note = opened.read(LARGEST + 1)
+        if len(note) > LARGEST:
+            raise UnfitHead(f"{file} is no checkpoint: it is longer than {LARGEST:,} bytes.")
+        head = open_checkpoint(note.decode(), key)
+    except OSError as error:
+        raise UnfitHead(f"{file} cannot be read ({error.strerror}).") from None
+    except (NoteError, UnicodeDecodeError) as error:
+        raise UnfitHead(f"{file} is no checkpoint signed by this lottery: {error}.") from None
+    if head.origin != key.name and day_of_head(head, key.name) is None:
+        raise UnfitHead(
+            f"{file} is the checkpoint of {head.origin}; it must be of {key.name} or of one of its "
+            f"days, like {key.name}/2026-12-31."
+        )
+    return head
+
+
+def day_of_head(head: Checkpoint, name: str) -> date | None:
+    """Return the day whose log a head is of; None for any other log."""
+    prefix = f"{name}/"
+    return parse_day(head.origin.removeprefix(prefix)) if head.origin.startswith(prefix) else None
+
+
+def check_heads(
+    heads: Sequence[Checkpoint], before: Frontier, leaves: Sequence[bytes]
+) -> Iterator[Fault]:
+    """Compare the heads whose sizes a log comes to as it grows from `before` by `leaves`."""
+    for head in heads:
+        added = head.size - before.size
+        if 0 < added <= len(leaves) and before.extend(leaves[:added])[0].root != head.root:
+            yield f"{_name(head)} does not fit: what is stored up to there has another root"
+
+
+def check_ends(heads: Sequence[Checkpoint], size: int) -> Iterator[Fault]:
+    """Compare the heads that a log of a size does not come to by growing."""
+    for head in heads:
+        if head.size > size:
+            yield f"{_name(head)} does not fit: only {size} of its records are stored"
+        elif head.size == 0 and head.root != EMPTY_ROOT:
+            yield f"{_name(head)} does not fit: a log without a record has another root"
+
+
+def _name(head: Checkpoint) -> str:
+    return f"the head of {head.origin} at size {head.size}, root {head.root.hex()},"
