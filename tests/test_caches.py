@@ -11,7 +11,11 @@ PACKAGE = ROOT / "lottery_system"
 OF_FUNCTOOLS = {"cache", "lru_cache", "cached_property"}
 #: what is made when it is first needed and is not remembered for its value: threads, and whose an
 #: open file is
-NO_CACHES = {"_loop", "_pool", "_flushing", "_pid"}
+NO_CACHES = {
+    "_loop", "_pool", "_flushing", "_pid", "_workers",
+    # what a process has seen of its clocks, and of the line on the terminal
+    "_wall", "_saved", "_relays_behind_since", "_stands",
+}  # fmt: skip
 
 
 def caches() -> set[str]:

@@ -155,6 +155,7 @@ def test_a_token_is_of_the_session_at_hand_though_another_has_just_ended(app: Fl
 
 #: what each is asked for; those that are not functions of a module have tests of their own
 ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
+    "fairness/records.py format_instant": lambda app: (datetime(2026, 11, 19, 12, tzinfo=UTC),),
     "models/draw.py _counting": lambda app: (),
     "models/draw.py _turn": lambda app: (),
     "models/holding.py _adding": lambda app: (_dialect(app),),
