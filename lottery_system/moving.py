@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from lottery_system.database import CONNECT_TIMEOUT, VANISHED
-from lottery_system.errors import LotteryError
+from lottery_system.errors import LotteryError, OutdatedSchema
 from lottery_system.models import Base
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
@@ -180,8 +180,8 @@ def _upgrade(target: Connection) -> None:
     config.attributes["connection"] = target
     try:
         command.upgrade(config, "head")
-    except CommandError as error:
-        raise CannotMove(f"The target has a schema of something else: {error}.") from None
+    except (CommandError, OutdatedSchema) as error:
+        raise CannotMove(f"The target has a schema of something else: {error}") from None
 
 
 def _copy(source: Connection, target: Connection, of: Table) -> Content:

@@ -27,7 +27,7 @@ FLOORS = (
         "recovery",
         "moving",
         "closing_check",
-    },  # fmt: skip
+    },
     {"rollback"},
     {"extensions"},
     {"keys", "certificates"},
