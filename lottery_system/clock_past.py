@@ -5,6 +5,7 @@ right. Only Linux says whether the machine has been started anew since, and noth
 """
 
 import logging
+import os
 from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -33,7 +34,7 @@ class ClockPast:
 
     def save(self, offset: float) -> None:
         """Keep the offset; where that cannot be done, a restart forgets it."""
-        draft = self._file.with_name(f".{FILE}.draft")
+        draft = self._file.with_name(f".{FILE}.{os.getpid()}")  # workers start at the same time
         try:
             draft.write_text(f"{self._boot()} {offset}\n", encoding="ascii")
             draft.replace(self._file)

@@ -49,7 +49,10 @@ def start(app: Flask) -> None:
     def watch_on() -> None:
         while True:
             sleep(WATCH)
-            watch(app)
+            try:
+                watch(app)
+            except Exception:  # whatever it was, the next look must come
+                log.exception("clock: a fault of ours")
 
     Thread(target=watch_on, name="clock watch", daemon=True).start()
 
