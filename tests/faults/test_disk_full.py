@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.conftest import migrate
+from lottery_system.mark import Head, Mark, Marks
+from tests.conftest import FIRST_DAY, migrate
 from tests.faults.small_disk import NoDisk, SmallDisk, small_disk
 from tests.faults.strikes import check, suffer, until_turned_away
 from tests.players import Player
@@ -80,3 +81,23 @@ def test_a_full_disk_loses_nothing_and_players_go_on_when_there_is_room(
 
     assert not any(player.unanswered_count for player in players)
     check(server, players, session)
+
+
+def test_a_mark_is_raised_on_a_full_disk_too_and_never_half_made(disk: SmallDisk) -> None:
+    marks, late = Marks([disk.folder / "mark"]), Marks([disk.folder / "late"])
+    start = Mark(bytes(32), Head(1, bytes(32)))
+    marks.raise_to(lambda before: start)
+    disk.fill()
+
+    marks.raise_to(lambda before: start.raised(FIRST_DAY, Head(7, bytes(32))))
+    with pytest.raises(OSError, match="No space left"):
+        late.raise_to(lambda before: start)
+
+    found = Marks([disk.folder / "mark"]).read()
+    assert found is not None
+    assert found.days[FIRST_DAY].size == 7
+    assert late.read() is None
+    assert not list(disk.folder.glob(".late*"))
+    disk.free()
+    late.raise_to(lambda before: start)
+    assert late.read() == start
