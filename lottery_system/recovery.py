@@ -183,6 +183,7 @@ def recover(
         statement = sign_recovery(
             Statement(
                 name=shown.genesis.name,
+                key=format_vkey(operator.key.verifier),
                 ended=shown.ended,
                 signed=shown.signed.size,
                 root=shown.signed.root,

@@ -1,6 +1,6 @@
 """`python -m lottery_system.fairness`: check a draw without the server.
 
-    verify CERTIFICATE.json [--key VKEY] [--log DIR] [--receipt RECEIPT.json]
+    verify CERTIFICATE.json [--key VKEY] [--log DIR] [--receipt RECEIPT.json] [--recovery FILE]...
     fetch URL DIR
 
 Exit code of `verify`: 0 all holds; 1 some check fails, or one that every certificate needs could
@@ -38,6 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one.add_argument("--key", metavar="VKEY", help="the lottery's key, as you know it")
     one.add_argument("--log", type=Path, metavar="DIR", help="a downloaded copy of the day's log")
     one.add_argument("--receipt", type=Path, metavar="RECEIPT.json", help="of a ballot of the day")
+    one.add_argument(
+        "--recovery",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a signed statement of a loss, from /log/recovery/1; may be given again",
+    )
     other = commands.add_parser("fetch", help="download a log")
     other.add_argument("url", metavar="URL", help="like https://site/log/2026-11-22/")
     other.add_argument("folder", type=Path, metavar="DIR")
@@ -71,6 +79,7 @@ def _verify(given: argparse.Namespace) -> int:
         key=key,
         ballots=ballots,
         receipt=receipt,
+        recoveries=[_text(path) for path in given.recovery],
         progress=_bar(sys.stderr, "ballots"),
     )
     for check in checks:
@@ -95,6 +104,13 @@ def _file(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise CannotRead(f"{path} cannot be read ({error.strerror})") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return _file(path).decode()
+    except UnicodeDecodeError:
+        raise CannotRead(f"{path} is no text") from None
 
 
 def _bar(stream: TextIO, what: str) -> Callable[[int, int], None]:

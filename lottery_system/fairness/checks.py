@@ -26,6 +26,10 @@ CHECKS = {
 }
 
 
+#: one more, made only where a statement of a loss is given
+RECOVERY = "recovery"
+RECOVERY_HOLDS = "a signed statement of a loss leads from the key given to this journal's"
+
 #: those of lists and receipts are for whoever has them; the others every certificate needs
 NOT_NEEDED = {"list", "receipt signed", "receipt included", "receipt kept"}
 

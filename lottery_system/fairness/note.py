@@ -38,6 +38,10 @@ class NoteError(ValueError):
     """A note, key or checkpoint is malformed, or its signature does not hold."""
 
 
+class NotSigned(NoteError):
+    """A note bears no signature, or more than one, by the key in question."""
+
+
 class CryptographyMissing(RuntimeError):
     """A library that checks signatures is not installed, so that nothing can be said of them."""
 
@@ -132,29 +136,30 @@ def open_note(note: str, key: VerifierKey) -> str:
     Signatures by other keys are passed over, as those of witnesses.
 
     Raises:
-        NoteError: the note is malformed, or has no signature by this key, or one that does not
-            hold.
+        NotSigned: the note has no signature by this key.
+        NoteError: it is malformed, or the signature does not hold.
         CryptographyMissing: nothing can be checked here.
     """
-    text, separator, signatures = note.rpartition("\n\n")
-    lines = [line + "\n" for line in signatures.split("\n")]
-    if not separator or lines.pop() != "\n" or not 1 <= len(lines) <= MAX_SIGNATURES:
-        raise NoteError("this is not a signed note: a text, an empty line, signature lines")
-    text += "\n"
-    found = [_SIGNATURE.fullmatch(line) for line in lines]
-    signed = [(each["name"], _decode(each["signature"])) for each in found if each]
-    if len(signed) != len(lines):
-        raise NoteError("a signature line of this note is malformed")
+    text, signed = _split(note)
     mine = [
         blob[KEY_ID_BYTES:]
         for name, blob in signed
         if name == key.name and blob[:KEY_ID_BYTES] == key.key_id
     ]
     if len(mine) != 1:
-        raise NoteError(f"this note is not signed by the key {key.name}+{key.key_id.hex()}")
+        raise NotSigned(f"this note is not signed by the key {key.name}+{key.key_id.hex()}")
     if not _holds(key.public_key, mine[0], text.encode()):
         raise NoteError("the signature of this note does not hold")
     return text
+
+
+def note_text(note: str) -> str:
+    """Return the text of a note, whoever signed it.
+
+    Raises:
+        NoteError: the note is malformed.
+    """
+    return _split(note)[0]
 
 
 def format_checkpoint(checkpoint: Checkpoint) -> str:
@@ -193,6 +198,19 @@ def open_checkpoint(note: str, key: VerifierKey) -> Checkpoint:
         CryptographyMissing: nothing can be checked here.
     """
     return parse_checkpoint(open_note(note, key))
+
+
+def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """Part a note into its text and its signatures: whose, and key id and signature."""
+    text, separator, signatures = note.rpartition("\n\n")
+    lines = [line + "\n" for line in signatures.split("\n")]
+    if not separator or lines.pop() != "\n" or not 1 <= len(lines) <= MAX_SIGNATURES:
+        raise NoteError("this is not a signed note: a text, an empty line, signature lines")
+    found = [_SIGNATURE.fullmatch(line) for line in lines]
+    signed = [(each["name"], _decode(each["signature"])) for each in found if each]
+    if len(signed) != len(lines):
+        raise NoteError("a signature line of this note is malformed")
+    return text + "\n", signed
 
 
 def _encode(data: bytes) -> str:

@@ -1,11 +1,22 @@
 """What a receipt shows, held against a certificate of its day."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
+
 from lottery_system.fairness import commitment, merkle, records
 from lottery_system.fairness.certificate import FormatError, Receipt
 from lottery_system.fairness.checks import CHECKS, Failed, NotMade, demand
 from lottery_system.fairness.listing import Listing
-from lottery_system.fairness.note import Checkpoint, VerifierKey, open_checkpoint
+from lottery_system.fairness.note import (
+    Checkpoint,
+    NotSigned,
+    VerifierKey,
+    open_checkpoint,
+    parse_vkey,
+)
 from lottery_system.fairness.records import Freeze
+from lottery_system.fairness.recovery import Recovery
 
 
 class ReceiptCase:
@@ -16,15 +27,24 @@ class ReceiptCase:
         key: the lottery's.
         name: the lottery's, as its genesis has it.
         freeze: of the day that the receipt should be of.
+        led: statements of losses that led to the journal at hand; a receipt may be of before.
     """
 
     def __init__(
-        self, receipt: Receipt | FormatError | None, key: VerifierKey, name: str, freeze: Freeze
+        self,
+        receipt: Receipt | FormatError | None,
+        key: VerifierKey,
+        name: str,
+        freeze: Freeze,
+        led: Sequence[Recovery] = (),
     ) -> None:
         self._receipt = receipt
         self._key = key
         self._name = name
         self._freeze = freeze
+        self._led = led
+        #: the statements that came after the receipt was signed
+        self._later: Sequence[Recovery] = ()
         #: of the day's log when the receipt was given, once its signature was seen to hold
         self._checkpoint: Checkpoint | None = None
 
@@ -41,7 +61,7 @@ class ReceiptCase:
             Failed, NoteError: this is none of that day and lottery.
         """
         receipt = self._given()
-        checkpoint = open_checkpoint(receipt.checkpoint, self._key)
+        checkpoint = self._opened(receipt.checkpoint)
         origin = f"{self._name}/{self._freeze.day}"
         demand(
             checkpoint.origin == origin,
@@ -79,8 +99,10 @@ class ReceiptCase:
             NotMade: it takes the list of ballots to tell, or there is no receipt to be believed.
             Failed: ballots were dropped or changed since.
         """
-        self._given()
+        receipt = self._given()
         checkpoint, freeze = self._believed(), self._freeze
+        for recovery in self._later:
+            _demand_left(recovery, freeze.day, receipt.index + 1, checkpoint.size)
         demand(
             checkpoint.size <= freeze.size,
             f"the log had {checkpoint.size} ballots when the receipt was given, and was frozen "
@@ -97,6 +119,18 @@ class ReceiptCase:
         )
         return CHECKS["receipt kept"]
 
+    def _opened(self, checkpoint: str) -> Checkpoint:
+        """Open a checkpoint by the lottery's key, or by one that a later statement ended."""
+        try:
+            return open_checkpoint(checkpoint, self._key)
+        except NotSigned:
+            for place, recovery in enumerate(self._led):
+                with suppress(NotSigned):
+                    found = open_checkpoint(checkpoint, parse_vkey(recovery.key))
+                    self._later = self._led[place:]
+                    return found
+            raise
+
     def _given(self) -> Receipt:
         if self._receipt is None:
             raise NotMade("no receipt was given")
@@ -108,3 +142,34 @@ class ReceiptCase:
         if self._checkpoint is None:
             raise NotMade("the receipt's checkpoint could not be believed")
         return self._checkpoint
+
+
+def _demand_left(recovery: Recovery, day: date, number: int, size: int) -> None:
+    """Say what a statement says of a ballot that was accepted before it.
+
+    Args:
+        number: the ballot's.
+        size: of the day's log, as the receipt signs it.
+
+    Raises:
+        Failed: the ballot was lost.
+        NotMade: it was not, but the receipt's own list was.
+    """
+    lost = next((each for each in recovery.ballots if each.day == day), None)
+    if lost is None:
+        return
+    when = records.format_instant(recovery.time)
+    demand(
+        number <= lost.signed,
+        f"this ballot is missing, and the lottery's statement of {when} does not admit it",
+    )
+    demand(
+        number <= lost.left,
+        "this ballot was accepted and then lost with the lottery's records; its statement of "
+        f"{when} admits it",
+    )
+    if size > lost.left:
+        raise NotMade(
+            f"the lottery lost later ballots of this day, and stated so on {when}: get a new "
+            "receipt of this one"
+        )

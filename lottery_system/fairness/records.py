@@ -18,28 +18,29 @@ BEACON: Mode = "beacon"
 
 #: what a lottery may be called: visible ASCII without the plus sign, which ends the name in a key
 NAME = r"[!-*,-~]{1,200}"
-_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_INSTANT = _DAY + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
-_POSITIVE = r"[1-9][0-9]{0,17}"
-_NUMBER = rf"(?:0|{_POSITIVE})"
-_HEX = r"[0-9a-f]{64}"
+DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+INSTANT = DAY + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
+POSITIVE = r"[1-9][0-9]{0,17}"
+NUMBER = rf"(?:0|{POSITIVE})"
+HEX = r"[0-9a-f]{64}"
 
 
-def _record(kind: str, **lines: str) -> re.Pattern[str]:
+def record_pattern(kind: str, *, rest: str = "", **lines: str) -> re.Pattern[str]:
+    """Return the pattern of a record: its lines in their order, and what may follow them."""
     body = "".join(rf"{key} (?P<{key}>{value})\n" for key, value in lines.items())
-    return re.compile(rf"{NAMESPACE.decode()}{kind}\n{body}", re.ASCII)
+    return re.compile(rf"{NAMESPACE.decode()}{kind}\n{body}{rest}", re.ASCII)
 
 
-_BALLOT = _record(
-    "ballot", day=_DAY, number=_POSITIVE, lottery=_POSITIVE, holder=_HEX, time=_INSTANT
+_BALLOT = record_pattern(
+    "ballot", day=DAY, number=POSITIVE, lottery=POSITIVE, holder=HEX, time=INSTANT
 )
-_GENESIS = _record(
-    "genesis", name=NAME, first=_DAY, anchor=_HEX, mode="operator|beacon", chain=rf"{_HEX}|none",
-    gap=_NUMBER,
+_GENESIS = record_pattern(
+    "genesis", name=NAME, first=DAY, anchor=HEX, mode="operator|beacon", chain=rf"{HEX}|none",
+    gap=NUMBER,
 )  # fmt: skip
-_FREEZE = _record(
-    "freeze", draw=_NUMBER, day=_DAY, closes=_INSTANT, size=_NUMBER, frozen=_INSTANT, root=_HEX,
-    places=_POSITIVE, secret=_HEX, round=rf"{_POSITIVE}|none", previous=_HEX,
+_FREEZE = record_pattern(
+    "freeze", draw=NUMBER, day=DAY, closes=INSTANT, size=NUMBER, frozen=INSTANT, root=HEX,
+    places=POSITIVE, secret=HEX, round=rf"{POSITIVE}|none", previous=HEX,
 )  # fmt: skip
 
 
@@ -123,7 +124,7 @@ def format_ballot(ballot: Ballot) -> bytes:
     holder <64 hex>
     time 2026-11-22T14:46:08Z
     """
-    return _format(
+    return write_record(
         "ballot",
         day=ballot.day.isoformat(),
         number=ballot.number,
@@ -160,7 +161,7 @@ def format_genesis(genesis: Genesis) -> bytes:
     chain <64 hex> | none
     gap 600
     """
-    return _format(
+    return write_record(
         "genesis",
         name=genesis.name,
         first=genesis.first.isoformat(),
@@ -186,7 +187,7 @@ def format_freeze(freeze: Freeze) -> bytes:
     round 34196412 | none
     previous <64 hex>
     """
-    return _format(
+    return write_record(
         "freeze",
         draw=freeze.draw,
         day=freeze.day.isoformat(),
@@ -207,13 +208,13 @@ def parse_ballot(record: str | bytes) -> Ballot:
     Raises:
         RecordError: it is not one, to the letter.
     """
-    found = _parse("ballot", _BALLOT, record)
+    found = match_record("ballot", _BALLOT, record)
     return Ballot(
-        day=_day(found["day"]),
+        day=read_day(found["day"]),
         number=int(found["number"]),
         lottery=int(found["lottery"]),
         holder=bytes.fromhex(found["holder"]),
-        time=_instant(found["time"]),
+        time=read_instant(found["time"]),
     )
 
 
@@ -223,10 +224,10 @@ def parse_genesis(record: str | bytes) -> Genesis:
     Raises:
         RecordError: it is not one, to the letter.
     """
-    found = _parse("genesis", _GENESIS, record)
+    found = match_record("genesis", _GENESIS, record)
     return Genesis(
         name=found["name"],
-        first=_day(found["first"]),
+        first=read_day(found["first"]),
         anchor=bytes.fromhex(found["anchor"]),
         mode=cast(Mode, found["mode"]),
         chain=None if found["chain"] == "none" else bytes.fromhex(found["chain"]),
@@ -240,13 +241,13 @@ def parse_freeze(record: str | bytes) -> Freeze:
     Raises:
         RecordError: it is not one, to the letter.
     """
-    found = _parse("freeze", _FREEZE, record)
+    found = match_record("freeze", _FREEZE, record)
     return Freeze(
         draw=int(found["draw"]),
-        day=_day(found["day"]),
-        closes=_instant(found["closes"]),
+        day=read_day(found["day"]),
+        closes=read_instant(found["closes"]),
         size=int(found["size"]),
-        frozen=_instant(found["frozen"]),
+        frozen=read_instant(found["frozen"]),
         root=bytes.fromhex(found["root"]),
         places=int(found["places"]),
         secret=bytes.fromhex(found["secret"]),
@@ -255,12 +256,18 @@ def parse_freeze(record: str | bytes) -> Freeze:
     )
 
 
-def _format(kind: str, **lines: object) -> bytes:
+def write_record(kind: str, **lines: object) -> bytes:
+    """Write a record: a line `key value` each, in the order given."""
     body = "".join(f"{key} {value}\n" for key, value in lines.items())
     return NAMESPACE + f"{kind}\n{body}".encode("ascii")
 
 
-def _parse(kind: str, pattern: re.Pattern[str], record: str | bytes) -> re.Match[str]:
+def match_record(kind: str, pattern: re.Pattern[str], record: str | bytes) -> re.Match[str]:
+    """Hold a text against the pattern of a kind of record.
+
+    Raises:
+        RecordError: it does not fit, to the letter.
+    """
     try:
         text = record if isinstance(record, str) else record.decode("ascii")
     except UnicodeDecodeError:
@@ -271,14 +278,24 @@ def _parse(kind: str, pattern: re.Pattern[str], record: str | bytes) -> re.Match
     return found
 
 
-def _day(text: str) -> date:
+def read_day(text: str) -> date:
+    """Read a day that a pattern has let through.
+
+    Raises:
+        RecordError: the calendar has no such day.
+    """
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise RecordError(f"{text} is not a day") from None
 
 
-def _instant(text: str) -> datetime:
+def read_instant(text: str) -> datetime:
+    """Read an instant that a pattern has let through.
+
+    Raises:
+        RecordError: the calendar has no such instant.
+    """
     try:
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:

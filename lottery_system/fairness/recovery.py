@@ -1,15 +1,49 @@
-"""Recovery statements: what was lost with a database, signed (daily-draw/v1, section 13)."""
+"""Recovery statements: what was lost with a database, signed (daily-draw/v1, section 16).
 
+A statement ends one journal and begins the next. It is a signed note: the key of the journal that
+ends and that of the journal that follows both sign it.
+"""
+
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from lottery_system.fairness.note import SigningKey, sign
-from lottery_system.fairness.records import _day, _instant, format_instant
+from lottery_system.fairness.note import (
+    NoteError,
+    SigningKey,
+    note_text,
+    open_note,
+    parse_vkey,
+    sign,
+)
+from lottery_system.fairness.records import (
+    DAY,
+    HEX,
+    INSTANT,
+    NAME,
+    NUMBER,
+    POSITIVE,
+    RecordError,
+    format_instant,
+    match_record,
+    read_day,
+    read_instant,
+    record_pattern,
+    write_record,
+)
+
+_KEY = rf"{NAME}\+[0-9a-f]{{8}}\+[A-Za-z0-9+/]+={{0,2}}"
+_LOST = re.compile(rf"day (?P<day>{DAY}) (?P<signed>{POSITIVE}) (?P<left>{NUMBER})\n", re.ASCII)
+_RECOVERY = record_pattern(
+    "recovery", name=NAME, key=_KEY, ended=HEX, signed=POSITIVE, root=HEX, kept=NUMBER, left=HEX,
+    next=_KEY, begins=HEX, first=DAY, time=INSTANT, days=NUMBER,
+    rest=rf"(?P<lost>(?:day {DAY} {POSITIVE} {NUMBER}\n)*)",
+)  # fmt: skip
 
 
 class LostBallots(NamedTuple):
-    """A day's log of ballots: how far it was signed, and how much of it is left."""
+    """A day's log of ballots: how far it was acknowledged, and how much of it is left."""
 
     day: date
     signed: int
@@ -20,55 +54,154 @@ class Recovery(NamedTuple):
     """The end of a journal, and the beginning of the next."""
 
     name: str
+    #: the key of the journal that ended, `name+keyid+base64`
+    key: str
+    #: H of the genesis of the journal that ended, 32 bytes
     ended: bytes
+    #: the greatest size of that journal that was signed, and its root there
     signed: int
     root: bytes
+    #: how many of its records are left, and their root
     kept: int
     left: bytes
+    #: the key of the journal that follows, `name+keyid+base64`
     next: str
+    #: H of the genesis of the journal that follows, 32 bytes
     begins: bytes
+    #: the first day of the journal that follows; earlier ones are never drawn again
     first: date
+    #: the second in which it was stated, UTC
     time: datetime
+    #: of the days from `first` on those that lost ballots, in their order
     ballots: tuple[LostBallots, ...] = ()
 
 
 def format_recovery(recovery: Recovery) -> bytes:
-    lines = [
-        "daily-draw/v1 recovery",
-        f"name {recovery.name}",
-        f"ended {recovery.ended.hex()}",
-        f"signed {recovery.signed}",
-        f"root {recovery.root.hex()}",
-        f"kept {recovery.kept}",
-        f"left {recovery.left.hex()}",
-        f"next {recovery.next}",
-        f"begins {recovery.begins.hex()}",
-        f"first {recovery.first}",
-        f"time {format_instant(recovery.time)}",
-        f"days {len(recovery.ballots)}",
-        *(f"day {each.day} {each.signed} {each.left}" for each in recovery.ballots),
-    ]
-    return "".join(f"{line}\n" for line in lines).encode()
+    """Write the record of a recovery.
+
+    daily-draw/v1 recovery
+    name lottery.example
+    key lottery.example+f7a1ca9c+<base64>
+    ended <64 hex>
+    signed 3
+    root <64 hex>
+    kept 2
+    left <64 hex>
+    next lottery.example+7a1ca9c7+<base64>
+    begins <64 hex>
+    first 2026-11-22
+    time 2026-11-22T14:46:08Z
+    days 1
+    day 2026-11-22 13 8
+    """
+    lines = write_record(
+        "recovery",
+        name=recovery.name,
+        key=recovery.key,
+        ended=recovery.ended.hex(),
+        signed=recovery.signed,
+        root=recovery.root.hex(),
+        kept=recovery.kept,
+        left=recovery.left.hex(),
+        next=recovery.next,
+        begins=recovery.begins.hex(),
+        first=recovery.first.isoformat(),
+        time=format_instant(recovery.time),
+        days=len(recovery.ballots),
+    )
+    days = [f"day {each.day} {each.signed} {each.left}\n" for each in recovery.ballots]
+    return lines + "".join(days).encode("ascii")
 
 
 def parse_recovery(text: str) -> Recovery:
-    lines = dict(line.split(" ", 1) for line in text.splitlines()[1:12])
-    days = [line.split() for line in text.splitlines()[12:]]
+    """Read the record of a recovery.
+
+    Raises:
+        RecordError: it is not one, to the letter.
+    """
+    found = match_record("recovery", _RECOVERY, text)
+    ballots = tuple(
+        LostBallots(read_day(each["day"]), int(each["signed"]), int(each["left"]))
+        for each in _LOST.finditer(found["lost"])
+    )
+    if len(ballots) != int(found["days"]):
+        raise RecordError(f"this recovery has {len(ballots)} days, and says {found['days']}")
+    first = read_day(found["first"])
+    days = [each.day for each in ballots]
+    if days != sorted(set(days)) or any(day < first for day in days):
+        raise RecordError("the days of this recovery are not in order, or before its first")
+    if any(each.signed <= each.left for each in ballots):
+        raise RecordError("a day of this recovery lost nothing")
+    for line in ("key", "next"):
+        try:
+            key = parse_vkey(found[line])
+        except NoteError as error:
+            raise RecordError(f"the line {line} of this recovery: {error}") from None
+        if key.name != found["name"]:
+            raise RecordError(f"the line {line} of this recovery bears another name")
+    if found["key"] == found["next"]:
+        raise RecordError("this recovery leads from a key to itself")
     return Recovery(
-        name=lines["name"],
-        ended=bytes.fromhex(lines["ended"]),
-        signed=int(lines["signed"]),
-        root=bytes.fromhex(lines["root"]),
-        kept=int(lines["kept"]),
-        left=bytes.fromhex(lines["left"]),
-        next=lines["next"],
-        begins=bytes.fromhex(lines["begins"]),
-        first=_day(lines["first"]),
-        time=_instant(lines["time"]),
-        ballots=tuple(LostBallots(_day(d[1]), int(d[2]), int(d[3])) for d in days),
+        name=found["name"],
+        key=found["key"],
+        ended=bytes.fromhex(found["ended"]),
+        signed=int(found["signed"]),
+        root=bytes.fromhex(found["root"]),
+        kept=int(found["kept"]),
+        left=bytes.fromhex(found["left"]),
+        next=found["next"],
+        begins=bytes.fromhex(found["begins"]),
+        first=first,
+        time=read_instant(found["time"]),
+        ballots=ballots,
     )
 
 
 def sign_recovery(recovery: Recovery, keys: Sequence[SigningKey]) -> str:
-    text = format_recovery(recovery).decode()
+    """Return a recovery as a note that bears a signature by each key."""
+    text = format_recovery(recovery).decode("ascii")
     return text + "\n" + "".join(sign(text, key).removeprefix(text + "\n") for key in keys)
+
+
+def open_recovery(note: str) -> Recovery:
+    """Return a recovery that is signed by the key that ends and by the one that follows.
+
+    Whose keys these are must be known from elsewhere.
+
+    Raises:
+        NoteError: the note is malformed, or one of the signatures is missing or does not hold.
+        RecordError: its text is not a recovery.
+        CryptographyMissing: nothing can be checked here.
+    """
+    recovery = parse_recovery(note_text(note))
+    for key in (recovery.key, recovery.next):
+        open_note(note, parse_vkey(key))
+    return recovery
+
+
+class Succession(NamedTuple):
+    """What statements say of one journal: those that led to it, and the one that ended it."""
+
+    #: the oldest first; each leads from its key to that of the next
+    led: tuple[Recovery, ...] = ()
+    ended: Recovery | None = None
+
+
+def succession_of(recoveries: Sequence[Recovery], genesis: bytes) -> Succession:
+    """Find what statements say of the journal that begins with a genesis.
+
+    Args:
+        recoveries: in any order.
+        genesis: H of the journal's genesis.
+    """
+    led: list[Recovery] = []
+    begins = genesis
+    while before := next((each for each in recoveries if each.begins == begins), None):
+        if before in led:
+            break
+        if led and led[0].key != before.next:
+            break
+        led.insert(0, before)
+        begins = before.ended
+    ended = next((each for each in recoveries if each.ended == genesis), None)
+    return Succession(tuple(led), ended)

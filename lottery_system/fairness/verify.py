@@ -4,7 +4,7 @@ Nothing here trusts the server. What cannot be checked, because something needed
 given, is named with the reason and never counts as checked.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from hashlib import sha256
 
@@ -18,6 +18,8 @@ from lottery_system.fairness.certificate import (
 )
 from lottery_system.fairness.checks import (
     CHECKS,
+    RECOVERY,
+    RECOVERY_HOLDS,
     Check,
     Failed,
     NotMade,
@@ -30,8 +32,10 @@ from lottery_system.fairness.checks import (
 from lottery_system.fairness.listing import Listing, Progress, read_list
 from lottery_system.fairness.note import (
     Checkpoint,
+    CryptographyMissing,
     NoteError,
     VerifierKey,
+    format_vkey,
     open_checkpoint,
     parse_vkey,
 )
@@ -44,12 +48,15 @@ from lottery_system.fairness.records import (
     Genesis,
     RecordError,
 )
+from lottery_system.fairness.recovery import Succession, open_recovery, succession_of
 
 
 class _Case:
     """A certificate and what is known of it while it is checked."""
 
-    def __init__(self, certificate: Certificate, key: VerifierKey | None) -> None:
+    def __init__(
+        self, certificate: Certificate, key: VerifierKey | None, recoveries: Sequence[str]
+    ) -> None:
         self.certificate = certificate
         self.genesis: Genesis = records.parse_genesis(certificate.genesis)
         self.freeze: Freeze = records.parse_freeze(certificate.freeze)
@@ -58,7 +65,20 @@ class _Case:
         ]
         hint = parse_vkey(certificate.log_key)
         self.is_pinned = key is not None
+        self.genesis_hash = sha256(certificate.genesis.encode()).digest()
+        #: None where none was given; what is wrong with one of them, or what they say together
+        self.succession: Succession | Exception | None = None
+        if recoveries:
+            self.succession = _succession(recoveries, self.genesis_hash)
         self.key = key or hint
+        if isinstance(self.succession, Succession) and key != hint:
+            led = [each.key for each in self.succession.led]
+            if (
+                key is not None
+                and format_vkey(key) in led
+                and self.succession.led[-1].next == (certificate.log_key)
+            ):  # the pinned key has signed over to the certificate's, through all in between
+                self.key = hint
         self.names_its_key = hint == self.key
         #: the journal's checkpoint, once its signature was seen to hold
         self.checkpoint: Checkpoint | None = None
@@ -75,6 +95,7 @@ def verify(
     key: VerifierKey | None = None,
     ballots: Iterable[bytes] | None = None,
     receipt: bytes | None = None,
+    recoveries: Sequence[str] = (),
     progress: Progress = lambda done, size: None,
 ) -> list[Check]:
     """Make all checks of a certificate.
@@ -85,10 +106,13 @@ def verify(
             own word is taken, and the check `checkpoint` says so.
         ballots: the day's records in their order, for the check `list`; read once, in batches.
         receipt: JSON, for the checks of it.
+        recoveries: statements of losses that the lottery has published, signed notes; where one
+            leads from `key` to the certificate's own key, that is believed as `key` is.
         progress: told, now and then, how many of the list's ballots have been read.
 
     Returns:
-        All checks in the order of `CHECKS`.
+        All checks in the order of `CHECKS`, and `RECOVERY` before those of lists and receipts where
+        a statement is given.
 
     Raises:
         Unreadable: certificate or receipt are no JSON at all.
@@ -96,7 +120,7 @@ def verify(
     receipt_or_fault = None if receipt is None else _parsed_receipt(receipt)
 
     try:
-        found = _Case(parse_certificate(certificate), key)
+        found = _Case(parse_certificate(certificate), key, recoveries)
     except (FormatError, RecordError, NoteError) as error:
         why = "the certificate is not well formed"
         return [failed("format", error), *(not_made(name, why) for name in list(CHECKS)[1:])]
@@ -105,7 +129,10 @@ def verify(
         make(name, lambda check=check: check(found))  # type: ignore[misc]
         for name, check in _OF_THE_CERTIFICATE.items()
     ]
-    of_receipt = ReceiptCase(receipt_or_fault, found.key, found.genesis.name, found.freeze)
+    if recoveries:
+        of_certificate.append(make(RECOVERY, lambda: _recovery(found)))
+    led = found.succession.led if isinstance(found.succession, Succession) else ()
+    of_receipt = ReceiptCase(receipt_or_fault, found.key, found.genesis.name, found.freeze, led)
     signed = make("receipt signed", of_receipt.signed)
     included = make("receipt included", of_receipt.included)
     listing = Listing()
@@ -157,9 +184,8 @@ def _freeze(case: _Case) -> str:
         ),
         "the freeze does not stand in the journal at its place",
     )
-    genesis_hash = sha256(case.certificate.genesis.encode()).digest()
     demand(
-        draw > 0 or case.freeze.previous == genesis_hash,
+        draw > 0 or case.freeze.previous == case.genesis_hash,
         "the first freeze does not follow the genesis",
     )
     return CHECKS["freeze"]
@@ -269,6 +295,43 @@ def _holders(case: _Case) -> str:
         opened = commitment.holder_hash(winner.holder.salt, winner.holder.username)
         demand(opened == ballot.holder, f"the ballot of place {winner.place} is somebody else's")
     return CHECKS["holders"]
+
+
+def _succession(recoveries: Sequence[str], genesis_hash: bytes) -> Succession | Exception:
+    try:
+        return succession_of([open_recovery(note) for note in recoveries], genesis_hash)
+    except (NoteError, RecordError, CryptographyMissing) as error:
+        return error
+
+
+def _recovery(case: _Case) -> str:
+    found = case.succession
+    if isinstance(found, Exception):
+        raise found
+    assert found is not None
+    demand(bool(found.led or found.ended), "the statement is of another journal")
+    if found.led:
+        last = found.led[-1]
+        demand(
+            case.names_its_key and last.next == case.certificate.log_key,
+            "the statement does not lead from the key given to the certificate's",
+        )
+        demand(
+            last.first == case.genesis.first,
+            f"the statement says that the journal begins with {last.first}",
+        )
+    if found.ended is None:
+        return RECOVERY_HOLDS
+    ended, index = found.ended, case.freeze.draw + 1
+    demand(
+        case.names_its_key and ended.key == case.certificate.log_key,
+        "the statement is not by the key of the certificate",
+    )
+    demand(index < ended.signed, "the journal had ended before this draw")
+    when = records.format_instant(ended.time)
+    if index >= ended.kept:
+        return f"the lottery stated on {when} that it lost this result after it was published"
+    return f"the lottery stated on {when} that it lost later records; this result is from before"
 
 
 _OF_THE_CERTIFICATE: dict[str, Callable[[_Case], str]] = {

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, select
 
+from lottery_system.fairness.note import note_text
 from lottery_system.fairness.recovery import Recovery as Statement
 from lottery_system.fairness.recovery import parse_recovery
 from lottery_system.models import Recovery
@@ -13,7 +14,7 @@ from lottery_system.models.base import table_of
 def recoveries(connection: Connection) -> Sequence[tuple[int, Statement]]:
     """Return what was stated of each journal that ended, with the timeline that followed."""
     rows = connection.execute(_ALL).all()
-    return [(row.timeline, parse_recovery(_text_of(row.statement))) for row in rows]
+    return [(row.timeline, parse_recovery(note_text(row.statement))) for row in rows]
 
 
 def statement_of(connection: Connection, timeline: int) -> str | None:
@@ -26,10 +27,6 @@ def ended_key(connection: Connection, timeline: int) -> str | None:
     """Return the key of a journal that ended, `name+id+key`; None for the present one."""
     found: str | None = connection.scalar(_ENDED_KEY, {"timeline": timeline + 1})
     return found
-
-
-def _text_of(note: str) -> str:
-    return note.partition("\n\n")[0] + "\n"
 
 
 _recovery = table_of(Recovery).c
