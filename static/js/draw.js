@@ -3,7 +3,7 @@
  * it expects of the page, and what it does there:
  *
  *     <section data-verifier data-certificate="/draws/2026-11-22/certificate.json"
- *              data-log="/log/2026-11-22/" data-words="{…}">   what it says, translated
+ *              data-log="/log/2026-11-22/" data-recoveries='["/log/recovery/1"]' data-words="{…}">   what it says, translated
  *       <input data-key>                      optional: the lottery's key, as the reader knows it
  *       <input type="checkbox" data-list>     optional: where ticked, every ballot is read too
  *       <button type="button" data-check hidden>
@@ -79,6 +79,7 @@ async function checkDraw(section, output) {
   const key = keyOf(section);
   const checks = await verifier.verify(await fetched(section.dataset.certificate), {
     key,
+    recoveries: await recoveriesOf(section),
     ballots: section.querySelector("[data-list]")?.checked
       ? (size) => verifier.readRecords(tiles, size) : undefined,
     progress: (done, size) => {
@@ -95,13 +96,20 @@ async function checkReceipt(section, address) {
     [section.dataset.certificate, address].map(fetched),
   );
   const checks = await verifier.verify(certificate, {
-    key: keyOf(section), receipt, tiles: verifier.tilesFrom(section.dataset.log),
+    key: keyOf(section), receipt, recoveries: await recoveriesOf(section), tiles: verifier.tilesFrom(section.dataset.log),
   });
   return [verdictOfReceipt(checks), conclusionOfReceipt(checks)];
 }
 
 function keyOf(section) {
   return section.querySelector("[data-key]")?.value.trim() || undefined;
+}
+
+/** The lottery's statements of losses, as they are signed. */
+async function recoveriesOf(section) {
+  const addresses = JSON.parse(section.dataset.recoveries ?? "[]");
+  const notes = await Promise.all(addresses.map(fetched));
+  return notes.map((note) => new TextDecoder().decode(note));
 }
 
 async function load() {

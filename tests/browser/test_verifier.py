@@ -24,11 +24,15 @@ from lottery_system.fairness.certificate import (
     format_receipt,
     parse_certificate,
 )
+from lottery_system.fairness.note import SigningKey, format_vkey
+from lottery_system.fairness.records import RecordError
+from lottery_system.fairness.recovery import format_recovery, parse_recovery, sign_recovery
 from lottery_system.fairness.verify import verify
 from lottery_system.web.headers import HEADERS
 from lottery_system.web.saved_verifier import saved_verifier
 from tests.browser.conftest import browsing
-from tests.fairness.forge import day_of_an_own_network
+from tests.fairness.forge import KEY, day_of_an_own_network
+from tests.fairness.test_recovery import AFTER, BEFORE, LOST, NEXT, NOTE, STATEMENT, STRANGER
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
@@ -116,15 +120,70 @@ def by_browser(page: Page, certificate: bytes, **given: object) -> Found:
         page,
         "verify",
         """
-        const { certificate, key, ballots, receipt } = given;
+        const { certificate, key, ballots, receipt, recoveries } = given;
         const found = await m.verify(new Uint8Array(certificate), {
-          key, receipt, ballots: ballots?.map((each) => new TextEncoder().encode(each)),
+          key, receipt, recoveries, ballots: ballots?.map((each) => new TextEncoder().encode(each)),
         });
         return [found.map((c) => c.name), found.map((c) => c.verdict), found.map((c) => c.detail)];
         """,
         {"certificate": list(certificate), **given},
     )
     return Found(*found)
+
+
+# --- statements of losses ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["honest", "signed by a stranger", "of another journal", "cut"])
+@pytest.mark.parametrize("pinned", [KEY, NEXT])
+def test_statements_are_followed_as_in_python(page: Page, name: str, pinned: SigningKey) -> None:
+    note = {
+        "honest": NOTE,
+        "signed by a stranger": sign_recovery(STATEMENT, [STRANGER, NEXT]),
+        "of another journal": sign_recovery(STATEMENT._replace(begins=bytes(32)), [KEY, NEXT]),
+        "cut": NOTE[:-1],
+    }[name]
+    for certificate in (AFTER.certificate(), BEFORE.certificate()):
+        for receipt in (None, LOST.receipt(3, 10), LOST.receipt(3, 15), LOST.receipt(11, 15)):
+            given: dict[str, Any] = {"recoveries": [note]}
+            if receipt:
+                given["receipt"] = receipt
+            python = by_python(certificate, key=pinned.verifier, **given)
+            if receipt:
+                given["receipt"] = receipt.decode()
+            browser = by_browser(page, certificate, key=format_vkey(pinned.verifier), **given)
+            assert browser == python
+
+
+def test_statements_are_read_as_strictly_as_in_python(page: Page) -> None:
+    texts = [format_recovery(STATEMENT).decode()]
+    for place in range(0, len(texts[0]), 3):
+        texts.append(texts[0][:place] + chr(ord(texts[0][place]) ^ 1) + texts[0][place + 1 :])
+        texts.append(texts[0][:place] + texts[0][place + 1 :])
+
+    def is_read(text: str) -> bool:
+        try:
+            parse_recovery(text)
+        except RecordError:
+            return False
+        return True
+
+    by_script = run(
+        page,
+        "recovery",
+        """
+        return given.map((text) => {
+          try { m.parseRecovery(text); return true; } catch (e) {
+            if (e.name !== "RecordError") throw e;
+            return false;
+          }
+        });
+        """,
+        texts,
+    )
+
+    assert by_script == [is_read(text) for text in texts]
+    assert by_script[0] is True
 
 
 # --- the standards' vectors, and the protocol's ------------------------------------------------

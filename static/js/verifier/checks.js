@@ -19,6 +19,11 @@ export const CHECKS = new Map(Object.entries({
   "receipt kept": "the log that was frozen extends the one that the receipt's checkpoint signs",
 }));
 
+/** one more, made only where a statement of a loss is given */
+export const RECOVERY = "recovery";
+export const RECOVERY_HOLDS =
+  "a signed statement of a loss leads from the key given to this journal's";
+
 /** those of lists and receipts are for whoever has them; the others every certificate needs */
 export const NOT_NEEDED = new Set(["list", "receipt signed", "receipt included", "receipt kept"]);
 

@@ -33,6 +33,9 @@ export class NoteError extends Error {
   name = "NoteError";
 }
 
+/** A note bears no signature, or more than one, by the key in question. */
+export class NotSigned extends NoteError {}
+
 /**
  * Read a verifier key: `name+keyid+base64(0x01 || public key)`, its id the first 4 bytes of
  * SHA-256(name || "\n" || 0x01 || public key).
@@ -74,7 +77,37 @@ export function openCheckpoint(note, key) {
   return { origin: found.origin, size: BigInt(found.size), root };
 }
 
-function openNote(note, key) {
+/**
+ * Return the text of a note, whoever signed it.
+ *
+ * @throws {NoteError} the note is malformed
+ */
+export function noteText(note) {
+  return split(note).text;
+}
+
+/**
+ * Return the text of a note whose signature by a key holds.
+ *
+ * @throws {NotSigned} it has none by this key
+ * @throws {NoteError} it is malformed, or the signature does not hold
+ */
+export function openNote(note, key) {
+  const { text, signed } = split(note);
+  const mine = signed
+    .filter(({ name }) => name === key.name)
+    .map(({ blob }) => fromBase64(blob))
+    .filter((blob) => toHex(blob.subarray(0, KEY_ID_BYTES)) === key.id);
+  if (mine.length !== 1) {
+    throw new NotSigned(`this note is not signed by the key ${key.name}+${key.id}`);
+  }
+  if (!isSigned(key.publicKey, mine[0].subarray(KEY_ID_BYTES), utf8(text))) {
+    throw new NoteError("the signature of this note does not hold");
+  }
+  return text;
+}
+
+function split(note) {
   const end = note.lastIndexOf("\n\n");
   const lines = note.slice(end + 2).split("\n");
   if (end < 0 || lines.pop() !== "" || lines.length < 1 || lines.length > MAX_SIGNATURES) {
@@ -85,17 +118,7 @@ function openNote(note, key) {
   if (signed.includes(undefined)) {
     throw new NoteError("a signature line of this note is malformed");
   }
-  const mine = signed
-    .filter(({ name }) => name === key.name)
-    .map(({ blob }) => fromBase64(blob))
-    .filter((blob) => toHex(blob.subarray(0, KEY_ID_BYTES)) === key.id);
-  if (mine.length !== 1) {
-    throw new NoteError(`this note is not signed by the key ${key.name}+${key.id}`);
-  }
-  if (!isSigned(key.publicKey, mine[0].subarray(KEY_ID_BYTES), utf8(text))) {
-    throw new NoteError("the signature of this note does not hold");
-  }
-  return text;
+  return { text, signed };
 }
 
 /** Ed25519 of RFC 8032, section 5.1.7; not ZIP-215, which takes points in several spellings. */

@@ -1,12 +1,12 @@
 /** What a receipt shows, held against a certificate of its day. */
 
 import { equal, utf8 } from "./bytes.js";
-import { dayOf, formatDay } from "./calendar.js";
+import { dayOf, formatDay, formatInstant } from "./calendar.js";
 import { FormatError } from "./certificate.js";
 import { holderHash } from "./chain.js";
 import { CHECKS, Failed, NotMade, demand } from "./checks.js";
 import { checkConsistency, checkInclusion, leafHash } from "./merkle.js";
-import { openCheckpoint } from "./note.js";
+import { NotSigned, openCheckpoint, parseVkey } from "./note.js";
 import { parseBallot } from "./records.js";
 import { proveConsistency } from "./tiles.js";
 
@@ -16,6 +16,9 @@ export class ReceiptCase {
   #key;
   #name;
   #freeze;
+  #led;
+  /** the statements that came after the receipt was signed */
+  #later = [];
   /** of the day's log when the receipt was given, once its signature was seen to hold */
   #checkpoint = null;
 
@@ -24,12 +27,15 @@ export class ReceiptCase {
    * @param {object} key the lottery's
    * @param {string} name the lottery's, as its genesis has it
    * @param {object} freeze of the day that the receipt should be of
+   * @param {object[]} led statements of losses that led to the journal at hand; a receipt may be of
+   *   before
    */
-  constructor(receipt, key, name, freeze) {
+  constructor(receipt, key, name, freeze, led = []) {
     this.#receipt = receipt;
     this.#key = key;
     this.#name = name;
     this.#freeze = freeze;
+    this.#led = led;
   }
 
   /** How many ballots the log had when the receipt was given; 0 where that is unknown. */
@@ -39,7 +45,7 @@ export class ReceiptCase {
 
   /** Check who signed. */
   signed() {
-    const checkpoint = openCheckpoint(this.#given().checkpoint, this.#key);
+    const checkpoint = this.#opened(this.#given().checkpoint);
     const origin = `${this.#name}/${formatDay(this.#freeze.day)}`;
     demand(
       checkpoint.origin === origin,
@@ -76,7 +82,11 @@ export class ReceiptCase {
    * By the list of ballots where it was read, or else by a proof out of the log's tiles.
    */
   async kept(listing, tiles) {
-    this.#given();
+    const receipt = this.#given();
+    const { day } = this.#freeze;
+    for (const recovery of this.#later) {
+      demandLeft(recovery, day, receipt.index + 1n, this.#believed().size);
+    }
     const [checkpoint, freeze] = [this.#believed(), this.#freeze];
     demand(
       checkpoint.size <= freeze.size,
@@ -85,6 +95,23 @@ export class ReceiptCase {
     );
     demand(await this.#extends(listing, tiles), "the log was changed after the receipt was given");
     return CHECKS.get("receipt kept");
+  }
+
+  /** Open a checkpoint by the lottery's key, or by one that a later statement ended. */
+  #opened(checkpoint) {
+    const keys = [this.#key, ...this.#led.map(({ key }) => parseVkey(key))];
+    let refusal;
+    for (const [place, key] of keys.entries()) {
+      try {
+        const found = openCheckpoint(checkpoint, key);
+        this.#later = place ? this.#led.slice(place - 1) : [];
+        return found;
+      } catch (error) {
+        if (!(error instanceof NotSigned)) throw error;
+        refusal ??= error;
+      }
+    }
+    throw refusal;
   }
 
   async #extends(listing, tiles) {
@@ -108,5 +135,27 @@ export class ReceiptCase {
   #believed() {
     if (!this.#checkpoint) throw new NotMade("the receipt's checkpoint could not be believed");
     return this.#checkpoint;
+  }
+}
+
+/** Say what a statement says of a ballot that was accepted before it. */
+function demandLeft({ ballots, time }, day, number, size) {
+  const lost = ballots.find((each) => each.day === day);
+  if (!lost) return;
+  const when = formatInstant(time);
+  demand(
+    number <= lost.signed,
+    `this ballot is missing, and the lottery's statement of ${when} does not admit it`,
+  );
+  demand(
+    number <= lost.left,
+    "this ballot was accepted and then lost with the lottery's records; its statement of "
+      + `${when} admits it`,
+  );
+  if (size > lost.left) {
+    throw new NotMade(
+      `the lottery lost later ballots of this day, and stated so on ${when}: get a new receipt of `
+        + "this one",
+    );
   }
 }

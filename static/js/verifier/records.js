@@ -15,11 +15,11 @@ export const BEACON = "beacon";
 
 /** what a lottery may be called: visible ASCII without the plus sign, which ends the name in a key */
 export const NAME = "[!-*,-~]{1,200}";
-const DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
-const INSTANT = `${DAY}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z`;
-const POSITIVE = "[1-9][0-9]{0,17}";
-const NUMBER = `(?:0|${POSITIVE})`;
-const HASH = "[0-9a-f]{64}";
+export const DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
+export const INSTANT = `${DAY}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z`;
+export const POSITIVE = "[1-9][0-9]{0,17}";
+export const NUMBER = `(?:0|${POSITIVE})`;
+export const HASH = "[0-9a-f]{64}";
 
 const BALLOT = pattern("ballot", {
   day: DAY, number: POSITIVE, lottery: POSITIVE, holder: HASH, time: INSTANT,
@@ -112,9 +112,10 @@ export function parseFreeze(record) {
   };
 }
 
-function pattern(kind, lines) {
+/** The pattern of a record: its lines in their order, and what may follow them. */
+export function pattern(kind, lines, rest = "") {
   const body = Object.entries(lines).map(([key, value]) => `${key} (?<${key}>${value})\n`);
-  return new RegExp(`^${NAMESPACE}${kind}\n${body.join("")}$`);
+  return new RegExp(`^${NAMESPACE}${kind}\n${body.join("")}${rest}$`);
 }
 
 function parse(kind, wanted, record) {
@@ -123,11 +124,13 @@ function parse(kind, wanted, record) {
   return found.groups;
 }
 
-function day(text) {
+/** @throws {RecordError} the calendar has no such day */
+export function day(text) {
   return parseDay(text) ?? refuse(`${text} is not a day`);
 }
 
-function instant(text) {
+/** @throws {RecordError} the calendar has no such instant */
+export function instant(text) {
   return parseInstant(text) ?? refuse(`${text} is not an instant`);
 }
 

@@ -12,6 +12,8 @@ import {
 } from "./report.js";
 import { verify } from "./verify.js";
 
+const STATEMENT = "daily-draw/v1 recovery";
+
 const form = document.querySelector("form");
 const list = document.querySelector("[data-checks]");
 const verdict = document.querySelector("output");
@@ -51,8 +53,9 @@ async function take(chosen) {
   if (chosen.length) await check();
 }
 
-/** Tell a receipt from a certificate; whatever else it is, the checks will say. */
+/** Tell a receipt and a statement from a certificate; whatever else it is, the checks will say. */
 function kindOf(bytes) {
+  if (new TextDecoder().decode(bytes.subarray(0, STATEMENT.length)) === STATEMENT) return STATEMENT;
   try {
     const found = readJson(bytes);
     return found instanceof Map && found.get("format") === RECEIPT ? RECEIPT : CERTIFICATE;
@@ -74,8 +77,9 @@ async function outcome() {
   }
   const key = form.elements.key.value.trim() || undefined;
   const receipt = files.get(RECEIPT);
+  const recoveries = files.has(STATEMENT) ? [new TextDecoder().decode(files.get(STATEMENT))] : [];
   try {
-    const checks = await verify(files.get(CERTIFICATE), { key, receipt });
+    const checks = await verify(files.get(CERTIFICATE), { key, receipt, recoveries });
     markAll(list, checks);
     const draw = conclusion(checks, { isPinned: Boolean(key) });
     const own = receipt ? ` ${conclusionOfReceipt(checks)}` : "";

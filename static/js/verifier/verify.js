@@ -10,16 +10,19 @@ import {
   checkSignature, QUICKNET, SCHEME, chainHash, dueTime, isLate, roundAt,
 } from "./beacon.js";
 import { equal, hash, toHex, utf8 } from "./bytes.js";
-import { dayOf, formatDay, midnightOf } from "./calendar.js";
+import { dayOf, formatDay, formatInstant, midnightOf } from "./calendar.js";
 import { FormatError, parseCertificate, parseReceipt } from "./certificate.js";
 import { checkSecret, holderHash } from "./chain.js";
-import { CHECKS, Failed, NotMade, demand, holds, make, notMade } from "./checks.js";
+import {
+  CHECKS, Failed, NotMade, RECOVERY, RECOVERY_HOLDS, demand, holds, make, notMade,
+} from "./checks.js";
 import { Unreadable } from "./json.js";
 import { Listing, readList } from "./listing.js";
 import { EMPTY_ROOT, checkInclusion, leafHash } from "./merkle.js";
 import { NoteError, isSameKey, openCheckpoint, parseVkey } from "./note.js";
 import { ReceiptCase } from "./receipt.js";
 import { BEACON, OPERATOR, parseBallot, parseFreeze, parseGenesis } from "./records.js";
+import { openRecovery, successionOf } from "./recovery.js";
 import { pickStream, seedOf, select } from "./selection.js";
 import { readRecords, tilesFrom } from "./tiles.js";
 
@@ -37,23 +40,28 @@ export { CHECKS, NoteError, Unreadable, holds, parseVkey, readRecords, tilesFrom
  * @param {Ballots | ((size: bigint) => Ballots)} [given.ballots] the day's records in their order,
  *   for the check `list`, or what gives so many of them; read once
  * @param {string | Uint8Array} [given.receipt] JSON, for the checks of it
+ * @param {string[]} [given.recoveries] statements of losses that the lottery has published, signed
+ *   notes; where one leads from `key` to the certificate's own key, that is believed as `key` is
  * @param {import("./tiles.js").Tiles} [given.tiles] the day's log, for the check `receipt kept`
  *   where there is no list
  * @param {(done: bigint, size: bigint) => void} [given.progress] told, now and then, how many of
  *   the list's ballots have been read
  * @returns {Promise<{name: string, verdict: "ok" | "FAIL" | "--", detail: string}[]>} all checks
- *   in the order of `CHECKS`
+ *   in the order of `CHECKS`, and `RECOVERY` before those of lists and receipts where a statement
+ *   is given
  * @throws {Unreadable} certificate or receipt are no JSON at all
  * @throws {NoteError} the key given is none
  */
-export async function verify(certificate, { key, ballots, receipt, tiles, progress } = {}) {
+export async function verify(
+  certificate, { key, ballots, receipt, recoveries = [], tiles, progress } = {},
+) {
   const pinned = key ? parseVkey(key) : null;
   const receiptOrFault = receipt === undefined ? null : orFault(() => parseReceipt(receipt));
   const parsed = orFault(() => parseCertificate(certificate));
 
   let found;
   const form = await make("format", () => {
-    found = new Case(parsed, pinned);
+    found = new Case(parsed, pinned, recoveries);
     return CHECKS.get("format");
   });
   if (!found) {
@@ -63,8 +71,12 @@ export async function verify(certificate, { key, ballots, receipt, tiles, progre
   const checks = [form];
   for (const [name, check] of OF_THE_CERTIFICATE) checks.push(await make(name, () => check(found)));
 
-  const { genesis, freeze } = found;
-  const ofReceipt = new ReceiptCase(receiptOrFault, found.key, genesis.name, freeze);
+  if (recoveries.length) checks.push(await make(RECOVERY, () => checkRecovery(found)));
+
+  const { genesis, freeze, succession } = found;
+  const ofReceipt = new ReceiptCase(
+    receiptOrFault, found.key, genesis.name, freeze, succession?.led ?? [],
+  );
   const signed = await make("receipt signed", () => ofReceipt.signed());
   const included = await make("receipt included", () => ofReceipt.included());
   const listing = new Listing();
@@ -80,7 +92,7 @@ export async function verify(certificate, { key, ballots, receipt, tiles, progre
 class Case {
   #checkpoint = null;
 
-  constructor(certificate, pinned) {
+  constructor(certificate, pinned, recoveries) {
     if (certificate instanceof FormatError) throw certificate;
     this.certificate = certificate;
     this.genesis = parseGenesis(certificate.genesis);
@@ -91,7 +103,26 @@ class Case {
     const hint = parseVkey(certificate.logKey);
     this.isPinned = pinned !== null;
     this.key = pinned ?? hint;
+    /** what is wrong with a statement, or null */
+    this.fault = null;
+    if (recoveries.length) this.follow(recoveries, hint);
     this.namesItsKey = isSameKey(hint, this.key);
+  }
+
+  /** Follow statements from the key that is pinned to the certificate's. */
+  follow(recoveries, hint) {
+    try {
+      this.succession = successionOf(
+        recoveries.map(openRecovery), hash(utf8(this.certificate.genesis)),
+      );
+    } catch (error) {
+      this.fault = error;
+      return;
+    }
+    const { led } = this.succession;
+    const isKnown = led.some(({ key }) => isSameKey(parseVkey(key), this.key));
+    // the pinned key has signed over to the certificate's, through all in between
+    if (isKnown && led.at(-1).next === this.certificate.logKey) this.key = hint;
   }
 
   /** The journal's checkpoint, once its signature was seen to hold. */
@@ -257,6 +288,35 @@ const OF_THE_CERTIFICATE = new Map(Object.entries({
     return CHECKS.get("holders");
   },
 }));
+
+/** Check what statements of losses say of the certificate's journal. */
+function checkRecovery({ fault, succession, namesItsKey, certificate, genesis, freeze }) {
+  if (fault) throw fault;
+  const { led, ended } = succession;
+  demand(led.length > 0 || ended !== undefined, "the statement is of another journal");
+  if (led.length) {
+    const last = led.at(-1);
+    demand(
+      namesItsKey && last.next === certificate.logKey,
+      "the statement does not lead from the key given to the certificate's",
+    );
+    demand(
+      last.first === genesis.first,
+      `the statement says that the journal begins with ${formatDay(last.first)}`,
+    );
+  }
+  if (!ended) return RECOVERY_HOLDS;
+  demand(
+    namesItsKey && ended.key === certificate.logKey,
+    "the statement is not by the key of the certificate",
+  );
+  const index = freeze.draw + 1n;
+  demand(index < ended.signed, "the journal had ended before this draw");
+  const when = formatInstant(ended.time);
+  return index >= ended.kept
+    ? `the lottery stated on ${when} that it lost this result after it was published`
+    : `the lottery stated on ${when} that it lost later records; this result is from before`;
+}
 
 /** Read, or say why it has not the form; what is no JSON at all is thrown further. */
 function orFault(read) {
