@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lottery_system.fairness import merkle, note, records
+from lottery_system.fairness import merkle, note, records, recovery
 from lottery_system.fairness.beacon import QUICKNET, due_time, is_late, round_at
 from lottery_system.fairness.certificate import (
     MAX_BYTES,
@@ -36,6 +36,7 @@ BLOCKS = re.findall(r"^```(\w[\w ]*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTAL
 
 VECTORS = json.loads((DATA / "daily_draw_v1_vectors.json").read_text(encoding="utf-8"))
 RECORDS = VECTORS["records"]
+_DAY_LINE = f"day {records.DAY} {records.POSITIVE} {records.NUMBER}\n"
 WINNER = 5  # the ballot that the example follows
 
 
@@ -74,6 +75,7 @@ def certificate(name: str) -> str:
         ("ballot", records.parse_ballot, records.format_ballot),
         ("genesis", records.parse_genesis, records.format_genesis),
         ("freeze", records.parse_freeze, records.format_freeze),
+        ("recovery", recovery.parse_recovery, recovery.format_recovery),
     ],
 )
 def test_every_record_on_the_page_is_one(
@@ -83,9 +85,10 @@ def test_every_record_on_the_page_is_one(
         assert write(parse(text)).decode() == text
 
 
-@pytest.mark.parametrize("kind", ["ballot", "genesis", "freeze"])
+@pytest.mark.parametrize("kind", ["ballot", "genesis", "freeze", "recovery"])
 def test_the_grammar_is_the_one_that_the_code_reads_by(kind: str) -> None:
     values = dict(line.split(maxsplit=1) for line in blocks("grammar")[0].splitlines())
+    values["KEY"] = recovery._KEY  # section 5 says it in words
 
     (grammar,) = blocks(f"grammar {kind}")
     written = f"daily-draw/v1 {kind}\n" + "".join(
@@ -93,15 +96,23 @@ def test_the_grammar_is_the_one_that_the_code_reads_by(kind: str) -> None:
     )
     expanded = re.sub(r"\b[A-Z]{3,}\b", lambda found: values[found[0]], written)
 
-    pattern = {"ballot": records._BALLOT, "genesis": records._GENESIS, "freeze": records._FREEZE}
+    pattern = {
+        "ballot": records._BALLOT,
+        "genesis": records._GENESIS,
+        "freeze": records._FREEZE,
+        "recovery": recovery._RECOVERY,
+    }
+    if kind == "recovery":
+        expanded += f"((?:{_DAY_LINE})*)"
     assert expanded == re.sub(r"\?P<\w+>", "", pattern[kind].pattern).replace(r"\n", "\n")
 
 
 def test_the_lines_of_each_record_are_explained_in_their_order() -> None:
-    for kind in ("ballot", "genesis", "freeze"):
+    for kind in ("ballot", "genesis", "freeze", "recovery"):
         (grammar,) = blocks(f"grammar {kind}")
 
         keys = [line.split()[0] for line in grammar.splitlines()]
+        keys += ["day"] * (kind == "recovery")
         assert [cells[0] for cells in rows(kind.capitalize())] == [f"`{key}`" for key in keys]
 
 
