@@ -42,9 +42,14 @@ def standing(session: Session, now: datetime, gap: int) -> Standing:
     return Standing(
         today_ballot_count=sum(row.ballot_count for row in rows if row.day == today),
         undrawn=[
-            (row.day, due_time(closes_at(row.day), row.closed_at or closes_at(row.day), gap))
+            (row.day, _due_at(closes_at(row.day), row.closed_at, gap))
             for row in rows
             if row.day < today
         ],
         last_drawn=session.scalar(select(func.max(Draw.day)).where(Draw.status == DRAWN)),
     )
+
+
+def _due_at(closes: datetime, closed_at: datetime | None, gap: int) -> datetime:
+    """Return from when on a day can be drawn: at its end, or at the time of its beacon round."""
+    return due_time(closes, closed_at or closes, gap) if gap else closes

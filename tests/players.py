@@ -184,12 +184,17 @@ def _find(pattern: str, text: str) -> tuple[str, ...]:
     return found.groups()
 
 
-def open_lottery(session: Session) -> None:
-    """Open a lottery to play in, for a month, whose journal begins by the tests' own keys."""
+def open_lottery(session: Session, *, begins: bool = True) -> None:
+    """Open a lottery to play in, for a month.
+
+    Args:
+        begins: its journal begins now, by the tests' own keys.
+    """
     with session.begin():
         closes_on = FIRST_DAY + 30 * ONE_DAY
         session.add(Lottery.create("Big Chance", "", closes_on, FIRST_NOON))
-    begin(session, FIRST_NOON)
+    if begins:
+        begin(session, FIRST_NOON)
 
 
 @contextmanager

@@ -103,6 +103,7 @@ def test_a_person_confirms_them_by_a_command_and_ballots_go_on_meanwhile(
     with session.begin():
         lottery = session.get_one(Lottery, big_chance.id)
         lottery.change(lottery.name, "", FIRST_DAY + 60 * ONE_DAY, FIRST_NOON, cast.alice.id)
+    begin(session, FIRST_NOON)
     submit(cast.bob, big_chance)
     scheduler.tick(app)
     clock.turn(32 * ONE_DAY)

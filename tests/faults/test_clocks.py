@@ -186,12 +186,16 @@ def test_a_host_whose_clock_is_a_day_off_does_nothing_and_the_other_goes_on(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_no_lottery_begins_by_a_clock_that_is_wrong(
-    noon: datetime, database_url: str, tmp_path: Path, session: Session
+    database_url: str, tmp_path: Path, session: Session
 ) -> None:
-    server = Gunicorn(database_url, tmp_path, at=noon + ONE_DAY, LOTTERY_CLOCK_TOLERANCE=TOLERANCE)
-    server.start_up()
-
-    assert wait_for(server.exit_code, "it ends") != 0
+    open_lottery(session, begins=False)
+    for name in (LOG_KEY, CHAIN_TIP):
+        (tmp_path / name).unlink()
+    ahead = FIRST_NOON + ONE_DAY
+    server = Gunicorn(database_url, tmp_path, at=ahead, LOTTERY_CLOCK_TOLERANCE=TOLERANCE)
+    with moved_clock(database_url, FIRST_NOON):
+        server.start_up()
+        assert wait_for(server.exit_code, "it ends") != 0
 
     assert "This host's clock is 24 hours ahead of the database's." in server.log()
     assert statuses(session) == []
