@@ -30,7 +30,7 @@ from lottery_system.moving import move, target_of
 from lottery_system.passwords import enforce_password, hash_password
 from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import last_record
-from lottery_system.recovery import NothingLost, assess, describe, recover
+from lottery_system.recovery import assess, describe, recover
 from lottery_system.rollback import Rollback
 from lottery_system.usernames import enforce_username
 
@@ -196,12 +196,10 @@ def recover_draws() -> None:
         mark = _mark_read(rollback, connection)
         if mark is None:
             return
-        try:
-            shown = assess(connection, mark)
-        except NothingLost as error:
-            rollback.look(connection)
-            click.echo(str(error))
+        if rollback.look(connection):
+            click.echo("The database has all that was published. Nothing needs to be recovered.")
             return
+        shown = assess(connection, mark)
         operator = _keyring().operator()
     click.echo(describe(shown))
     _demand_name("Type the lottery's name to go on without what is lost")

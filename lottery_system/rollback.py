@@ -58,7 +58,6 @@ class Rollback:
         """
         try:
             self._follow(connection)
-            self.check(connection)
             self.raise_all(connection)
         except Paused as error:
             self._pause.set(CAUSE, error.reason)
@@ -132,6 +131,23 @@ class Rollback:
         log.warning("mark: the journal that it was of has ended; it follows the present one")
         self.begin_anew(connection)
 
+    def publish(self, connection: Connection, last: AnyRow) -> None:
+        """Raise the mark to the journal's newest record, before its checkpoint is shown.
+
+        One of before what the mark knows of may be shown: it was signed, and is no contradiction.
+
+        Raises:
+            Paused: the journal stands beside the mark, or the mark cannot be written.
+        """
+        mark = self.read()
+        size = last.number + 1
+        if mark is None or size < mark.journal.size:
+            return
+        if size > mark.journal.size:
+            self.raise_all(connection)
+        elif Frontier.from_bytes(size, last.frontier).root != mark.journal.root:
+            demand_journal(connection, mark)
+
     def read(self) -> Mark | None:
         """Return the mark; None where there is none yet.
 
@@ -161,11 +177,14 @@ class Rollback:
             self._marks.raise_to(raised)
 
     def raise_all(self, connection: Connection) -> None:
-        """Raise the mark to all heads that are committed; make it where there is none.
+        """Check the whole, and raise the mark to all heads that are committed.
+
+        Makes the mark where there is none; does nothing before the journal has begun.
 
         Raises:
-            Paused: it cannot be written.
+            Paused: the database stands below the mark or beside it, or it cannot be written.
         """
+        self.check(connection)
         fresh = _mark_of(connection)
         if fresh is None:
             return

@@ -49,7 +49,8 @@ def checkpoint() -> Response:
     """Show the journal's newest checkpoint."""
     with reading() as connection:
         last = last_record(connection)
-        rollback().raise_all(connection)
+        if last is not None:
+            rollback().publish(connection, last)
     if last is None:
         abort(404, gettext("The journal begins with the first draw."))
     return public(last.checkpoint, TEXT, A_MOMENT)

@@ -175,6 +175,32 @@ def test_nothing_is_signed_over_a_database_that_has_forgotten(
     assert bob.get("/draws/2026-11-19/ballots/1/receipt.json").status_code == 503
 
 
+def test_a_journal_that_is_another_one_is_not_shown_and_never_taken_over(
+    app: Flask, lottery: Lottery, clock: Clock, backup: Backup, stranger: Visitor, tmp_path: Path,
+    submit: Submit, cast: Cast,
+) -> None:  # fmt: skip
+    """As after two primaries: the other one has closed as many days, or more, over other lists."""
+    restore = backup()
+    clock.turn(ONE_DAY)
+    scheduler.tick(app)
+    mark = (tmp_path / "mark").read_bytes()
+    restore()
+    (tmp_path / "mark").unlink()
+    clock.set(FIRST_NOON)
+    scheduler.tick(app)
+    submit(cast.bob, lottery)
+    for _ in range(2):
+        clock.turn(ONE_DAY)
+        scheduler.tick(app)
+        (tmp_path / "other").write_bytes((tmp_path / "mark").read_bytes())
+        (tmp_path / "mark").write_bytes(mark)
+
+        assert stranger.get("/log/checkpoint").status_code == 503
+        assert (tmp_path / "mark").read_bytes() == mark
+        (tmp_path / "mark").write_bytes((tmp_path / "other").read_bytes())
+        scheduler.tick(app)
+
+
 def test_what_was_signed_for_a_stranger_is_remembered_too(
     app: Flask, lottery: Lottery, submit: Submit, cast: Cast, stranger: Visitor, tmp_path: Path
 ) -> None:
