@@ -200,11 +200,15 @@ class MarkFile:
             if after == before:
                 return False
             sequence += 1
-            text = format_mark(after, sequence)
+            text, place = format_mark(after, sequence), sequence % 2 * SLOT_BYTES
             # what is left of a longer one behind it is never read
-            os.pwrite(self._number, text, sequence % 2 * SLOT_BYTES)
+            os.pwrite(self._number, text, place)
             if before is None:  # whatever is in the other slot is no mark
-                os.pwrite(self._number, bytes(SLOT_BYTES), (sequence + 1) % 2 * SLOT_BYTES)
+                os.pwrite(self._number, bytes(SLOT_BYTES), SLOT_BYTES - place)
+            else:  # what is there now need not be parsed by whoever wrote it
+                data = self._read[0]
+                written = data[:place] + text + data[place + len(text) :]
+                self._read = written, (sequence, after)
         return True
 
     def flush(self) -> None:
