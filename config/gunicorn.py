@@ -104,7 +104,7 @@ def on_starting(server: Any) -> None:
             if is_sound:  # else pages stay readable, and say that it is paused
                 app.extensions["keyring"].begin(now)
                 with reading() as connection:
-                    rollback.raise_all(connection)
+                    rollback.look(connection)
         except (OutdatedSchema, UnfitKeys) as error:
             sys.exit(str(error))
         except SQLAlchemyError as error:

@@ -19,7 +19,7 @@ from lottery_system.fairness.commitment import HOLDER_BYTES
 from lottery_system.fairness.merkle import Frontier, leaf_hashes
 from lottery_system.fairness.records import format_run
 from lottery_system.mark import Head, Mark
-from lottery_system.models import OPEN, Ballot, BallotTile, Draw, Holding, Lottery, Submission
+from lottery_system.models import LOST, Ballot, BallotTile, Draw, Holding, Lottery, Submission
 from lottery_system.models.base import table_of
 from lottery_system.models.database_clock import Clocks
 from lottery_system.models.draw import Turn
@@ -131,7 +131,7 @@ def _heads(
             heads[day] = Head(grown.size, grown.root, last.token if is_last else None)
         else:  # repeated, over midnight
             draw = draw_of(connection, day)
-            if draw is not None and draw.status == OPEN:
+            if draw is not None and draw.status != LOST and draw.frontier:
                 heads[day] = head_of(draw)
     return heads
 

@@ -17,6 +17,7 @@ from lottery_system.audit import audit
 from lottery_system.audit.heads import read_head
 from lottery_system.audit.progress import Progress, ProgressLine
 from lottery_system.clock import day_of, parse_day, utcnow
+from lottery_system.clock_check import CAUSE as CLOCK
 from lottery_system.closing_check import ClosingCheck
 from lottery_system.commands import DatabaseGroup, told
 from lottery_system.database import READING, reading_engine, snapshot
@@ -30,7 +31,7 @@ from lottery_system.moving import move, target_of
 from lottery_system.passwords import enforce_password, hash_password
 from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import last_record
-from lottery_system.recovery import assess, describe, recover
+from lottery_system.recovery import NothingLost, assess, describe, recover
 from lottery_system.rollback import Rollback
 from lottery_system.usernames import enforce_username
 
@@ -150,8 +151,9 @@ def run_draws(confirm: bool) -> None:
     with new_session() as session:
         now = clock_check.look(session)
         current_app.extensions["pause"].refuse()
-        with session.begin():
-            rollback.check(session.connection())
+        with reading() as connection:
+            rollback.look(connection)
+        current_app.extensions["pause"].refuse()
         operator = keyring.begin(now)
         fetch = keyring.fetch_signature
         drawn = draws.run_due(
@@ -191,7 +193,11 @@ def hand_in_beacon(number: int, signature: str) -> None:
 @draw.command("recover")
 def recover_draws() -> None:
     """Go on after the database was lost beyond its newest backup; asks before it does anything."""
-    now, rollback, settings = utcnow(), _rollback(), current_app.extensions["settings"]
+    rollback, settings = _rollback(), current_app.extensions["settings"]
+    pause = current_app.extensions["pause"]
+    with new_session() as session:
+        now = current_app.extensions["clock_check"].look(session)
+    pause.refuse(CLOCK)
     with reading() as connection:
         mark = _mark_read(rollback, connection)
         if mark is None:
@@ -199,7 +205,11 @@ def recover_draws() -> None:
         if rollback.look(connection):
             click.echo("The database has all that was published. Nothing needs to be recovered.")
             return
-        shown = assess(connection, mark)
+        try:
+            shown = assess(connection, mark)
+        except NothingLost:  # it is the mark itself that is wrong
+            pause.refuse()
+            raise
         operator = _keyring().operator()
     click.echo(describe(shown))
     _demand_name("Type the lottery's name to go on without what is lost")
@@ -220,6 +230,8 @@ def _mark_read(rollback: Rollback, connection: Connection) -> Mark | None:
     try:
         mark = rollback.read()
     except Paused as error:
+        if not rollback.is_damaged():
+            raise
         click.echo(error.reason)
         _demand_name("Type the lottery's name to begin the mark anew")
         rollback.begin_anew(connection)

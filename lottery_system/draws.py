@@ -79,11 +79,10 @@ def run_due(
                 transaction.rollback()
                 break
         if closed:
-            if rollback is not None:
-                with session.begin():
-                    rollback.raise_all(session.connection())
+            _remember(session, rollback)
             log.info("draw of %s: closed", day)
     drawn = []
+    _remember(session, rollback)
     for freeze in waiting(session):
         signature = None
         if freeze.round is not None:
@@ -132,6 +131,7 @@ def hand_in(
             f"The draw of {first.day} comes first. Hand in round {first.round} before this one."
         )
     drawn = []
+    _remember(session, rollback)
     for freeze in wait:
         if freeze.round != number:
             break
@@ -173,3 +173,10 @@ def _draw(
 def _demand(session: Session, rollback: Rollback | None) -> None:
     if rollback is not None:
         rollback.check(session.connection())
+
+
+def _remember(session: Session, rollback: Rollback | None) -> None:
+    """Raise the mark to what is closed, by whomever, before it is drawn and shown."""
+    if rollback is not None:
+        with session.begin():
+            rollback.raise_all(session.connection())

@@ -368,6 +368,7 @@ class Keyring:
             with session.begin():
                 last = JournalRecord.last(session)
             if self._keys is None or last is None or last.timeline != self._keys.timeline:
+                self._keys = None  # those of a journal that ended sign nothing more
                 self._keys = begin(session, self._settings, now, self._fetch_info)
         return self._keys.operator
 

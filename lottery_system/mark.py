@@ -27,6 +27,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
+from errno import ENOSPC
 from hashlib import sha256
 from pathlib import Path
 from time import sleep
@@ -166,6 +167,8 @@ class MarkFile:
         self._number = -1
         #: the process that opened it: a lock is shared with whoever inherits the open file
         self._pid = 0
+        #: threads of a process share its lock of the file
+        self._threads = threading.Lock()
         #: what was last read, and what was found in it
         self._read: tuple[bytes, tuple[int, Mark] | None] = (b"", None)
 
@@ -202,7 +205,8 @@ class MarkFile:
             sequence += 1
             text, place = format_mark(after, sequence), sequence % 2 * SLOT_BYTES
             # what is left of a longer one behind it is never read
-            os.pwrite(self._number, text, place)
+            if os.pwrite(self._number, text, place) < len(text):
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
             if before is None:  # whatever is in the other slot is no mark
                 os.pwrite(self._number, bytes(SLOT_BYTES), SLOT_BYTES - place)
             else:  # what is there now need not be parsed by whoever wrote it
@@ -253,16 +257,17 @@ class MarkFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        while True:
+        with self._threads:
+            while True:
+                try:
+                    fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    sleep(LOCK_PAUSE)  # other greenlets may run
             try:
-                fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                sleep(LOCK_PAUSE)  # other greenlets may run
-        try:
-            yield
-        finally:
-            fcntl.flock(self._number, fcntl.LOCK_UN)
+                yield
+            finally:
+                fcntl.flock(self._number, fcntl.LOCK_UN)
 
 
 class Marks:

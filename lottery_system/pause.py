@@ -39,11 +39,15 @@ class Pause:
         if self._reasons.pop(cause, None) is not None:
             log.info("no longer paused: %s", cause)
 
-    def refuse(self) -> None:
+    def refuse(self, cause: str | None = None) -> None:
         """Refuse to go on while paused.
+
+        Args:
+            cause: the only one that counts; all do where it is left out.
 
         Raises:
             Paused: with the first of the reasons.
         """
-        if self._reasons:
-            raise Paused(self.reasons[0])
+        reasons = self.reasons if cause is None else (self._reasons.get(cause),)
+        if reasons and reasons[0]:
+            raise Paused(reasons[0])

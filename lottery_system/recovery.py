@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from config import Settings
 from lottery_system.clock import day_of
 from lottery_system.errors import LotteryError, Paused
+from lottery_system.fairness.merkle import EMPTY_ROOT
 from lottery_system.fairness.note import format_vkey
 from lottery_system.fairness.records import Genesis, parse_genesis
 from lottery_system.fairness.recovery import LostBallots, sign_recovery
@@ -78,6 +79,10 @@ def assess(connection: Connection, mark: Mark) -> Loss:
     left = journal_head(connection, last.number + 1)
     assert left is not None
     first = began.first + timedelta(days=max(mark.journal.size, left.size) - 1)
+    if left.size >= mark.journal.size:
+        known = journal_head(connection, mark.journal.size)
+        if known is None or known.root != mark.journal.root:
+            left = Head(0, EMPTY_ROOT)  # it is another one: nobody knows what both have
     ballots = []
     for day, head in mark.days.items():
         draw = draw_of(connection, day)
@@ -96,10 +101,10 @@ def assess(connection: Connection, mark: Mark) -> Loss:
         first=first,
         days=[
             LostDay(day, _holders(connection, day))
-            for number in range(left.size - 1, mark.journal.size - 1)
+            for number in range(last.number, mark.journal.size - 1)
             for day in [began.first + timedelta(days=number)]
         ],
-        ballots=[each for each in ballots if each.day >= first],
+        ballots=ballots,
     )
     try:
         demand_journal(connection, mark)
@@ -117,10 +122,10 @@ def describe(loss: Loss) -> str:
         lines.append(
             f"  Journal: {loss.signed.size} records were signed, {loss.left.size} are left."
         )
-    elif loss.signed != loss.left:
+    elif not loss.left.size:
         lines.append(
-            f"  Journal: {loss.signed.size} records were signed; the {loss.left.size} that are "
-            "here are others."
+            f"  Journal: {loss.signed.size} records were signed, and the ones here are others: "
+            "results that are here may not be those that were published."
         )
     for lost in loss.days:
         lines.append(f"  {lost.day}: its published result is lost; it is never drawn again.")
@@ -166,6 +171,8 @@ def recover(
     """
     following = make_drafts(settings, operator.chain)
     with session.begin():
+        # whoever closes or fills a day meanwhile waits, and finds that it is over
+        session.execute(select(Draw.day).where(Draw.status == OPEN).with_for_update())
         if assess(session.connection(), mark) != shown:
             raise Changed(
                 "The database has changed meanwhile: nothing was done. Stop the lottery on all "

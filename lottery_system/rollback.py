@@ -18,7 +18,7 @@ from lottery_system.fairness import tiles
 from lottery_system.fairness.merkle import EMPTY_ROOT, Frontier
 from lottery_system.fairness.records import Genesis, parse_genesis
 from lottery_system.mark import Head, Mark, MarkDamaged, Marks
-from lottery_system.models import OPEN, Draw
+from lottery_system.models import LOST, Draw
 from lottery_system.models.base import table_of
 from lottery_system.pause import Pause
 from lottery_system.queries import AnyRow
@@ -90,25 +90,45 @@ class Rollback:
             Paused: the database stands below the mark or beside it, or the mark cannot be written.
         """
         mark = self.read()
-        if mark is not None:
-            demand_day(connection, mark, day, draw_of(connection, day))
+        if mark is None:
+            yield
+            return
+        genesis = demand_journal(connection, mark)
+        demand_day(connection, mark, day, draw_of(connection, day))
         yield
         draw = draw_of(connection, day)
-        if mark is not None:
-            demand_day(connection, mark, day, draw)
-        if mark is not None and draw is not None and draw.ballot_count and draw.status == OPEN:
+        demand_day(connection, mark, day, draw)
+        last_day = genesis.first + timedelta(days=mark.journal.size - 2)
+        if draw is not None and draw.ballot_count and day > last_day:
             self.raise_days(mark, {day: head_of(draw)})
 
+    def is_damaged(self) -> bool:
+        """Tell whether there is a mark that holds none; one that cannot be reached may be whole."""
+        try:
+            self._marks.read()
+        except MarkDamaged:
+            return True
+        except OSError:
+            pass
+        return False
+
     def begin_anew(self, connection: Connection) -> None:
-        """Replace the mark, whatever it knows, by what is committed.
+        """Replace a mark that is damaged, or of a journal that ended, by what is committed.
 
         Raises:
             Paused: it cannot be written.
         """
         fresh = _mark_of(connection)
-        if fresh is not None:
-            with self._told():
-                self._marks.raise_to(lambda before: fresh[0], at_once=True)
+        if fresh is None:
+            return
+        mark, _ = fresh
+
+        def raised(before: Mark | None) -> Mark:
+            # another process may have begun it anew, and raised it, already
+            return before if before and before.genesis == mark.genesis else mark
+
+        with self._told():
+            self._marks.raise_to(raised, at_once=True)
 
     def _follow(self, connection: Connection) -> None:
         """Leave the mark of a journal that ended, if its statement admits all that the mark knows.
@@ -118,16 +138,28 @@ class Rollback:
         mark, genesis = self.read(), journal_record(connection, 0)
         if mark is None or genesis is None or hash_of(genesis) == mark.genesis:
             return
-        statements = [statement for _, statement in recoveries(connection)]
-        ended = next((each for each in statements if each.ended == mark.genesis), None)
-        if ended is None or mark.journal.size > ended.signed:
+        statements = recoveries(connection)
+        place = next(
+            (at for at, (_, each) in enumerate(statements) if each.ended == mark.genesis), None
+        )
+        if place is None:
             return
-        lost = {each.day: each for each in ended.ballots}
+        timeline, ended = statements[place]
+        here = journal_head(connection, mark.journal.size, timeline - 1)
+        is_here = here is not None and here.root == mark.journal.root
+        if not is_here and (mark.journal.size, mark.journal.root) != (ended.signed, ended.root):
+            return
+        lost = [
+            {each.day: each for each in statement.ballots} for _, statement in statements[place:]
+        ]
         for day, head in mark.days.items():
-            stated = lost.get(day)
-            if day < ended.first or (stated and stated.left < head.size <= stated.signed):
-                continue
-            demand_day(connection, mark, day, draw_of(connection, day))
+            is_stated = any(
+                day in ballots and ballots[day].left < head.size <= ballots[day].signed
+                for ballots in lost
+            )
+            draw = draw_of(connection, day)
+            if not is_stated and not (draw is not None and draw.status == LOST):
+                demand_day(connection, mark, day, draw)
         log.warning("mark: the journal that it was of has ended; it follows the present one")
         self.begin_anew(connection)
 
@@ -208,15 +240,19 @@ class Rollback:
         try:
             yield
         except MarkDamaged as error:
-            raise Paused(
+            raise self._paused(
                 f"{error} What was published beyond this database cannot be known from it. If the "
                 f"database is the newest one, {RECOVER}."
             ) from None
         except OSError as error:
-            raise Paused(
+            raise self._paused(
                 f"The high-water mark in {places} cannot be read or written ({error.strerror}). "
                 "Give it room and rights; the lottery goes on by itself within a minute."
             ) from None
+
+    def _paused(self, reason: str) -> Paused:
+        self._pause.set(CAUSE, reason)
+        return Paused(reason)
 
 
 def demand_journal(connection: Connection, mark: Mark) -> Genesis:
@@ -273,7 +309,10 @@ def demand_day(connection: Connection, mark: Mark, day: date, draw: AnyRow | Non
     if size == known.size:
         root = head_of(draw).root
     else:
-        root = tiles.root(ballot_tiles(connection, day), known.size)
+        try:
+            root = tiles.root(ballot_tiles(connection, day), known.size)
+        except tiles.MissingTile:
+            root = b""
     if root != known.root:
         raise beside(day, known)
 

@@ -1,7 +1,6 @@
 """What a receipt shows, held against a certificate of its day."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import date
 
 from lottery_system.fairness import commitment, merkle, records
@@ -16,7 +15,7 @@ from lottery_system.fairness.note import (
     parse_vkey,
 )
 from lottery_system.fairness.records import Freeze
-from lottery_system.fairness.recovery import Recovery
+from lottery_system.fairness.recovery import Recovery, Succession
 
 
 class ReceiptCase:
@@ -27,7 +26,8 @@ class ReceiptCase:
         key: the lottery's.
         name: the lottery's, as its genesis has it.
         freeze: of the day that the receipt should be of.
-        led: statements of losses that led to the journal at hand; a receipt may be of before.
+        succession: what statements of losses say of the journal at hand; a receipt may be of
+            before, or signed afterwards.
     """
 
     def __init__(
@@ -36,13 +36,13 @@ class ReceiptCase:
         key: VerifierKey,
         name: str,
         freeze: Freeze,
-        led: Sequence[Recovery] = (),
+        succession: Succession | None = None,
     ) -> None:
         self._receipt = receipt
         self._key = key
         self._name = name
         self._freeze = freeze
-        self._led = led
+        self._succession = succession or Succession()
         #: the statements that came after the receipt was signed
         self._later: Sequence[Recovery] = ()
         #: of the day's log when the receipt was given, once its signature was seen to hold
@@ -120,16 +120,24 @@ class ReceiptCase:
         return CHECKS["receipt kept"]
 
     def _opened(self, checkpoint: str) -> Checkpoint:
-        """Open a checkpoint by the lottery's key, or by one that a later statement ended."""
-        try:
-            return open_checkpoint(checkpoint, self._key)
-        except NotSigned:
-            for place, recovery in enumerate(self._led):
-                with suppress(NotSigned):
-                    found = open_checkpoint(checkpoint, parse_vkey(recovery.key))
-                    self._later = self._led[place:]
-                    return found
-            raise
+        """Open a checkpoint by the lottery's key, or by one that statements lead from or to."""
+        led, after = self._succession
+        signers = [
+            (self._key, after),
+            *((parse_vkey(each.key), led[place:] + after) for place, each in enumerate(led)),
+            *((parse_vkey(each.next), after[place:]) for place, each in enumerate(after, 1)),
+        ]
+        refusal: NotSigned | None = None
+        for key, later in signers:
+            try:
+                found = open_checkpoint(checkpoint, key)
+            except NotSigned as error:
+                refusal = refusal or error
+                continue
+            self._later = later
+            return found
+        assert refusal is not None
+        raise refusal
 
     def _given(self) -> Receipt:
         if self._receipt is None:

@@ -72,7 +72,7 @@ class Recovery(NamedTuple):
     first: date
     #: the second in which it was stated, UTC
     time: datetime
-    #: of the days from `first` on those that lost ballots, in their order
+    #: of the days that lost ballots, in their order
     ballots: tuple[LostBallots, ...] = ()
 
 
@@ -128,8 +128,8 @@ def parse_recovery(text: str) -> Recovery:
         raise RecordError(f"this recovery has {len(ballots)} days, and says {found['days']}")
     first = read_day(found["first"])
     days = [each.day for each in ballots]
-    if days != sorted(set(days)) or any(day < first for day in days):
-        raise RecordError("the days of this recovery are not in order, or before its first")
+    if days != sorted(set(days)):
+        raise RecordError("the days of this recovery are not in order")
     if any(each.signed <= each.left for each in ballots):
         raise RecordError("a day of this recovery lost nothing")
     for line in ("key", "next"):
@@ -180,11 +180,12 @@ def open_recovery(note: str) -> Recovery:
 
 
 class Succession(NamedTuple):
-    """What statements say of one journal: those that led to it, and the one that ended it."""
+    """What statements say of one journal, the oldest first: each leads from its key to the next."""
 
-    #: the oldest first; each leads from its key to that of the next
+    #: those that led to it
     led: tuple[Recovery, ...] = ()
-    ended: Recovery | None = None
+    #: the one that ended it, and those that ended the journals that followed
+    after: tuple[Recovery, ...] = ()
 
 
 def succession_of(recoveries: Sequence[Recovery], genesis: bytes) -> Succession:
@@ -203,5 +204,11 @@ def succession_of(recoveries: Sequence[Recovery], genesis: bytes) -> Succession:
             break
         led.insert(0, before)
         begins = before.ended
-    ended = next((each for each in recoveries if each.ended == genesis), None)
-    return Succession(tuple(led), ended)
+    after: list[Recovery] = []
+    ends = genesis
+    while following := next((each for each in recoveries if each.ended == ends), None):
+        if following in after or (after and after[-1].next != following.key):
+            break
+        after.append(following)
+        ends = following.begins
+    return Succession(tuple(led), tuple(after))

@@ -131,8 +131,10 @@ def verify(
     ]
     if recoveries:
         of_certificate.append(make(RECOVERY, lambda: _recovery(found)))
-    led = found.succession.led if isinstance(found.succession, Succession) else ()
-    of_receipt = ReceiptCase(receipt_or_fault, found.key, found.genesis.name, found.freeze, led)
+    succession = found.succession if isinstance(found.succession, Succession) else Succession()
+    of_receipt = ReceiptCase(
+        receipt_or_fault, found.key, found.genesis.name, found.freeze, succession
+    )
     signed = make("receipt signed", of_receipt.signed)
     included = make("receipt included", of_receipt.included)
     listing = Listing()
@@ -309,7 +311,7 @@ def _recovery(case: _Case) -> str:
     if isinstance(found, Exception):
         raise found
     assert found is not None
-    demand(bool(found.led or found.ended), "the statement is of another journal")
+    demand(bool(found.led or found.after), "the statement is of another journal")
     if found.led:
         last = found.led[-1]
         demand(
@@ -320,9 +322,9 @@ def _recovery(case: _Case) -> str:
             last.first == case.genesis.first,
             f"the statement says that the journal begins with {last.first}",
         )
-    if found.ended is None:
+    if not found.after:
         return RECOVERY_HOLDS
-    ended, index = found.ended, case.freeze.draw + 1
+    ended, index = found.after[0], case.freeze.draw + 1
     demand(
         case.names_its_key and ended.key == case.certificate.log_key,
         "the statement is not by the key of the certificate",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from lottery_system.models import Ballot, Holding, Winner
+from lottery_system.models import LOST, Ballot, Draw, Holding, Winner
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
@@ -36,7 +36,7 @@ def results_of(connection: Connection, user_id: int, *, after: date, until: date
     return Results(total.day_count, total.ballot_count, total.latest, places)
 
 
-_holding, _winner, _ballot = (table_of(model).c for model in (Holding, Winner, Ballot))
+_draw, _holding, _winner, _ballot = (table_of(model).c for model in (Draw, Holding, Winner, Ballot))
 
 _TOTAL = select(
     func.count(_holding.day.distinct()).label("day_count"),
@@ -46,6 +46,8 @@ _TOTAL = select(
     _holding.user_id == bindparam("user_id"),
     _holding.day > bindparam("after"),
     _holding.day <= bindparam("until"),
+    # what came of a day whose records were lost, nobody knows here
+    ~select(_draw.day).where(_draw.day == _holding.day, _draw.status == LOST).exists(),
 )
 #: asked for by its key alone; joined, a database may read all ballots instead
 _holder = (

@@ -72,6 +72,8 @@ class RecoveryNote(NamedTuple):
     is_day_lost: bool
     #: how many of its ballots were
     lost_count: int
+    #: whether another result of it may have been published
+    is_in_doubt: bool
 
 
 def recovery_notes(connection: Connection, draw: AnyRow | None) -> list[RecoveryNote]:
@@ -81,9 +83,13 @@ def recovery_notes(connection: Connection, draw: AnyRow | None) -> list[Recovery
     notes = []
     for timeline, statement in recoveries(connection):
         lost = sum(each.signed - each.left for each in statement.ballots if each.day == draw.day)
-        if draw.day < statement.first or lost:
-            is_lost = draw.status == LOST and draw.day < statement.first
-            notes.append(RecoveryNote(timeline, statement.time, is_lost, lost))
+        is_before = draw.day < statement.first
+        is_lost = draw.status == LOST and is_before
+        if lost or is_lost or (is_before and draw.status == DRAWN):
+            in_doubt = is_before and not statement.kept
+            notes.append(RecoveryNote(timeline, statement.time, is_lost, lost, in_doubt))
+        if is_lost:
+            break  # what is lost cannot be lost again
     return notes
 
 

@@ -150,6 +150,7 @@ def _certificate(app: Flask, day: date) -> str:
 
     def made() -> str:
         with reading() as connection:
+            rollback().check(connection)
             return certificates.certificate_of(connection, day, operator())
 
     return apart(app, made)

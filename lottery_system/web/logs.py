@@ -25,6 +25,7 @@ from lottery_system.queries import AnyRow
 from lottery_system.queries.logs import (
     ballot_records,
     ballot_tiles,
+    freeze_of,
     journal_records,
     journal_tiles,
     last_record,
@@ -68,6 +69,7 @@ def tile(path: str) -> Response:
             last.number + 1 if last else 0,
             journal_tiles(connection),
             lambda first, count: journal_records(connection, first, count),
+            is_ended=False,
         )
 
 
@@ -103,6 +105,7 @@ def ended_tile(timeline: int, path: str) -> Response:
             last.number + 1,
             journal_tiles(connection, timeline),
             lambda first, count: journal_records(connection, first, count, timeline),
+            is_ended=True,
         )
 
 
@@ -136,6 +139,7 @@ def day_tile(day: str, path: str) -> Response:
             log_size(connection, of_day),
             ballot_tiles(connection, of_day),
             _records_of(connection, of_day),
+            is_ended=freeze_of(connection, of_day) is not None,
         )
 
 
@@ -143,16 +147,24 @@ def _records_of(connection: Connection, day: date) -> ReadRecords:
     return lambda first, count: ballot_records(connection, day, first + 1, first + count)
 
 
-def _tile(asked: TilePath, size: int, read: ReadTiles, read_records: ReadRecords) -> Response:
-    """Answer with a tile, or with as much of its beginning as was asked for."""
+def _tile(
+    asked: TilePath, size: int, read: ReadTiles, read_records: ReadRecords, *, is_ended: bool
+) -> Response:
+    """Answer with a tile, or with as much of its beginning as was asked for.
+
+    Args:
+        is_ended: the log can grow no more; one that can may also lose records by a recovery, and
+            have others at the same address afterwards.
+    """
+    seconds = FOR_EVER if is_ended else A_MOMENT
     tile = Tile(asked.level or 0, asked.number)
     if asked.width > width_at(tile, size):
         abort(404, gettext("The log does not reach so far, or not yet."))
     if asked.level is None:
         records = read_records(asked.number * TILE_WIDTH, asked.width)
-        return compressed(public(format_entries(records), BYTES, FOR_EVER))
+        return compressed(public(format_entries(records), BYTES, seconds))
     hashes = read([tile]).get(tile, b"")[: asked.width * HASH_BYTES]
-    return public(hashes, BYTES, FOR_EVER)
+    return public(hashes, BYTES, seconds)
 
 
 def _parsed(path: str) -> TilePath:

@@ -16,7 +16,7 @@ export class ReceiptCase {
   #key;
   #name;
   #freeze;
-  #led;
+  #succession;
   /** the statements that came after the receipt was signed */
   #later = [];
   /** of the day's log when the receipt was given, once its signature was seen to hold */
@@ -27,15 +27,15 @@ export class ReceiptCase {
    * @param {object} key the lottery's
    * @param {string} name the lottery's, as its genesis has it
    * @param {object} freeze of the day that the receipt should be of
-   * @param {object[]} led statements of losses that led to the journal at hand; a receipt may be of
-   *   before
+   * @param {{led: object[], after: object[]}} [succession] what statements of losses say of the
+   *   journal at hand; a receipt may be of before, or signed afterwards
    */
-  constructor(receipt, key, name, freeze, led = []) {
+  constructor(receipt, key, name, freeze, succession = { led: [], after: [] }) {
     this.#receipt = receipt;
     this.#key = key;
     this.#name = name;
     this.#freeze = freeze;
-    this.#led = led;
+    this.#succession = succession;
   }
 
   /** How many ballots the log had when the receipt was given; 0 where that is unknown. */
@@ -97,14 +97,19 @@ export class ReceiptCase {
     return CHECKS.get("receipt kept");
   }
 
-  /** Open a checkpoint by the lottery's key, or by one that a later statement ended. */
+  /** Open a checkpoint by the lottery's key, or by one that statements lead from or to. */
   #opened(checkpoint) {
-    const keys = [this.#key, ...this.#led.map(({ key }) => parseVkey(key))];
+    const { led, after } = this.#succession;
+    const signers = [
+      [this.#key, after],
+      ...led.map(({ key }, place) => [parseVkey(key), [...led.slice(place), ...after]]),
+      ...after.map(({ next }, place) => [parseVkey(next), after.slice(place + 1)]),
+    ];
     let refusal;
-    for (const [place, key] of keys.entries()) {
+    for (const [key, later] of signers) {
       try {
         const found = openCheckpoint(checkpoint, key);
-        this.#later = place ? this.#led.slice(place - 1) : [];
+        this.#later = later;
         return found;
       } catch (error) {
         if (!(error instanceof NotSigned)) throw error;

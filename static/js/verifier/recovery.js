@@ -45,8 +45,8 @@ export function parseRecovery(text) {
   if (BigInt(ballots.length) !== BigInt(found.days)) {
     throw new RecordError(`this recovery has ${ballots.length} days, and says ${found.days}`);
   }
-  if (ballots.some(({ day }, at) => day < first || (at > 0 && day <= ballots[at - 1].day))) {
-    throw new RecordError("the days of this recovery are not in order, or before its first");
+  if (ballots.some(({ day }, at) => at > 0 && day <= ballots[at - 1].day)) {
+    throw new RecordError("the days of this recovery are not in order");
   }
   if (ballots.some(({ signed, left }) => signed <= left)) {
     throw new RecordError("a day of this recovery lost nothing");
@@ -91,8 +91,8 @@ export function openRecovery(note) {
  *
  * @param {object[]} recoveries
  * @param {Uint8Array} genesis H of the journal's genesis
- * @returns {{led: object[], ended: object | undefined}} those that led to it, the oldest first,
- *   each from its key to that of the next; and the one that ended it
+ * @returns {{led: object[], after: object[]}} those that led to it; and the one that ended it with
+ *   those that ended the journals that followed: the oldest first, each from its key to the next
  */
 export function successionOf(recoveries, genesis) {
   const led = [];
@@ -102,7 +102,15 @@ export function successionOf(recoveries, genesis) {
     led.unshift(before);
     begins = before.ended;
   }
-  return { led, ended: recoveries.find((each) => equal(each.ended, genesis)) };
+  const after = [];
+  for (let ends = genesis; ;) {
+    const following = recoveries.find((each) => equal(each.ended, ends));
+    if (!following || after.includes(following)) break;
+    if (after.length && after.at(-1).next !== following.key) break;
+    after.push(following);
+    ends = following.begins;
+  }
+  return { led, after };
 }
 
 function keyIn(text, line) {

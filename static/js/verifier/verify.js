@@ -75,7 +75,7 @@ export async function verify(
 
   const { genesis, freeze, succession } = found;
   const ofReceipt = new ReceiptCase(
-    receiptOrFault, found.key, genesis.name, freeze, succession?.led ?? [],
+    receiptOrFault, found.key, genesis.name, freeze, succession,
   );
   const signed = await make("receipt signed", () => ofReceipt.signed());
   const included = await make("receipt included", () => ofReceipt.included());
@@ -292,7 +292,7 @@ const OF_THE_CERTIFICATE = new Map(Object.entries({
 /** Check what statements of losses say of the certificate's journal. */
 function checkRecovery({ fault, succession, namesItsKey, certificate, genesis, freeze }) {
   if (fault) throw fault;
-  const { led, ended } = succession;
+  const { led, after: [ended] } = succession;
   demand(led.length > 0 || ended !== undefined, "the statement is of another journal");
   if (led.length) {
     const last = led.at(-1);
