@@ -48,7 +48,7 @@ from lottery_system.fairness.records import (
     Genesis,
     RecordError,
 )
-from lottery_system.fairness.recovery import Succession, open_recovery, succession_of
+from lottery_system.fairness.recovery import Recovery, Succession, open_recovery, succession_of
 
 
 class _Case:
@@ -129,13 +129,16 @@ def verify(
         make(name, lambda check=check: check(found))  # type: ignore[misc]
         for name, check in _OF_THE_CERTIFICATE.items()
     ]
+    led: Sequence[Recovery] = ()
     if recoveries:
         of_certificate.append(make(RECOVERY, lambda: _recovery(found)))
-    led = found.succession.led if isinstance(found.succession, Succession) else ()
+        # what leads from no known key says nothing of receipts
+        if isinstance(found.succession, Succession) and of_certificate[-1].verdict is Verdict.OK:
+            led = found.succession.led
     of_receipt = ReceiptCase(receipt_or_fault, found.key, found.genesis.name, found.freeze, led)
     signed = make("receipt signed", of_receipt.signed)
     included = make("receipt included", of_receipt.included)
-    listing = Listing()
+    listing = Listing(of_receipt.index)
     whole = make(
         "list", lambda: read_list(listing, ballots, found.freeze, of_receipt.size, progress)
     )
@@ -309,7 +312,6 @@ def _recovery(case: _Case) -> str:
     if isinstance(found, Exception):
         raise found
     assert found is not None
-    demand(bool(found.led or found.ended), "the statement is of another journal")
     if found.led:
         last = found.led[-1]
         demand(
