@@ -3,8 +3,8 @@
     verify CERTIFICATE.json [--key VKEY] [--log DIR] [--receipt RECEIPT.json] [--recovery FILE]...
     fetch URL DIR
 
-Exit code of `verify`: 0 all holds; 1 some check fails, or one that every certificate needs could
-not be made; 2 something cannot be read.
+Exit code of `verify`: 0 all holds; 1 some check fails, or one that every certificate needs, or the
+receipt that was given, could not be made; 2 something cannot be read.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from lottery_system.fairness.certificate import MAX_BYTES, Unreadable
-from lottery_system.fairness.checks import Check, Verdict, holds
+from lottery_system.fairness.checks import OF_RECEIPTS, Check, Verdict, holds
 from lottery_system.fairness.download import NoDownload, download
 from lottery_system.fairness.folder import read_records
 from lottery_system.fairness.note import NoteError, parse_vkey
@@ -84,7 +84,10 @@ def _verify(given: argparse.Namespace) -> int:
     )
     for check in checks:
         print(_line(check))  # noqa: T201
-    return HOLDS if holds(checks) else FAILS
+    # whoever gives a receipt asks of it: one that was not fully checked is not well
+    asked = OF_RECEIPTS if given.receipt else set()
+    is_answered = all(each.verdict is Verdict.OK for each in checks if each.name in asked)
+    return HOLDS if holds(checks) and is_answered else FAILS
 
 
 def _fetch(given: argparse.Namespace) -> int:

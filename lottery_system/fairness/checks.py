@@ -30,8 +30,9 @@ CHECKS = {
 RECOVERY = "recovery"
 RECOVERY_HOLDS = "a signed statement of a loss leads from the key given to this journal's"
 
+OF_RECEIPTS = {"receipt signed", "receipt included", "receipt kept"}
 #: those of lists and receipts are for whoever has them; the others every certificate needs
-NOT_NEEDED = {"list", "receipt signed", "receipt included", "receipt kept"}
+NOT_NEEDED = {"list", *OF_RECEIPTS}
 
 
 class Verdict(Enum):

@@ -1,7 +1,7 @@
 """The list of all ballots of a day, held against what was frozen of it."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lottery_system.fairness import merkle
 from lottery_system.fairness.checks import CHECKS, Failed, NotMade, demand
@@ -17,11 +17,20 @@ Progress = Callable[[int, int], None]
 class Listing:
     """The roots of a list's first so many ballots, as far as they were asked for and read."""
 
-    def __init__(self) -> None:
+    def __init__(self, asked: int | None = None) -> None:
         #: whether it was read, and has the root that was frozen: what another list says of
         #: earlier sizes shows nothing
         self.is_the_frozen = False
         self.roots: dict[int, bytes] = {}
+        #: the record at the index that is asked for, where the list has it
+        self.record: bytes | None = None
+        self._asked = asked
+
+    def look(self, batch: Sequence[bytes], first: int) -> None:
+        """Keep the record that is asked for, if it is in a batch that begins at an index."""
+        at = -1 if self._asked is None else self._asked - first
+        if 0 <= at < len(batch):
+            self.record = batch[at]
 
 
 def read_list(
@@ -52,6 +61,7 @@ def read_list(
         for size in sorted({min(earlier_size, freeze.size), freeze.size}):
             for batch in _batches(records, size - frontier.size):
                 # one that is malformed does not end it: a receipt may depend on the roots
+                listing.look(batch, frontier.size)
                 fault = fault or check(batch, frontier.size + 1)
                 frontier, _ = frontier.extend([merkle.leaf_hash(record) for record in batch])
                 progress(frontier.size, freeze.size)

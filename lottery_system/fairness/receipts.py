@@ -53,6 +53,11 @@ class ReceiptCase:
         """Return how many ballots the log had when the receipt was given; 0 where it is unknown."""
         return self._checkpoint.size if self._checkpoint else 0
 
+    @property
+    def index(self) -> int | None:
+        """Return the leaf that the receipt says its ballot is; None without a receipt."""
+        return self._receipt.index if isinstance(self._receipt, Receipt) else None
+
     def signed(self) -> str:
         """Check who signed.
 
@@ -101,8 +106,13 @@ class ReceiptCase:
         """
         receipt = self._given()
         checkpoint, freeze = self._believed(), self._freeze
-        for recovery in self._later:
-            _demand_left(recovery, freeze.day, receipt.index + 1, checkpoint.size)
+        losses = [
+            recovery
+            for recovery in self._later
+            if _has_lost(recovery, freeze.day, receipt.index + 1, checkpoint.size)
+        ]
+        if losses:
+            return _stands(receipt, listing, losses[-1])
         demand(
             checkpoint.size <= freeze.size,
             f"the log had {checkpoint.size} ballots when the receipt was given, and was frozen "
@@ -152,20 +162,19 @@ class ReceiptCase:
         return self._checkpoint
 
 
-def _demand_left(recovery: Recovery, day: date, number: int, size: int) -> None:
-    """Say what a statement says of a ballot that was accepted before it.
+def _has_lost(recovery: Recovery, day: date, number: int, size: int) -> bool:
+    """Tell whether a log lost ballots that a receipt's checkpoint counts, but not its own.
 
     Args:
         number: the ballot's.
         size: of the day's log, as the receipt signs it.
 
     Raises:
-        Failed: the ballot was lost.
-        NotMade: it was not, but the receipt's own list was.
+        Failed: the ballot was lost, or more than was stated.
     """
     lost = next((each for each in recovery.ballots if each.day == day), None)
     if lost is None:
-        return
+        return False
     when = records.format_instant(recovery.time)
     demand(
         number <= lost.signed,
@@ -176,8 +185,32 @@ def _demand_left(recovery: Recovery, day: date, number: int, size: int) -> None:
         "this ballot was accepted and then lost with the lottery's records; its statement of "
         f"{when} admits it",
     )
-    if size > lost.left:
+    demand(
+        size <= lost.signed,
+        f"the log had {size} ballots when the receipt was given, and the lottery's statement of "
+        f"{when} admits to {lost.signed}",
+    )
+    return size > lost.left
+
+
+def _stands(receipt: Receipt, listing: Listing, recovery: Recovery) -> str:
+    """Check that a ballot is where it was, though others after it were lost.
+
+    Raises:
+        NotMade: it takes the list of ballots to tell.
+        Failed: another one is in its place.
+    """
+    when = records.format_instant(recovery.time)
+    if not listing.is_the_frozen:
         raise NotMade(
             f"the lottery lost later ballots of this day, and stated so on {when}: get a new "
             "receipt of this one"
         )
+    demand(
+        listing.record == receipt.ballot.encode(),
+        "the log that was frozen has another ballot in the place of the receipt's",
+    )
+    return (
+        "the log that was frozen has the receipt's ballot in its place; the lottery lost later "
+        f"ones, and stated so on {when}"
+    )

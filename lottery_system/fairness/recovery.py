@@ -5,6 +5,7 @@ ends and that of the journal that follows both sign it.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
@@ -194,21 +195,26 @@ def succession_of(recoveries: Sequence[Recovery], genesis: bytes) -> Succession:
     Args:
         recoveries: in any order.
         genesis: H of the journal's genesis.
+
+    Raises:
+        RecordError: one of them is not of the line of journals that this one stands in, or
+            contradicts another one.
     """
+    by_begins = {each.begins: each for each in recoveries}
+    by_ended = {each.ended: each for each in recoveries}
     led: list[Recovery] = []
-    begins = genesis
-    while before := next((each for each in recoveries if each.begins == begins), None):
-        if before in led:
-            break
-        if led and led[0].key != before.next:
-            break
-        led.insert(0, before)
-        begins = before.ended
     after: list[Recovery] = []
-    ends = genesis
-    while following := next((each for each in recoveries if each.ended == ends), None):
-        if following in after or (after and after[-1].next != following.key):
-            break
-        after.append(following)
-        ends = following.begins
+    at = genesis
+    while (found := by_begins.pop(at, None)) and (not led or found.next == led[0].key):
+        led.insert(0, found)
+        at = found.ended
+    at = genesis
+    while (found := by_ended.pop(at, None)) and (not after or found.key == after[-1].next):
+        after.append(found)
+        at = found.begins
+    # two that end, or begin, one journal in different ways show up here: one of them is left over
+    if Counter([*led, *after]) != Counter(set(recoveries)):
+        raise RecordError(
+            "a statement is of another journal than the certificate, or contradicts another one"
+        )
     return Succession(tuple(led), tuple(after))

@@ -129,15 +129,18 @@ def verify(
         make(name, lambda check=check: check(found))  # type: ignore[misc]
         for name, check in _OF_THE_CERTIFICATE.items()
     ]
+    succession = Succession()
     if recoveries:
         of_certificate.append(make(RECOVERY, lambda: _recovery(found)))
-    succession = found.succession if isinstance(found.succession, Succession) else Succession()
+        # what leads from no known key says nothing of receipts
+        if isinstance(found.succession, Succession) and of_certificate[-1].verdict is Verdict.OK:
+            succession = found.succession
     of_receipt = ReceiptCase(
         receipt_or_fault, found.key, found.genesis.name, found.freeze, succession
     )
     signed = make("receipt signed", of_receipt.signed)
     included = make("receipt included", of_receipt.included)
-    listing = Listing()
+    listing = Listing(of_receipt.index)
     whole = make(
         "list", lambda: read_list(listing, ballots, found.freeze, of_receipt.size, progress)
     )
@@ -311,7 +314,6 @@ def _recovery(case: _Case) -> str:
     if isinstance(found, Exception):
         raise found
     assert found is not None
-    demand(bool(found.led or found.after), "the statement is of another journal")
     if found.led:
         last = found.led[-1]
         demand(

@@ -93,7 +93,11 @@ def show(day: str) -> tuple[str, int]:
         has_log=genesis is not None and asked >= genesis.first,
         vkey=format_vkey(key) if key else None,
         notes=notes,
-        recoveries=[url_for("logs.recovery", timeline=note.timeline) for note in notes],
+        # all of them, since a verifier follows the line of journals that they make
+        recoveries=[
+            url_for("logs.recovery", timeline=number + 1)
+            for number in range(draw.recovered if draw and (notes or timeline) else 0)
+        ],
         checks=CHECKS,
         words=words_of(current_app.static_folder or "", language()),
         tree=tree_of(freeze.size, winners[0].number) if winners and freeze else None,

@@ -31,8 +31,20 @@ from lottery_system.fairness.verify import verify
 from lottery_system.web.headers import HEADERS
 from lottery_system.web.saved_verifier import saved_verifier
 from tests.browser.conftest import browsing
+from tests.fairness import forge
 from tests.fairness.forge import KEY, day_of_an_own_network
-from tests.fairness.test_recovery import AFTER, BEFORE, LOST, NEXT, NOTE, STATEMENT, STRANGER
+from tests.fairness.test_recovery import (
+    AFTER,
+    BEFORE,
+    BESIDE,
+    FORGED,
+    FORGED_RECEIPT,
+    LOST,
+    NEXT,
+    NOTE,
+    STATEMENT,
+    STRANGER,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
@@ -153,6 +165,43 @@ def test_statements_are_followed_as_in_python(page: Page, name: str, pinned: Sig
                 given["receipt"] = receipt.decode()
             browser = by_browser(page, certificate, key=format_vkey(pinned.verifier), **given)
             assert browser == python
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_statements_beside_one_that_fits_are_judged_as_in_python(page: Page, name: str) -> None:
+    for notes in ([NOTE, BESIDE[name]], [BESIDE[name], NOTE], [NOTE, NOTE]):
+        for certificate in (AFTER.certificate(), BEFORE.certificate()):
+            python = by_python(certificate, key=KEY.verifier, recoveries=notes)
+            vkey = format_vkey(KEY.verifier)
+            assert by_browser(page, certificate, key=vkey, recoveries=notes) == python
+
+
+@pytest.mark.parametrize("lottery", [None, 7])
+@pytest.mark.parametrize(("number", "size"), [(3, 15), (10, 20), (3, 25), (21, 25), (11, 15)])
+def test_a_receipt_of_before_a_loss_is_judged_as_in_python(
+    page: Page, lottery: int | None, number: int, size: int
+) -> None:
+    day = forge.Day(size=25, ballot_as=lambda each: each._replace(lottery=lottery or each.lottery))
+    receipt = day.receipt(number, size)
+    lists: list[list[bytes] | None] = [None, AFTER.log.records]
+    for ballots in lists:
+        given: dict[str, Any] = {"recoveries": [NOTE]}
+        python = by_python(
+            AFTER.certificate(), key=KEY.verifier, receipt=receipt, ballots=ballots, **given
+        )
+        if ballots:
+            given["ballots"] = [each.decode() for each in ballots]
+        vkey = format_vkey(KEY.verifier)
+        browser = by_browser(page, AFTER.certificate(), key=vkey, receipt=receipt.decode(), **given)
+        assert browser == python
+
+
+def test_a_strangers_statement_and_receipt_are_judged_as_in_python(page: Page) -> None:
+    given: dict[str, Any] = {"recoveries": [FORGED]}
+    certificate, receipt, vkey = LOST.certificate(), FORGED_RECEIPT, format_vkey(KEY.verifier)
+    python = by_python(certificate, key=KEY.verifier, receipt=receipt, **given)
+    browser = by_browser(page, certificate, key=vkey, receipt=receipt.decode(), **given)
+    assert browser == python
 
 
 def test_statements_are_read_as_strictly_as_in_python(page: Page) -> None:

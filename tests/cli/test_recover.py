@@ -158,6 +158,24 @@ def test_pages_say_what_was_lost(scene: Scene, type_: Type) -> None:
     assert "The records of this day were lost" in text_of(visitor.get(f"/ballots/{LOST_DAY}"))
 
 
+def test_the_draw_pages_verifier_is_given_the_statements(
+    scene: Scene, type_: Type, clock: Clock
+) -> None:
+    type_("draw recover", "lottery.local\n")
+    for _ in range(2):
+        scheduler.tick(scene.app)
+        clock.turn(ONE_DAY)
+    scheduler.tick(scene.app)
+    visitor = scene.visitor()
+
+    # the last of them lost nothing; receipts of it may be of the journal before all the same
+    for day in (FIRST_DAY, TODAY, TODAY + ONE_DAY):
+        assert "/log/recovery/1&#34;]" in visitor.get(f"/draws/{day}").text
+        note = visitor.get("/log/recovery/1").text
+        certificate = visitor.get(f"/draws/{day}/certificate.json").text.encode()
+        assert holds(verify(certificate, key=OPERATOR.key.verifier, recoveries=[note]))
+
+
 def test_whoever_asks_for_the_receipt_of_a_lost_ballot_is_told_the_truth(
     scene: Scene, type_: Type
 ) -> None:

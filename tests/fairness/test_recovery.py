@@ -141,6 +141,8 @@ def test_through_several_statements_in_any_order() -> None:
     notes = [sign_recovery(second, [NEXT, third]), NOTE]
 
     for recoveries in (notes, notes[::-1]):
+        for day in (BEFORE, AFTER):
+            assert holds(verify(day.certificate(), recoveries=recoveries))
         for key in (KEY, NEXT, third):
             assert holds(verify(last.certificate(), key=key.verifier, recoveries=recoveries))
     assert failed(verify(last.certificate(), key=KEY.verifier, recoveries=notes[:1])) == [
@@ -197,7 +199,9 @@ def test_a_result_of_before_is_told_as_what_it_is(
     [
         (3, 10, True, Verdict.OK, ""),
         (3, 10, False, Verdict.NOT_MADE, "it takes the list of ballots"),
-        (3, 15, True, Verdict.NOT_MADE, "get a new receipt of this one"),
+        (3, 15, False, Verdict.NOT_MADE, "get a new receipt of this one"),
+        (3, 15, True, Verdict.OK, "in its place; the lottery lost later ones"),
+        (LEFT, ACKNOWLEDGED, True, Verdict.OK, ""),
         (11, 15, True, Verdict.FAILED, "accepted and then lost with the lottery's records"),
         (20, 20, False, Verdict.FAILED, "2026-11-22T14:46:08Z admits it"),
     ],
@@ -219,6 +223,71 @@ def test_a_receipt_of_before_is_told_the_truth(
     assert named(checks, "receipt included").verdict is Verdict.OK
     assert named(checks, "receipt kept").verdict is verdict
     assert says in named(checks, "receipt kept").detail
+
+
+def test_a_ballot_that_was_exchanged_is_found_though_others_were_lost() -> None:
+    other = Day(size=ACKNOWLEDGED, ballot_as=lambda each: each._replace(lottery=7))
+
+    checks = verify(
+        AFTER.certificate(),
+        key=KEY.verifier,
+        receipt=other.receipt(3, 15),
+        recoveries=[NOTE],
+        ballots=AFTER.log.records,
+    )
+
+    assert failed(checks) == ["receipt kept"]
+    assert "another ballot in the place" in named(checks, "receipt kept").detail
+
+
+@pytest.mark.parametrize("number", [3, ACKNOWLEDGED + 1])
+def test_a_receipt_of_a_longer_log_than_was_stated_convicts(number: int) -> None:
+    longer = Day(size=25)
+
+    checks = verify(
+        AFTER.certificate(),
+        key=KEY.verifier,
+        receipt=longer.receipt(number, 25),
+        recoveries=[NOTE],
+        ballots=AFTER.log.records,
+    )
+
+    assert failed(checks) == ["receipt kept"]
+
+
+#: of a stranger who would like to have given receipts
+FORGED = sign_recovery(
+    STATEMENT._replace(key=format_vkey(STRANGER.verifier), ended=bytes(32), begins=h(LOST.genesis)),
+    [STRANGER, NEXT],
+)
+FORGED_RECEIPT = Day(size=ACKNOWLEDGED, key=STRANGER).receipt(3, 10)
+
+
+def test_a_stranger_who_makes_statements_gives_no_receipts() -> None:
+    checks = verify(
+        LOST.certificate(), key=KEY.verifier, receipt=FORGED_RECEIPT, recoveries=[FORGED]
+    )
+
+    assert failed(checks) == [RECOVERY, "receipt signed"]
+
+
+FORK = STATEMENT._replace(next=format_vkey(STRANGER.verifier), begins=bytes(32))
+STRAY = STATEMENT._replace(key=format_vkey(STRANGER.verifier), ended=b"\1" * 32, begins=bytes(32))
+BESIDE = {
+    "another journal that follows": sign_recovery(FORK, [KEY, STRANGER]),
+    "another loss": sign_recovery(STATEMENT._replace(ballots=()), [KEY, NEXT]),
+    "a stranger's": sign_recovery(STRAY, [STRANGER, NEXT]),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_statement_beside_the_one_that_fits_contradicts_it_or_belongs_to_it(name: str) -> None:
+    for recoveries in ([NOTE, BESIDE[name]], [BESIDE[name], NOTE]):
+        for day in (AFTER, BEFORE):
+            checks = verify(day.certificate(), key=KEY.verifier, recoveries=recoveries)
+            assert RECOVERY in failed(checks)
+    twice = verify(AFTER.certificate(), key=KEY.verifier, recoveries=[NOTE, NOTE])
+    assert holds(twice)
 
 
 def test_a_loss_that_is_not_admitted_is_told_as_such() -> None:
@@ -254,6 +323,13 @@ def test_the_command_takes_statements(tmp_path: Path) -> None:
 
     code, said, _ = run("verify", certificate, *known, "--recovery", statement)
     assert (code, "ok   recovery: a signed statement" in said) == (0, True)
+    receipt = tmp_path / "r.json"
+    for size, answer in ((10, 1), (15, 1), (11, 1)):
+        receipt.write_bytes(LOST.receipt(3, size))
+        given = (*known, "--recovery", statement, "--receipt", receipt)
+        assert run("verify", certificate, *given)[0] == answer
+        log = AFTER.log.write(tmp_path / "log")
+        assert run("verify", certificate, *given, "--log", log)[0] == 0
     code, said, _ = run("verify", certificate, *known, "--recovery", other)
     assert (code, "FAIL recovery: this is not the record of a recovery" in said) == (1, True)
     code, _, error = run("verify", certificate, *known, "--recovery", tmp_path / "none")

@@ -15,6 +15,13 @@ export class Listing {
   isTheFrozen = false;
   /** @type {Map<bigint, Uint8Array>} */
   roots = new Map();
+  /** the record at the index that is asked for, where the list has it */
+  record = undefined;
+
+  /** @param {bigint | undefined} asked */
+  constructor(asked) {
+    this.asked = asked;
+  }
 }
 
 /**
@@ -43,6 +50,7 @@ export async function readList(listing, ballots, freeze, earlierSize, progress) 
       if (hasMore) break;
       // one that is malformed does not end it: a receipt may depend on the roots
       fault ||= faultOf(record, tree.size + 1n);
+      if (tree.size === listing.asked) listing.record = record;
       tree.append(leafHash(record));
       if (tree.size === earlierSize) keep();
       if (tree.size % BATCH === 0n || tree.size === size) {

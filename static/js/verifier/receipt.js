@@ -43,6 +43,11 @@ export class ReceiptCase {
     return this.#checkpoint?.size ?? 0n;
   }
 
+  /** The leaf that the receipt says its ballot is; undefined without a receipt. */
+  get index() {
+    return this.#receipt?.index;
+  }
+
   /** Check who signed. */
   signed() {
     const checkpoint = this.#opened(this.#given().checkpoint);
@@ -84,9 +89,9 @@ export class ReceiptCase {
   async kept(listing, tiles) {
     const receipt = this.#given();
     const { day } = this.#freeze;
-    for (const recovery of this.#later) {
-      demandLeft(recovery, day, receipt.index + 1n, this.#believed().size);
-    }
+    const losses = this.#later.filter((recovery) =>
+      hasLost(recovery, day, receipt.index + 1n, this.#believed().size));
+    if (losses.length) return stands(receipt, listing, losses.at(-1));
     const [checkpoint, freeze] = [this.#believed(), this.#freeze];
     demand(
       checkpoint.size <= freeze.size,
@@ -143,10 +148,10 @@ export class ReceiptCase {
   }
 }
 
-/** Say what a statement says of a ballot that was accepted before it. */
-function demandLeft({ ballots, time }, day, number, size) {
+/** Tell whether a log lost ballots that a receipt's checkpoint counts, but not its own. */
+function hasLost({ ballots, time }, day, number, size) {
   const lost = ballots.find((each) => each.day === day);
-  if (!lost) return;
+  if (!lost) return false;
   const when = formatInstant(time);
   demand(
     number <= lost.signed,
@@ -157,10 +162,27 @@ function demandLeft({ ballots, time }, day, number, size) {
     "this ballot was accepted and then lost with the lottery's records; its statement of "
       + `${when} admits it`,
   );
-  if (size > lost.left) {
+  demand(
+    size <= lost.signed,
+    `the log had ${size} ballots when the receipt was given, and the lottery's statement of `
+      + `${when} admits to ${lost.signed}`,
+  );
+  return size > lost.left;
+}
+
+/** Check that a ballot is where it was, though others after it were lost. */
+function stands(receipt, listing, { time }) {
+  const when = formatInstant(time);
+  if (!listing.isTheFrozen) {
     throw new NotMade(
       `the lottery lost later ballots of this day, and stated so on ${when}: get a new receipt of `
         + "this one",
     );
   }
+  demand(
+    listing.record !== undefined && equal(listing.record, utf8(receipt.ballot)),
+    "the log that was frozen has another ballot in the place of the receipt's",
+  );
+  return "the log that was frozen has the receipt's ballot in its place; the lottery lost later "
+    + `ones, and stated so on ${when}`;
 }

@@ -61,6 +61,7 @@ export function parseRecovery(text) {
     throw new RecordError("this recovery leads from a key to itself");
   }
   return {
+    text,
     name: found.name,
     key: found.key,
     ended: fromHex(found.ended),
@@ -93,22 +94,29 @@ export function openRecovery(note) {
  * @param {Uint8Array} genesis H of the journal's genesis
  * @returns {{led: object[], after: object[]}} those that led to it; and the one that ended it with
  *   those that ended the journals that followed: the oldest first, each from its key to the next
+ * @throws {RecordError} one of them is not of the line of journals that this one stands in, or
+ *   contradicts another one
  */
 export function successionOf(recoveries, genesis) {
-  const led = [];
-  for (let begins = genesis; ;) {
-    const before = recoveries.find((each) => equal(each.begins, begins));
-    if (!before || led.includes(before) || (led.length && led[0].key !== before.next)) break;
-    led.unshift(before);
-    begins = before.ended;
+  const all = [...new Map(recoveries.map((each) => [each.text, each])).values()];
+  const [led, after] = [[], []];
+  const find = (end, at, among) =>
+    all.find((each) => equal(each[end], at) && !among.includes(each));
+  for (let found = find("begins", genesis, led); found;) {
+    led.unshift(found);
+    found = find("begins", found.ended, led);
+    if (found?.next !== led[0].key) break;
   }
-  const after = [];
-  for (let ends = genesis; ;) {
-    const following = recoveries.find((each) => equal(each.ended, ends));
-    if (!following || after.includes(following)) break;
-    if (after.length && after.at(-1).next !== following.key) break;
-    after.push(following);
-    ends = following.begins;
+  for (let found = find("ended", genesis, after); found;) {
+    after.push(found);
+    found = find("ended", found.begins, after);
+    if (found?.key !== after.at(-1).next) break;
+  }
+  // two that end, or begin, one journal in different ways show up here: one of them is left over
+  if (led.length + after.length !== all.length || after.some((each) => led.includes(each))) {
+    throw new RecordError(
+      "a statement is of another journal than the certificate, or contradicts another one",
+    );
   }
   return { led, after };
 }
