@@ -14,14 +14,14 @@ from flask import Flask
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from lottery_system import scheduler
+from lottery_system import draws, scheduler
 from lottery_system.clock import ONE_DAY
 from lottery_system.errors import Paused
 from lottery_system.mark import Marks
 from lottery_system.models import Draw, JournalRecord, Lottery, Winner
 from lottery_system.pause import Pause
 from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit
-from tests.operators import begin
+from tests.operators import OPERATOR, begin
 from tests.web.conftest import Visitor, text_of
 
 
@@ -229,6 +229,23 @@ def test_a_day_is_not_closed_over_a_list_that_lacks_acknowledged_ballots(
     with session.begin():
         assert session.get_one(Draw, FIRST_DAY).status == "open"
     assert "10 were acknowledged" in pause.reasons[0]
+
+
+def test_closing_looks_by_itself_whoever_calls_it(
+    app: Flask, lottery: Lottery, submit: Submit, cast: Cast, backup: Backup, session: Session
+) -> None:
+    """A standby may take over between the look of a tick and the closing transaction."""
+    restore = backup()
+    submit(cast.bob, lottery, 10)
+    restore()
+
+    with pytest.raises(Paused):
+        draws.run_due(
+            session, FIRST_NOON + ONE_DAY, 1, OPERATOR, rollback=app.extensions["rollback"]
+        )
+
+    with session.begin():
+        assert session.get_one(Draw, FIRST_DAY).status == "open"
 
 
 def test_yesterdays_ballots_are_missed_also_by_todays_first_one(
