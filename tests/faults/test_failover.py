@@ -13,18 +13,13 @@ from tests.faults.conftest import MIDNIGHT
 from tests.faults.proxy import Proxy
 from tests.faults.strikes import SOON, check, complaints, until_turned_away
 from tests.players import Player, has_winner, let_play, playing
-from tests.postgres import NoServer, Server
+from tests.postgres import Server
 from tests.processes import Gunicorn, answer_of, wait_for
 
 
 @pytest.fixture
-def primary() -> Iterator[Server]:
-    try:
-        server = Server(durable=True)
-    except NoServer as error:
-        pytest.skip(str(error))
-    yield server
-    server.remove()
+def primary(durable_postgres: Server) -> Server:
+    return durable_postgres
 
 
 @pytest.fixture
