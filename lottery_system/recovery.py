@@ -60,7 +60,7 @@ class Loss(NamedTuple):
     #: the first day that the next journal has
     first: date
     days: Sequence[LostDay]
-    #: of the days that go on
+    #: days whose acknowledged ballots are not all there
     ballots: Sequence[LostBallots]
 
 
