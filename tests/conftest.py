@@ -109,10 +109,20 @@ def migrate(url: str) -> None:
 
 
 def empty(url: str) -> None:
-    """Forget all rows; only TRUNCATE may, what is kept for ever being kept from DELETE."""
+    """Forget all rows; only TRUNCATE may, what is kept for ever being kept from DELETE.
+
+    It waits for all who read, for ever: for a transaction that a test left open when it failed,
+    too. So whoever is connected still is ended first.
+    """
     tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
     engine = create_engine(url)
     with engine.begin() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
         connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
     engine.dispose()
 
