@@ -42,6 +42,7 @@ FLOORS = (
         "offload",
         "eager",
         "gathering",
+        "fair_queue",
         "broadcast",
         "fairness",
         "errors",
