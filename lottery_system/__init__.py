@@ -63,7 +63,11 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
         database.prepare(db.engine)
         database.prepare_reading(db.engines[database.READING])
         app.extensions["ballot_box"] = BallotBox(
-            db.engine, pause, rollback, check_clocks=clock_check.check_turn
+            db.engine,
+            pause,
+            rollback,
+            check_clocks=clock_check.check_turn,
+            ballots_per_hour=settings.ballots_per_hour,
         )
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
     csrf.init_app(app)

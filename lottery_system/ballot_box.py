@@ -64,9 +64,11 @@ class BallotBox:
         utcnow: Callable[[], datetime] = utcnow,
         capacity: int = CAPACITY,
         check_clocks: Callable[[Clocks], None] = lambda clocks: None,
+        ballots_per_hour: int | None = None,
     ) -> None:
         self._engine = engine
         self._check_clocks = check_clocks
+        self._ballots_per_hour = ballots_per_hour
         self._pause = pause or Pause()
         self._rollback = rollback
         self._utcnow = utcnow
@@ -154,7 +156,14 @@ class BallotBox:
         mark = self._rollback.read() if self._rollback else None
         with self._engine.begin() as connection:
             submissions = [waiting.submission for waiting in batch]
-            admitted = admit(connection, submissions, self._utcnow, mark, self._check_clocks)
+            admitted = admit(
+                connection,
+                submissions,
+                self._utcnow,
+                mark,
+                self._check_clocks,
+                ballots_per_hour=self._ballots_per_hour,
+            )
         if self._rollback is not None and mark is not None:
             self._rollback.raise_days(mark, admitted.heads)
         return admitted.answers

@@ -37,6 +37,7 @@ FLOORS = (
     {"passwords"},
     {
         "usernames",
+        "ballot_rate",
         "pause",
         "mark",
         "offload",

@@ -18,6 +18,7 @@ from lottery_system.errors import (
     NotAdmitted,
     Paused,
     TokenTaken,
+    TooManyBallots,
     UnfitKeys,
     UnknownLottery,
 )
@@ -33,6 +34,7 @@ STATUSES: dict[type[LotteryError], int] = {
     UnknownLottery: 404,
     LotteryFinished: 422,
     TokenTaken: 422,
+    TooManyBallots: 429,
     NotAdmitted: 503,
     Paused: 503,
     Unsound: 500,
@@ -45,7 +47,7 @@ TITLES = {
     405: lazy_gettext("That cannot be done here"),
     413: lazy_gettext("Too large"),
     422: lazy_gettext("That could not be done"),
-    429: lazy_gettext("Too many attempts"),
+    429: lazy_gettext("Too much at once"),
     500: lazy_gettext("A fault of ours"),
     503: lazy_gettext("Not just now"),
 }
