@@ -60,6 +60,8 @@ class Settings:
     max_count: int
     #: ballots that a participant may add for each hour of a day; None for any number
     ballots_per_hour: int | None
+    #: megabytes that must be free on disk for ballots to be taken; None where nobody looks
+    free_space: int | None
     host: str
     port: int
     #: gunicorn processes
@@ -81,6 +83,14 @@ class Settings:
         """Return the files of the high-water mark."""
         own = self.storage / "mark"
         return (own, self.mark) if self.mark else (own,)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Return the folders that are written to: that of the keys, and that of a database file."""
+        file = self.database_url.removeprefix("sqlite:///")
+        if file == self.database_url:
+            return (self.storage,)
+        return (self.storage, Path(file.split("?")[0]).parent)
 
     @property
     def is_production(self) -> bool:
@@ -120,6 +130,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         max_count=max_count,
         # at least what a single submission may be, which could not be stored at any hour
         ballots_per_hour=_number_or_off(values, "LOTTERY_BALLOTS_PER_HOUR", max_count, 999_999_999),
+        free_space=_number_or_off(values, "LOTTERY_FREE_SPACE", 1, 999_999_999),
         host=values["LOTTERY_HOST"],
         port=_number(values, "LOTTERY_PORT", 1, 65_535),
         workers=_number(values, "LOTTERY_WORKERS", 1, 256),
@@ -148,6 +159,7 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_PLACES": "1",
     "LOTTERY_MAX_COUNT": "1000",
     "LOTTERY_BALLOTS_PER_HOUR": "100000",
+    "LOTTERY_FREE_SPACE": "256",
     "LOTTERY_HOST": "127.0.0.1",
     "LOTTERY_PORT": "8080",
     "LOTTERY_WORKERS": str(os.cpu_count() or 1),

@@ -22,6 +22,7 @@ from lottery_system.admission import Answer, admit
 from lottery_system.clock import utcnow
 from lottery_system.errors import NotAdmitted, Paused
 from lottery_system.fair_queue import FairQueue
+from lottery_system.free_space import FreeSpace
 from lottery_system.models import Submission
 from lottery_system.models.database_clock import Clocks
 from lottery_system.pause import Pause
@@ -65,10 +66,12 @@ class BallotBox:
         capacity: int = CAPACITY,
         check_clocks: Callable[[Clocks], None] = lambda clocks: None,
         ballots_per_hour: int | None = None,
+        free_space: FreeSpace | None = None,
     ) -> None:
         self._engine = engine
         self._check_clocks = check_clocks
         self._ballots_per_hour = ballots_per_hour
+        self._free_space = free_space
         self._pause = pause or Pause()
         self._rollback = rollback
         self._utcnow = utcnow
@@ -127,6 +130,8 @@ class BallotBox:
 
     def _admit(self, batch: Sequence[Waiting]) -> None:
         try:
+            if self._free_space is not None:
+                self._free_space.look()
             self._pause.refuse()
             answers = self._commit(batch)
         except Paused as error:

@@ -34,10 +34,9 @@ FLOORS = (
     {"queries", "throttles", "database", "addresses", "schema"},
     {"clock_check"},
     {"models", "drand"},
-    {"passwords"},
+    {"passwords", "free_space", "ballot_rate"},
     {
         "usernames",
-        "ballot_rate",
         "pause",
         "mark",
         "offload",
