@@ -113,3 +113,13 @@ class TooManyBallots(LotteryError):
             time=f"{until:%H:%M}",
         )
         self.until = until
+
+
+class AlreadyDownloading(LotteryError):
+    """An account or a network has a download running."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "One download at a time: another one from your account or your network is still "
+            "running. Wait until it’s done, then try again."
+        )

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from lottery_system.certificates import Unsound
 from lottery_system.errors import (
+    AlreadyDownloading,
     LotteryError,
     LotteryFinished,
     NotAdmitted,
@@ -35,6 +36,7 @@ STATUSES: dict[type[LotteryError], int] = {
     LotteryFinished: 422,
     TokenTaken: 422,
     TooManyBallots: 429,
+    AlreadyDownloading: 429,
     NotAdmitted: 503,
     Paused: 503,
     Unsound: 500,
@@ -93,7 +95,7 @@ def error_page(status: int, sentence: str | None = None, **context: object) -> R
         **context,
     )
     response = make_response(html, status)
-    if status == 503:
+    if status in (429, 503):
         response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 

@@ -119,7 +119,7 @@ def download(number: int, enough: Flag, port: int, cookies: list[str]) -> None:
         connection.request("GET", "/ballots.csv", headers={"Cookie": cookies[number]})
         answer = connection.getresponse()
         lines = answer.read().count(b"\n")
-        assert answer.status != http.client.OK or lines == ROWS + 1
+        assert answer.status != http.client.OK or lines > ROWS
         statuses[answer.status] += 1
         connection.close()
     if number == 0:
