@@ -55,11 +55,11 @@ class FairQueue(Generic[Item]):
     def wait(self) -> bool:
         """Wait for an item; False where there is none and the end has come, which is then past."""
         with self._changed:
-            while not self._waiting:
-                if self._is_ended:
-                    self._is_ended = False
-                    return False
+            while not self._waiting and not self._is_ended:
                 self._changed.wait()
+            if not self._waiting:
+                self._is_ended = False
+                return False
             return True
 
     def take(self, most: int, share: int) -> list[Item]:

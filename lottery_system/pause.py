@@ -41,6 +41,7 @@ class Pause:
 
     def clear(self, cause: str) -> None:
         """End the pause for a cause, if there is one."""
+        self._ballots_only.discard(cause)
         if self._reasons.pop(cause, None) is not None:
             log.info("no longer paused: %s", cause)
 

@@ -2,7 +2,8 @@
 
 `python -m tests.bench.neighbours` serves the lottery with two workers, lets eight people look at
 pages and click at leisure, and prints their p95 alone, beside somebody who submits thousands over
-four connections, and beside four downloads of 11,000 rows. Bounded in time, over loopback only.
+four connections, and beside four downloads of 11,000 rows; over more, with `BENCH_CONNECTIONS`.
+Bounded in time, over loopback only.
 """
 
 import http.client
@@ -36,7 +37,7 @@ from tests.processes import Gunicorn
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "10"))
 #: connections of whoever loads, and of the others for each kind of request
-HEAVY, OTHERS = 4, 4
+HEAVY, OTHERS = int(os.environ.get("BENCH_CONNECTIONS", "4")), 4
 #: seconds between two requests of one of the others
 PAUSE = 0.1
 ROWS = 11_000
@@ -60,6 +61,17 @@ def beside(
         for thread in threads:
             thread.join()
     return measured
+
+
+def _one_at_a_time(ask: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Return a function that threads may call as they like."""
+    lock = threading.Lock()
+
+    def ask_alone() -> bytes:
+        with lock:
+            return ask()
+
+    return ask_alone
 
 
 def _ask(port: int, ask: Callable[[], bytes], ends_at: float, measured: Measured) -> None:
@@ -116,7 +128,9 @@ def download(number: int, enough: Flag, port: int, cookies: list[str]) -> None:
     statuses: Counter[int] = Counter()
     while not enough.is_set():
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        connection.request("GET", "/ballots.csv", headers={"Cookie": cookies[number]})
+        connection.request(
+            "GET", "/ballots.csv", headers={"Cookie": cookies[number % len(cookies)]}
+        )
         answer = connection.getresponse()
         lines = answer.read().count(b"\n")
         assert answer.status != http.client.OK or lines > ROWS
@@ -136,7 +150,7 @@ def measure(url: str, folder: Path) -> None:
     lottery_id = open_lottery(engine)
     players = sign_up_all(app)
     draw_yesterday(engine, lottery_id, players[-1].id)
-    heavy, others = players[:HEAVY], players[HEAVY : 4 * HEAVY]
+    heavy, others = players[:4], players[4:-1]
     for player in heavy:
         with Session(engine) as session, session.begin():
             me = session.get_one(User, player.id)
@@ -151,7 +165,10 @@ def measure(url: str, folder: Path) -> None:
                 for _ in range(ROWS)
             ]
             admit(session.connection(), clicks, utcnow)
-    asks = {"page": pages(others, "/"), "ballot": ballots(others, lottery_id)}
+    asks = {
+        "page": _one_at_a_time(pages(others, "/")),
+        "ballot": _one_at_a_time(ballots(others, lottery_id)),
+    }
     with Gunicorn(url, folder, workers=2) as server:
         blank = "00000000-0000-0000-0000-000000000000"
         form = heavy[0].post(f"/lotteries/{lottery_id}/ballots", count="1000", submission=blank)
