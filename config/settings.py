@@ -58,6 +58,10 @@ class Settings:
     places: int
     #: ballots in one submission
     max_count: int
+    #: ballots that a participant may add for each hour of a day; None for any number
+    ballots_per_hour: int | None
+    #: megabytes that must be free on disk for ballots to be taken; None where nobody looks
+    free_space: int | None
     host: str
     port: int
     #: gunicorn processes
@@ -81,6 +85,14 @@ class Settings:
         return (own, self.mark) if self.mark else (own,)
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """Return the folders that are written to: that of the keys, and that of a database file."""
+        file = self.database_url.removeprefix("sqlite:///")
+        if file == self.database_url:
+            return (self.storage,)
+        return (self.storage, Path(file.split("?")[0]).parent)
+
+    @property
     def is_production(self) -> bool:
         """Tell whether people play here for real, behind TLS."""
         return self.env == "production"
@@ -98,6 +110,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         raise SettingsError(f"LOTTERY_ENV is {env!r}; it must be one of {', '.join(SETS)}.")
     values = DEFAULTS | SETS[env] | given
     storage = Path(values["LOTTERY_STORAGE"])
+    max_count = _number(values, "LOTTERY_MAX_COUNT", 1, 100_000)
     return Settings(
         env=env,
         database_url=_database_url(values["LOTTERY_DATABASE_URL"], storage),
@@ -112,9 +125,12 @@ def load(environ: Mapping[str, str]) -> Settings:
         # list of the day is still being closed, and a list could be chosen to suit it. A minute is
         # the least in which a busy closing and clocks that differ a little have room.
         beacon_gap=_number(values, "LOTTERY_BEACON_GAP", 60, 86_400),
-        clock_tolerance=_tolerance(values, "LOTTERY_CLOCK_TOLERANCE"),
+        clock_tolerance=_number_or_off(values, "LOTTERY_CLOCK_TOLERANCE", 1, 3600),
         places=_number(values, "LOTTERY_PLACES", 1, 1000),
-        max_count=_number(values, "LOTTERY_MAX_COUNT", 1, 100_000),
+        max_count=max_count,
+        # at least what a single submission may be, which could not be stored at any hour
+        ballots_per_hour=_number_or_off(values, "LOTTERY_BALLOTS_PER_HOUR", max_count, 999_999_999),
+        free_space=_number_or_off(values, "LOTTERY_FREE_SPACE", 1, 999_999_999),
         host=values["LOTTERY_HOST"],
         port=_number(values, "LOTTERY_PORT", 1, 65_535),
         workers=_number(values, "LOTTERY_WORKERS", 1, 256),
@@ -142,6 +158,8 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_CLOCK_TOLERANCE": "60",
     "LOTTERY_PLACES": "1",
     "LOTTERY_MAX_COUNT": "1000",
+    "LOTTERY_BALLOTS_PER_HOUR": "100000",
+    "LOTTERY_FREE_SPACE": "256",
     "LOTTERY_HOST": "127.0.0.1",
     "LOTTERY_PORT": "8080",
     "LOTTERY_WORKERS": str(os.cpu_count() or 1),
@@ -184,11 +202,11 @@ def _number(values: Mapping[str, str], name: str, least: int, most: int) -> int:
     return int(text)
 
 
-def _tolerance(values: Mapping[str, str], name: str) -> int | None:
+def _number_or_off(values: Mapping[str, str], name: str, least: int, most: int) -> int | None:
     if values[name] == "off":
         return None
     try:
-        return _number(values, name, 1, 3600)
+        return _number(values, name, least, most)
     except SettingsError as error:
         raise SettingsError(f"{str(error).rstrip('.')}, or off.") from None
 

@@ -38,6 +38,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
         new_session,
         reading_session,
     )
+    from lottery_system.free_space import FreeSpace
     from lottery_system.keys import Keyring
     from lottery_system.mark import Marks
     from lottery_system.pause import Pause
@@ -53,6 +54,9 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     }
     app.extensions["settings"] = settings
     pause = app.extensions["pause"] = Pause()
+    free_space = app.extensions["free_space"] = FreeSpace(
+        settings.folders, settings.free_space, pause
+    )
     rollback = app.extensions["rollback"] = Rollback(Marks(settings.marks), pause)
     clock_check = app.extensions["clock_check"] = ClockCheck(settings.clock_tolerance, pause)
     app.extensions["closing_check"] = ClosingCheck(settings, clock_check)
@@ -63,7 +67,12 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
         database.prepare(db.engine)
         database.prepare_reading(db.engines[database.READING])
         app.extensions["ballot_box"] = BallotBox(
-            db.engine, pause, rollback, check_clocks=clock_check.check_turn
+            db.engine,
+            pause,
+            rollback,
+            check_clocks=clock_check.check_turn,
+            ballots_per_hour=settings.ballots_per_hour,
+            free_space=free_space,
         )
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
     csrf.init_app(app)

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, cast, null, select, union_all
+from sqlalchemy import ColumnElement, Connection, bindparam, cast, func, null, select, union_all
 
+from lottery_system.ballot_rate import allowed, refusal
 from lottery_system.eager import together
 from lottery_system.errors import (
     LotteryError,
@@ -44,6 +45,8 @@ def admit(
     utcnow: Callable[[], datetime],
     mark: Mark | None = None,
     check: Callable[[Clocks], None] = lambda clocks: None,
+    *,
+    ballots_per_hour: int | None = None,
 ) -> Admitted:
     """Number and store ballots in the day that is open now; the caller commits.
 
@@ -55,6 +58,7 @@ def admit(
     Args:
         mark: what people were told before; None where nothing is known of it.
         check: refuses them all, by an exception, where the clocks disagree.
+        ballots_per_hour: the rate that each participant keeps to; None for any.
 
     Raises:
         Paused: the database stands below the mark or beside it.
@@ -62,7 +66,12 @@ def admit(
     turn = Draw.take_turn(connection, utcnow)
     check(turn.clocks)
     head = mark.days.get(turn.day) if mark else None
-    stored, lotteries = _known(connection, submissions, head.token if head else None)
+    stored, lotteries, held = _known(
+        connection,
+        submissions,
+        head.token if head else None,
+        turn.day if _must_count(turn, submissions, ballots_per_hour) else None,
+    )
     if mark is not None:
         _demand(connection, turn, mark, stored)
     fresh: dict[UUID, Submission] = {}
@@ -78,17 +87,36 @@ def admit(
             answers.append(UnknownLottery())
         elif turn.day > lottery.closes_on:
             answers.append(LotteryFinished(lottery.name))
+        elif ballots_per_hour and (
+            refused := refusal(
+                ballots_per_hour,
+                turn.day,
+                turn.now,
+                held[submission.user_id],
+                submission.ballot_count,
+            )
+        ):
+            answers.append(refused)
         else:
             submission.day = turn.day
             submission.first_number = number
             submission.submitted_at = turn.now
             number += submission.ballot_count
+            held[submission.user_id] += submission.ballot_count
             fresh[submission.token] = submission
             answers.append(submission)
     grown = turn.frontier
     if fresh:
         grown = _store(connection, turn, list(fresh.values()))
     return Admitted(answers, _heads(connection, turn, grown, answers))
+
+
+def _must_count(turn: Turn, submissions: Sequence[Submission], per_hour: int | None) -> bool:
+    """Tell whether anybody might exceed the rate: nobody while the whole day has fewer ballots."""
+    if per_hour is None:
+        return False
+    coming = sum(each.ballot_count for each in submissions)
+    return turn.ballot_count + coming > allowed(per_hour, turn.day, turn.now)
 
 
 def _demand(connection: Connection, turn: Turn, mark: Mark, stored: dict[UUID, Submission]) -> None:
@@ -137,26 +165,37 @@ def _heads(
 
 
 def _known(
-    connection: Connection, submissions: Sequence[Submission], marked: UUID | None
-) -> tuple[dict[UUID, Submission], dict[int, AnyRow]]:
-    """Return what is stored under their tokens already, and their lotteries, in one statement.
+    connection: Connection,
+    submissions: Sequence[Submission],
+    marked: UUID | None,
+    day: date | None,
+) -> tuple[dict[UUID, Submission], dict[int, AnyRow], Counter[int]]:
+    """Return what a batch must know, in one statement.
 
     Args:
         marked: one more token to look for.
+        day: the one of which the users' ballots are counted; None where nobody's need be.
+
+    Returns:
+        What is stored under their tokens already, their lotteries, and the counts by user.
     """
     asked = {
         "tokens": [each.token for each in submissions] + ([marked] if marked else []),
         "ids": list({each.lottery_id for each in submissions}),
+        "users": list({each.user_id for each in submissions}),
+        "day": day,
     }
-    stored, lotteries = {}, {}
-    for row in connection.execute(_KNOWN, asked):
-        if row.token is None:
-            lotteries[row.lottery_id] = row
-        else:
+    stored, lotteries, held = {}, {}, Counter[int]()
+    for row in connection.execute(_KNOWN if day is None else _KNOWN_AND_HELD, asked):
+        if row.token is not None:
             stored[row.token] = Submission(
                 **{name: value for name, value in row._mapping.items() if name in _ANSWER}
             )
-    return stored, lotteries
+        elif row.lottery_id is not None:
+            lotteries[row.lottery_id] = row
+        else:
+            held[row.user_id] = row.ballot_count
+    return stored, lotteries, held
 
 
 def _store(connection: Connection, turn: Turn, submissions: Sequence[Submission]) -> Frontier:
@@ -206,25 +245,39 @@ def _row(submission: Submission) -> dict[str, object]:
     }
 
 
-_submission, _lottery = table_of(Submission), table_of(Lottery)
+_submission, _lottery, _holding = table_of(Submission), table_of(Lottery), table_of(Holding)
 #: what a stored submission is answered with: all but what only the log needs, which may be long
 _ANSWER = (
     "token", "user_id", "lottery_id", "day", "first_number", "ballot_count", "submitted_at",
 )  # fmt: skip
 _answer = [_submission.c[name] for name in _ANSWER]
-_KNOWN = union_all(
+_OF_LOTTERY = (_lottery.c.name, _lottery.c.closes_on)
+
+
+def _nothing_but(**known: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+    """Return the columns of a union's row, all of them null but some."""
+    return [
+        known.get(column.name, cast(null(), column.type)).label(column.name)
+        for column in (*_answer, *_OF_LOTTERY)
+    ]
+
+
+_tokens_known = select(
+    *_answer, *(cast(null(), column.type).label(column.name) for column in _OF_LOTTERY)
+).where(_submission.c.token.in_(bindparam("tokens", expanding=True)))
+_lotteries_known = select(
+    *_nothing_but(lottery_id=_lottery.c.id, name=_lottery.c.name, closes_on=_lottery.c.closes_on)
+).where(_lottery.c.id.in_(bindparam("ids", expanding=True)))
+_held = (
     select(
-        *_answer,
-        cast(null(), _lottery.c.name.type).label("name"),
-        cast(null(), _lottery.c.closes_on.type).label("closes_on"),
-    ).where(_submission.c.token.in_(bindparam("tokens", expanding=True))),
-    select(
-        *(
-            _lottery.c.id if column.name == "lottery_id" else cast(null(), column.type)
-            for column in _answer
-        ),
-        _lottery.c.name,
-        _lottery.c.closes_on,
-    ).where(_lottery.c.id.in_(bindparam("ids", expanding=True))),
+        *_nothing_but(user_id=_holding.c.user_id, ballot_count=func.sum(_holding.c.ballot_count))
+    )
+    .where(
+        _holding.c.user_id.in_(bindparam("users", expanding=True)),
+        _holding.c.day == bindparam("day"),
+    )
+    .group_by(_holding.c.user_id)
 )
+_KNOWN = union_all(_tokens_known, _lotteries_known)
+_KNOWN_AND_HELD = union_all(_tokens_known, _lotteries_known, _held)
 _STORE = _submission.insert()

@@ -1,16 +1,17 @@
 """The one way in for ballots.
 
 Whatever waits is admitted together, in one transaction that holds the day's row, and is answered
-only once that is committed: the speed of a batch, the safety of a commit for each.
+only once that is committed: the speed of a batch, the safety of a commit for each. Participants
+take turns: whoever submits thousands over many connections keeps nobody else waiting.
 """
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
 from datetime import datetime
+from queue import Full
 from time import sleep
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from lottery_system.admission import Answer, admit
 from lottery_system.clock import utcnow
 from lottery_system.errors import NotAdmitted, Paused
+from lottery_system.fair_queue import FairQueue
+from lottery_system.free_space import FreeSpace
 from lottery_system.models import Submission
 from lottery_system.models.database_clock import Clocks
 from lottery_system.pause import Pause
@@ -29,8 +32,12 @@ log = logging.getLogger(__name__)
 
 #: submissions that may wait; more are turned away at once
 CAPACITY = 1000
+#: the part of them that may be one participant's
+EACH = 1 / 10
 #: ballots after which a transaction takes no further submission, so that none grows too long
 BATCH_BALLOTS = 10_000
+#: ballots after which it takes no further submission of the same participant
+SHARE_BALLOTS = 1000
 #: seconds after which whoever waits is told that nothing is known
 PATIENCE = 60
 
@@ -58,13 +65,17 @@ class BallotBox:
         utcnow: Callable[[], datetime] = utcnow,
         capacity: int = CAPACITY,
         check_clocks: Callable[[Clocks], None] = lambda clocks: None,
+        ballots_per_hour: int | None = None,
+        free_space: FreeSpace | None = None,
     ) -> None:
         self._engine = engine
         self._check_clocks = check_clocks
+        self._ballots_per_hour = ballots_per_hour
+        self._free_space = free_space
         self._pause = pause or Pause()
         self._rollback = rollback
         self._utcnow = utcnow
-        self._queue: queue.Queue[Waiting | None] = queue.Queue(capacity)
+        self._queue = FairQueue[Waiting](capacity, max(1, round(capacity * EACH)))
         self._lock = threading.Lock()
         self._loop: threading.Thread | None = None
 
@@ -77,12 +88,13 @@ class BallotBox:
         Raises:
             LotteryError: it was refused, and nothing of it is stored.
             Paused: the lottery takes no ballots for now.
-            NotAdmitted: the box is full or the database did not answer; trying again is safe.
+            NotAdmitted: too much waits, of this participant or of all, or the database did not
+                answer; trying again is safe.
         """
         waiting = Waiting(submission, Future())
         try:
-            self._queue.put_nowait(waiting)
-        except queue.Full:
+            self._queue.put(submission.user_id, waiting, submission.ballot_count)
+        except Full:
             log.warning("ballot box: full, a submission was turned away")
             raise NotAdmitted from None
         self._start()
@@ -96,11 +108,11 @@ class BallotBox:
         """Admit what waits, then end the loop; a later submission starts it anew."""
         with self._lock:
             if self._loop is not None:
-                self._queue.put(None)
+                self._queue.end()
                 self._loop.join()
                 self._loop = None
-            late = not self._queue.empty()
-        if late:  # it came behind the end mark, when the loop still seemed to run
+            late = len(self._queue) > 0
+        if late:  # it came after the end, when the loop still seemed to run
             self._start()
 
     def _start(self) -> None:
@@ -112,31 +124,14 @@ class BallotBox:
                     self._loop = loop
 
     def _admit_all(self) -> None:
-        going_on = True
-        while going_on:
-            batch, going_on = self._next_batch()
-            if batch:
-                self._admit(batch)
-
-    def _next_batch(self) -> tuple[list[Waiting], bool]:
-        """Wait for a submission and take along all that wait behind it."""
-        batch: list[Waiting] = []
-        ballots = 0
-        waiting = self._queue.get()
-        sleep(0)  # whose turn it is anyway, comes along
-        while waiting is not None:
-            batch.append(waiting)
-            ballots += waiting.submission.ballot_count
-            if ballots >= BATCH_BALLOTS:
-                return batch, True
-            try:
-                waiting = self._queue.get_nowait()
-            except queue.Empty:
-                return batch, True
-        return batch, False
+        while self._queue.wait():
+            sleep(0)  # whose turn it is anyway, comes along
+            self._admit(self._queue.take(BATCH_BALLOTS, SHARE_BALLOTS))
 
     def _admit(self, batch: Sequence[Waiting]) -> None:
         try:
+            if self._free_space is not None:
+                self._free_space.look()
             self._pause.refuse()
             answers = self._commit(batch)
         except Paused as error:
@@ -166,7 +161,14 @@ class BallotBox:
         mark = self._rollback.read() if self._rollback else None
         with self._engine.begin() as connection:
             submissions = [waiting.submission for waiting in batch]
-            admitted = admit(connection, submissions, self._utcnow, mark, self._check_clocks)
+            admitted = admit(
+                connection,
+                submissions,
+                self._utcnow,
+                mark,
+                self._check_clocks,
+                ballots_per_hour=self._ballots_per_hour,
+            )
         if self._rollback is not None and mark is not None:
             self._rollback.raise_days(mark, admitted.heads)
         return admitted.answers

@@ -1,5 +1,7 @@
 """What the domain refuses, each with a sentence for the person who asked. Knows no HTTP."""
 
+from datetime import datetime
+
 
 class LotteryError(Exception):
     """The domain refuses; `str(error)` says what is wrong and what to do, in English.
@@ -89,4 +91,35 @@ class NotAdmitted(LotteryError):
         super().__init__(
             "We could not take your ballots just now. They do not count unless you see a receipt. "
             "Trying again is safe: nothing is entered twice."
+        )
+
+
+class TooManyBallots(LotteryError):
+    """A participant has added as many ballots as the rate allows by now; none was added.
+
+    Args:
+        per_hour: what the rate allows.
+        held: ballots that the participant has in the day.
+        until: from when on the same is within the rate.
+    """
+
+    def __init__(self, per_hour: int, held: int, until: datetime) -> None:
+        super().__init__(
+            "That’s too many at once. You can add %(per_hour)s ballots for each hour of the day, "
+            "and you’ve added %(held)s today. None of these ballots was added. You can add them "
+            "from %(time)s UTC on.",
+            per_hour=per_hour,
+            held=held,
+            time=f"{until:%H:%M}",
+        )
+        self.until = until
+
+
+class AlreadyDownloading(LotteryError):
+    """An account or a network has a download running."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "One download at a time: another one from your account or your network is still "
+            "running. Wait until it’s done, then try again."
         )

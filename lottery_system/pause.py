@@ -17,25 +17,31 @@ class Pause:
 
     def __init__(self) -> None:
         self._reasons: dict[str, str] = {}
+        #: the causes for which it takes no ballots, and makes draws all the same
+        self._ballots_only: set[str] = set()
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Return what is wrong and what to do, a sentence for each cause; empty if nothing is."""
         return tuple(self._reasons.values())
 
-    def set(self, cause: str, reason: str) -> None:
+    def set(self, cause: str, reason: str, *, ballots_only: bool = False) -> None:
         """Pause for a cause; the log has a line where it is new or has changed.
 
         Args:
             cause: what found it, one word.
             reason: what is wrong and what to do, for the operator.
+            ballots_only: draws are made all the same.
         """
         if self._reasons.get(cause) != reason:
             log.error("paused: %s", reason)
         self._reasons[cause] = reason
+        if ballots_only:
+            self._ballots_only.add(cause)
 
     def clear(self, cause: str) -> None:
         """End the pause for a cause, if there is one."""
+        self._ballots_only.discard(cause)
         if self._reasons.pop(cause, None) is not None:
             log.info("no longer paused: %s", cause)
 
@@ -51,3 +57,13 @@ class Pause:
         reasons = self.reasons if cause is None else (self._reasons.get(cause),)
         if reasons and reasons[0]:
             raise Paused(reasons[0])
+
+    def refuse_draws(self) -> None:
+        """Refuse to go on while paused for a cause for which no draws are made.
+
+        Raises:
+            Paused: with the first of their reasons.
+        """
+        for cause in self._reasons:
+            if cause not in self._ballots_only:
+                self.refuse(cause)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 #: APScheduler's own grace is one second, after which it skips a job that it could not start
 ALWAYS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 
-#: seconds, by the monotonic clock, between two looks at whether the wall clock was set
+#: seconds, by the monotonic clock, between two looks at wall clock and disk
 WATCH = 10
 
 
@@ -58,7 +58,7 @@ def start(app: Flask) -> None:
 
 
 def watch(app: Flask) -> None:
-    """See whether the wall clock was set, and whether clocks that disagreed agree again.
+    """See whether the wall clock was set, whether clocks that disagreed agree again, and the disk.
 
     The alarm clock goes by the wall clock: set back by a year, it would ring in a year.
     """
@@ -66,6 +66,7 @@ def watch(app: Flask) -> None:
         rings_at = job.trigger.get_next_fire_time(None, utcnow())
         if job.next_run_time and rings_at and job.next_run_time > rings_at:
             job.reschedule(job.trigger)
+    app.extensions["free_space"].look()
     clock_check = app.extensions["clock_check"]
     if clock_check.is_in_doubt:
         with app.app_context(), new_session() as session:
@@ -77,13 +78,14 @@ def watch(app: Flask) -> None:
 
 def tick(app: Flask) -> None:
     """Do whatever is due; what fails stays due for the next tick."""
+    app.extensions["free_space"].look()
     with app.app_context(), new_session() as session:
         try:
             now = app.extensions["clock_check"].look(session)
             rollback, keyring = app.extensions["rollback"], app.extensions["keyring"]
             with reading() as connection:
                 rollback.look(connection)
-            app.extensions["pause"].refuse()
+            app.extensions["pause"].refuse_draws()
             operator = keyring.begin(now)
             with reading() as connection:  # which makes the mark of a lottery that has just begun
                 rollback.raise_all(connection)

@@ -34,7 +34,7 @@ FLOORS = (
     {"queries", "throttles", "database", "addresses", "schema"},
     {"clock_check"},
     {"models", "drand"},
-    {"passwords"},
+    {"passwords", "free_space", "ballot_rate"},
     {
         "usernames",
         "pause",
@@ -42,6 +42,7 @@ FLOORS = (
         "offload",
         "eager",
         "gathering",
+        "fair_queue",
         "broadcast",
         "fairness",
         "errors",

@@ -2,8 +2,10 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +21,7 @@ from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken, Unkn
 from lottery_system.models import Ballot, Draw, Holding, Lottery, Submission, User
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.operators import OPERATOR, run_due
+from tests.processes import wait_for
 
 ONE_DAY = timedelta(days=1)
 
@@ -299,10 +302,10 @@ def test_a_full_box_turns_away_at_once(
     box = BallotBox(engine, capacity=1)
     admitting, go_on = threading.Event(), threading.Event()
 
-    def admit_slowly(*arguments: Any) -> Admitted:
+    def admit_slowly(*arguments: Any, **more: Any) -> Admitted:
         admitting.set()
         assert go_on.wait(30)
-        return admit(*arguments)
+        return admit(*arguments, **more)
 
     def submit() -> Submission:
         return box.submit(
@@ -353,3 +356,94 @@ def test_a_batch_takes_no_more_once_it_is_large(
         list(threads.map(lambda _: submit(cast.bob, big_chance, 9), range(8)))
 
     assert session.scalar(select(func.count()).select_from(Ballot)) == 72
+
+
+def test_thousands_of_one_participant_let_others_go_first(
+    session: Session, engine: Engine, cast: Cast, big_chance: Lottery,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Bob's thousands wait in a row; charlie, who came last, is in the very next batch."""
+    box = BallotBox(engine)
+    batches: list[list[tuple[int, int]]] = []
+    go_on = threading.Event()
+
+    def admit_slowly(connection: Any, clicks: Sequence[Submission], *rest: Any, **more: Any) -> Any:
+        batches.append([(each.user_id, each.ballot_count) for each in clicks])
+        assert go_on.wait(30)
+        return admit(connection, clicks, *rest, **more)
+
+    def submit(user: User, count: int) -> None:
+        box.submit(
+            Submission.of(
+                token=uuid4(),
+                user_id=user.id,
+                username=user.username or "",
+                lottery_id=big_chance.id,
+                ballot_count=count,
+            )
+        )
+
+    bob, charlie = cast.bob.id, cast.charlie.id
+    monkeypatch.setattr(ballot_box, "admit", admit_slowly)
+    with ThreadPoolExecutor(10) as threads:
+        futures = [threads.submit(submit, cast.bob, 1)]
+        wait_for(lambda: batches, "the first is being admitted")
+        for count, (user, ballots) in enumerate(
+            [(cast.bob, 1000)] * 3 + [(cast.charlie, 1)] * 2, 1
+        ):
+            futures.append(threads.submit(submit, user, ballots))
+            wait_for(partial(_waits, box, count), "it waits")
+        go_on.set()
+        for future in futures:
+            future.result(30)
+    box.drain()
+
+    assert batches == [
+        [(bob, 1)],
+        [(bob, 1000), (charlie, 1), (charlie, 1)],
+        [(bob, 1000)],
+        [(bob, 1000)],
+    ]
+
+
+def _waits(box: BallotBox, count: int) -> bool:
+    return len(box._queue) == count
+
+
+def test_one_participant_cannot_fill_the_box(
+    session: Session, engine: Engine, cast: Cast, big_chance: Lottery,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    box = BallotBox(engine, capacity=20)
+    admitting, go_on = threading.Event(), threading.Event()
+
+    def admit_slowly(*arguments: Any, **more: Any) -> Admitted:
+        admitting.set()
+        assert go_on.wait(30)
+        return admit(*arguments, **more)
+
+    def submit(user: User) -> Submission:
+        return box.submit(
+            Submission.of(
+                token=uuid4(),
+                user_id=user.id,
+                username=user.username or "",
+                lottery_id=big_chance.id,
+                ballot_count=1,
+            )
+        )
+
+    monkeypatch.setattr(ballot_box, "admit", admit_slowly)
+    with ThreadPoolExecutor(10) as threads:
+        futures = [threads.submit(submit, cast.bob)]
+        assert admitting.wait(30)
+        futures += [threads.submit(submit, cast.bob) for _ in range(2)]
+        wait_for(lambda: len(box._queue) == 2, "two wait")
+
+        with pytest.raises(NotAdmitted):
+            submit(cast.bob)
+
+        futures.append(threads.submit(submit, cast.charlie))
+        go_on.set()
+        assert sorted(each.result(30).first_number for each in futures) == [1, 2, 3, 4]
+    box.drain()

@@ -50,6 +50,8 @@ def test_without_any_setting_there_are_defaults(tmp_path: Path) -> None:
         ("LOTTERY_CLOCK_TOLERANCE", "0", "LOTTERY_CLOCK_TOLERANCE is '0'; it must be a whole"),
         ("LOTTERY_CLOCK_TOLERANCE", "3601", "a whole number, 1 to 3600, or off."),
         ("LOTTERY_CLOCK_TOLERANCE", "no", "LOTTERY_CLOCK_TOLERANCE is 'no'"),
+        ("LOTTERY_BALLOTS_PER_HOUR", "999", "whole number, 1000 to 999999999, or off."),
+        ("LOTTERY_FREE_SPACE", "1GB", "LOTTERY_FREE_SPACE is '1GB'; it must be a whole number, 1"),
         ("LOTTERY_DATABASE_URL", "mysql://u:p@db/x", "must be an address of SQLite or PostgreSQL"),
         ("LOTTERY_DATABASE_URL", "sqlite://", "must be an address of SQLite or PostgreSQL"),
         ("LOTTERY_DATABASE_URL", "sqlite:///:memory:", "must be an address of SQLite or"),

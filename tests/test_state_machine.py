@@ -180,10 +180,23 @@ class Box(BallotBox):
 
     def admit_together(self, submissions: Sequence[Submission]) -> list[Future[Submission]]:
         waiting = [Waiting(submission, Future()) for submission in submissions]
-        for each in (*waiting, None):
-            self._queue.put(each)
+        for each in waiting:
+            self._queue.put(each.submission.user_id, each, each.submission.ballot_count)
+        self._queue.end()
         self._admit_all()
         return [each.answer for each in waiting]
+
+
+def in_turns(batch: Sequence[Click]) -> list[Click]:
+    """Return clicks in the order in which a box takes them: of each user in turn."""
+    users = [click.user_id for click in batch]
+    return [
+        click
+        for _, _, click in sorted(
+            (users[:at].count(click.user_id), users.index(click.user_id), click)
+            for at, click in enumerate(batch)
+        )
+    ]
 
 
 class Broken(OperationalError):
@@ -587,6 +600,7 @@ class House(RuleBasedStateMachine):
         Where a step broke, nobody has an answer, but the store has the ballots if it had them by
         then, and has them whole.
         """
+        batch = in_turns(batch)
         submissions = [
             Submission.of(**click._asdict(), username=f"player{click.user_id}") for click in batch
         ]

@@ -12,8 +12,8 @@ from lottery_system.queries.day import DRAWS_WITH_WINNERS
 from lottery_system.queries.my_ballots import RUNS
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE
 
-#: rows of a piece
-PIECE = 1000
+#: rows of a piece, which takes a few milliseconds that others wait for
+PIECE = 200
 
 
 def winners_after(connection: Connection, day: date, place: int) -> Sequence[AnyRow]:

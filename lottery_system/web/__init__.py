@@ -9,6 +9,7 @@ from lottery_system.web import (
     ballots,
     cards,
     cookies,
+    downloads,
     draws,
     errors,
     exports,
@@ -39,6 +40,7 @@ def register(app: Flask, settings: Settings) -> None:
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)
     app.session_interface = cookies.SessionCookies(app)
+    downloads.register(app)
     errors.register(app)
     languages.register(app)
     live.register(app)

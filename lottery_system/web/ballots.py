@@ -1,5 +1,7 @@
 """Submitting ballots, and looking at one's own."""
 
+from math import ceil
+
 from flask import Blueprint, current_app, redirect, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
@@ -7,7 +9,7 @@ from werkzeug.wrappers import Response
 from lottery_system.access import lottery_or_404, settings, users, viewer
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import day_of, parse_day, utcnow
-from lottery_system.errors import LotteryFinished, NotAdmitted, Paused, TokenTaken
+from lottery_system.errors import LotteryFinished, NotAdmitted, Paused, TokenTaken, TooManyBallots
 from lottery_system.extensions import reading, transaction
 from lottery_system.models import Submission, User
 from lottery_system.queries.day import look_up
@@ -47,6 +49,10 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
         receipt = _box().submit(submission)
     except (LotteryFinished, TokenTaken) as error:
         return _refused(lottery_id, told(error))
+    except TooManyBallots as error:
+        answer = error_page(429, told(error), retry=submission)
+        answer.headers["Retry-After"] = str(max(1, ceil((error.until - utcnow()).total_seconds())))
+        return answer
     except (NotAdmitted, Paused) as error:
         return error_page(503, told(error), retry=submission)
     response = Response(status=303, headers={"Location": path_for("lotteries.index")})

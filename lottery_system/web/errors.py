@@ -13,11 +13,13 @@ from werkzeug.wrappers import Response
 
 from lottery_system.certificates import Unsound
 from lottery_system.errors import (
+    AlreadyDownloading,
     LotteryError,
     LotteryFinished,
     NotAdmitted,
     Paused,
     TokenTaken,
+    TooManyBallots,
     UnfitKeys,
     UnknownLottery,
 )
@@ -33,6 +35,8 @@ STATUSES: dict[type[LotteryError], int] = {
     UnknownLottery: 404,
     LotteryFinished: 422,
     TokenTaken: 422,
+    TooManyBallots: 429,
+    AlreadyDownloading: 429,
     NotAdmitted: 503,
     Paused: 503,
     Unsound: 500,
@@ -45,7 +49,7 @@ TITLES = {
     405: lazy_gettext("That cannot be done here"),
     413: lazy_gettext("Too large"),
     422: lazy_gettext("That could not be done"),
-    429: lazy_gettext("Too many attempts"),
+    429: lazy_gettext("Too much at once"),
     500: lazy_gettext("A fault of ours"),
     503: lazy_gettext("Not just now"),
 }
@@ -91,7 +95,7 @@ def error_page(status: int, sentence: str | None = None, **context: object) -> R
         **context,
     )
     response = make_response(html, status)
-    if status == 503:
+    if status in (429, 503):
         response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 

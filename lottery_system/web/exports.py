@@ -4,8 +4,9 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from itertools import chain
 
-from flask import Blueprint, Response, current_app, stream_with_context
+from flask import Blueprint, Response
 from sqlalchemy import Connection
 
 from lottery_system.access import everybody, organisers, users, viewer
@@ -14,6 +15,7 @@ from lottery_system.models import DRAWN, LOST
 from lottery_system.queries import AnyRow
 from lottery_system.queries.exports import submissions_after, users_after, winners_after
 from lottery_system.queries.my_ballots import places_of
+from lottery_system.web.downloads import download
 
 blueprint = Blueprint("exports", __name__)
 
@@ -36,9 +38,11 @@ def winners() -> Response:
 @users
 def ballots() -> Response:
     """Hand out one's own submissions, the oldest first."""
-    rows = my_submissions(viewer().id)
     head = ("day", "first_number", "last_number", "lottery", "submitted_at", "result", "places")
-    return _table("my-ballots.csv", head, ([row[name] for name in head] for row in rows))
+    pieces = (
+        [[row[name] for name in head] for row in piece] for piece in my_submissions(viewer().id)
+    )
+    return _table("my-ballots.csv", head, pieces)
 
 
 @blueprint.get("/organiser/participants.csv")
@@ -49,8 +53,8 @@ def participants() -> Response:
     return _table("participants.csv", head, _participants())
 
 
-def my_submissions(user_id: int) -> Iterator[dict[str, object]]:
-    """Yield somebody's submissions, the oldest first."""
+def my_submissions(user_id: int) -> Iterator[list[dict[str, object]]]:
+    """Yield somebody's submissions, the oldest first, a piece at a time."""
 
     def ask(connection: Connection, day: date, first_number: int) -> Sequence[AnyRow]:
         return submissions_after(connection, user_id, day, first_number)
@@ -58,20 +62,22 @@ def my_submissions(user_id: int) -> Iterator[dict[str, object]]:
     for piece in _pieces(ask, (date.min, 0), lambda row: (row.day, row.first_number)):
         with reading() as connection:
             places = places_of(connection, user_id, {row.day for row in piece})
-        for row in piece:
-            mine = range(row.first_number, row.last_number + 1)
-            taken = {
-                place: number for place, number in places.get(row.day, {}).items() if number in mine
-            }
-            yield {
-                "day": row.day.isoformat(),
-                "first_number": row.first_number,
-                "last_number": row.last_number,
-                "lottery": row.lottery_name,
-                "submitted_at": row.submitted_at.isoformat(),
-                "result": _result(row.status, taken),
-                "places": " ".join(f"{place}:{number}" for place, number in taken.items()),
-            }
+        yield [_described(row, places.get(row.day, {})) for row in piece]
+
+
+def _described(row: AnyRow, places: dict[int, int]) -> dict[str, object]:
+    """Describe a submission; `places` are those that ballots of its day took, by place."""
+    mine = range(row.first_number, row.last_number + 1)
+    taken = {place: number for place, number in places.items() if number in mine}
+    return {
+        "day": row.day.isoformat(),
+        "first_number": row.first_number,
+        "last_number": row.last_number,
+        "lottery": row.lottery_name,
+        "submitted_at": row.submitted_at.isoformat(),
+        "result": _result(row.status, taken),
+        "places": " ".join(f"{place}:{number}" for place, number in taken.items()),
+    }
 
 
 def _result(status: str, taken: dict[int, int]) -> str:
@@ -82,21 +88,29 @@ def _result(status: str, taken: dict[int, int]) -> str:
     return "reserve" if taken else "not won"
 
 
-def _winners() -> Iterator[Sequence[object]]:
+def _winners() -> Iterator[list[Sequence[object]]]:
     for piece in _pieces(winners_after, (date.min, 0), lambda row: (row.day, row.place or 0)):
-        for row in piece:
-            yield (
+        yield [
+            (
                 row.day.isoformat(), row.ballot_count, row.place, row.number, row.username,
                 row.lottery_name, row.closed_at.isoformat(), row.drawn_at.isoformat(),
                 row.prize,
-            )  # fmt: skip
+            )
+            for row in piece
+        ]  # fmt: skip
 
 
-def _participants() -> Iterator[Sequence[object]]:
+def _participants() -> Iterator[list[Sequence[object]]]:
     for piece in _pieces(users_after, (0,), lambda row: (row.id,)):
-        for row in piece:
-            closed_at = row.closed_at.isoformat() if row.closed_at else ""
-            yield (row.username, row.created_at.isoformat(), row.is_organiser, closed_at)
+        yield [
+            (
+                row.username,
+                row.created_at.isoformat(),
+                row.is_organiser,
+                row.closed_at.isoformat() if row.closed_at else "",
+            )
+            for row in piece
+        ]
 
 
 def _pieces(
@@ -120,19 +134,16 @@ def _pieces(
         begin = key(piece[-1])
 
 
-def _table(name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
-    lines = stream_with_context(_lines([head], rows))
-    response = current_app.response_class(lines, mimetype="text/csv")
-    response.headers["Content-Disposition"] = f"attachment; filename={name}"
-    return response
+def _table(
+    name: str, head: Sequence[str], pieces: Iterable[Iterable[Sequence[object]]]
+) -> Response:
+    return download(name, "text/csv", (_lines(rows) for rows in chain([[head]], pieces)))
 
 
-def _lines(*tables: Iterable[Sequence[object]]) -> Iterator[str]:
-    for rows in tables:
-        for row in rows:
-            line = io.StringIO()
-            csv.writer(line).writerow(_plain(value) for value in row)
-            yield line.getvalue()
+def _lines(rows: Iterable[Sequence[object]]) -> str:
+    lines = io.StringIO()
+    csv.writer(lines).writerows([_plain(value) for value in row] for row in rows)
+    return lines.getvalue()
 
 
 def _plain(value: object) -> object:

@@ -6,13 +6,11 @@ from datetime import datetime
 
 from flask import (
     Blueprint,
-    Response,
     abort,
     g,
     redirect,
     render_template,
     request,
-    stream_with_context,
     url_for,
 )
 from flask_babel import gettext
@@ -31,6 +29,7 @@ from lottery_system.passwords import (
     hash_password,
 )
 from lottery_system.web import login
+from lottery_system.web.downloads import download
 from lottery_system.web.exports import my_submissions
 from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm
 from lottery_system.web.languages import LANGUAGES
@@ -112,11 +111,7 @@ def data() -> Answer:
         "log_ins": [at.isoformat() for at in _log_ins(db.session())],
     }
     db.session.close()  # whoever reads slowly must hold no connection
-    response = Response(
-        stream_with_context(_document(facts, viewer().id)), mimetype="application/json"
-    )
-    response.headers["Content-Disposition"] = "attachment; filename=lottery-data.json"
-    return response
+    return download("lottery-data.json", "application/json", _document(facts, viewer().id))
 
 
 @blueprint.get("/close")
@@ -197,7 +192,7 @@ def _document(facts: dict[str, object], user_id: int) -> Iterator[str]:
     head = json.dumps(facts, ensure_ascii=False, indent=1)
     yield head.removesuffix("\n}") + ',\n "submissions": ['
     separator = "\n  "
-    for row in my_submissions(user_id):
-        yield separator + json.dumps(row, ensure_ascii=False)
+    for piece in my_submissions(user_id):
+        yield separator + ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in piece)
         separator = ",\n  "
     yield "\n ]\n}\n"

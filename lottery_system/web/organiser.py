@@ -19,6 +19,7 @@ from lottery_system.queries.day import first_day
 from lottery_system.queries.organisation import changes, figures, participants
 from lottery_system.web.calendar import chart_begins, chart_of
 from lottery_system.web.forms import LotteryForm, parse_number
+from lottery_system.web.lotteries import LAST_PAGE
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import told
 
@@ -97,10 +98,20 @@ def list_changes() -> str:
 @blueprint.get("/lotteries")
 @organisers
 def index() -> str:
-    """List all lotteries, those that close last at the top."""
-    lotteries = db.session.scalars(select(Lottery).order_by(Lottery.closes_on.desc(), Lottery.name))
+    """List the lotteries, those that close last at the top."""
+    at = min(parse_number(request.args.get("page", "")) or 1, LAST_PAGE)
+    rows = db.session.scalars(
+        select(Lottery)
+        .order_by(Lottery.closes_on.desc(), Lottery.name)
+        .offset((at - 1) * PAGE)
+        .limit(PAGE + 1)
+    ).all()
     return render_template(
-        "organiser/index.html", lotteries=lotteries.all(), today=day_of(utcnow())
+        "organiser/index.html",
+        lotteries=rows[:PAGE],
+        at=at,
+        has_more=len(rows) > PAGE,
+        today=day_of(utcnow()),
     )
 
 

@@ -37,12 +37,21 @@ def workers() -> int:
 
 
 @pytest.fixture
+def served_settings() -> dict[str, str]:
+    """Return settings of the server that differ from the defaults; for a test to override."""
+    return {}
+
+
+@pytest.fixture
 def server(
-    served_url: str, tmp_path: Path, session: Session, workers: int, preload: Path | None
-) -> Iterator[Gunicorn]:
+    served_url: str, tmp_path: Path, session: Session, workers: int, preload: Path | None,
+    served_settings: dict[str, str],
+) -> Iterator[Gunicorn]:  # fmt: skip
     """Serve by a clock that stands still, shortly before midnight, until a test lets it run."""
     open_lottery(session)
-    server = Gunicorn(served_url, tmp_path, workers=workers, at=LATE, preload=preload)
+    server = Gunicorn(
+        served_url, tmp_path, workers=workers, at=LATE, preload=preload, **served_settings
+    )
     server.clock.stand_at(LATE)
     with server:
         yield server

@@ -56,6 +56,12 @@ def database_url(postgres_there: Server | None, disk: SmallDisk, sqlite_file: Pa
     return url
 
 
+@pytest.fixture
+def served_settings() -> dict[str, str]:
+    """Let the disk get full: with a bound no ballot would be tried (`web/test_free_space.py`)."""
+    return {"LOTTERY_FREE_SPACE": "off"}
+
+
 def mend(postgres: Server) -> bool:
     """Start a server that has given up, and tell whether it serves."""
     if not postgres.is_up():

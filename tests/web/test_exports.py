@@ -5,15 +5,17 @@ import io
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import Lottery
 from lottery_system.queries import exports
+from lottery_system.web import downloads
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.operators import run_due
-from tests.web.conftest import LogIn, Visitor
+from tests.web.conftest import LogIn, Visitor, text_of
 
 
 def rows(answer: TestResponse) -> list[dict[str, str]]:
@@ -94,3 +96,70 @@ def test_only_organisers_take_away_who_plays(bob: Visitor, stranger: Visitor) ->
     assert bob.get("/organiser/participants.csv").status_code == 403
     assert stranger.get("/organiser/participants.csv").status_code == 303
     assert stranger.get("/ballots.csv").location == "/login?next=/ballots.csv"
+
+
+DOWNLOADS = ["/ballots.csv", "/account/data.json", "/winners.csv"]
+
+
+@pytest.mark.parametrize("path", DOWNLOADS)
+def test_an_account_has_one_download_at_a_time(
+    cast: Cast, big_chance: Lottery, submit: Submit, log_in: LogIn, stranger: Visitor, path: str
+) -> None:
+    submit(cast.bob, big_chance, 2)
+    bob, elsewhere, charlie = log_in("bob"), log_in("bob"), log_in("charlie")
+    running = bob.get("/ballots.csv")
+
+    refused = elsewhere.get(path)
+
+    assert refused.status_code == 429
+    assert refused.headers["Retry-After"].isdigit()
+    assert "One download at a time: another one from your account" in text_of(refused)
+    assert charlie.get(path).status_code == 200
+    assert stranger.get("/winners.csv").status_code == 200
+    assert len(rows(running)) == 1
+    assert elsewhere.get(path).status_code == 200
+
+
+def test_people_who_are_not_logged_in_have_one_a_network(app: Flask, stranger: Visitor) -> None:
+    def get(address: str) -> TestResponse:
+        return stranger.get("/winners.csv", environ_base={"REMOTE_ADDR": address})
+
+    running = get("192.0.2.1")
+
+    assert get("192.0.2.1").status_code == 429
+    assert get("192.0.2.2").status_code == 200
+    running.close()
+    assert get("192.0.2.1").status_code == 200
+
+
+@pytest.mark.parametrize("path", DOWNLOADS)
+def test_who_hangs_up_can_download_again(
+    cast: Cast, big_chance: Lottery, submit: Submit, log_in: LogIn, path: str
+) -> None:
+    submit(cast.bob, big_chance, 2)
+    bob = log_in("bob")
+    running = bob.get(path)
+    assert next(running.iter_encoded())
+
+    running.close()
+    for ask in (bob.get, bob.client.head, bob.get):
+        answer = ask(path)
+        answer.close()
+        assert answer.status_code == 200
+
+
+def test_downloads_give_way_after_each_piece(
+    cast: Cast, big_chance: Lottery, submit: Submit, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of a worker's time is left to others, however many downloads there are."""
+    for _ in range(5):
+        submit(cast.bob, big_chance)
+    monkeypatch.setattr(exports, "_SUBMISSIONS", exports._SUBMISSIONS.limit(2))
+    instants = iter([0, 3, 10, 15, 20, 22, 30, 31, 40, 41])
+    monkeypatch.setattr(downloads, "perf_counter", lambda: next(instants))
+    rests: list[float] = []
+    monkeypatch.setattr(downloads, "sleep", rests.append)
+
+    assert len(rows(log_in("bob").get("/ballots.csv"))) == 5
+
+    assert rests == [3, 5, 2, 1, 1]  # the head, three pieces, and to see that there is no more

@@ -7,7 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lottery_system.models import Lottery
-from tests.conftest import FIRST_DAY, Clock
+from lottery_system.web import organiser
+from tests.conftest import FIRST_DAY, FIRST_NOON, Clock
 from tests.web.conftest import Visitor, text_of
 
 NEW = "/organiser/lotteries/new"
@@ -140,3 +141,24 @@ def test_a_lottery_that_does_not_exist_is_not_found(alice: Visitor) -> None:
     assert alice.get(f"{LIST}/99").status_code == 404
     assert alice.get(f"{LIST}/99999999999999999999").status_code == 404
     assert alice.post(f"{LIST}/99", page=NEW, **GOOD).status_code == 404
+
+
+def test_a_long_list_of_lotteries_comes_in_pages(
+    alice: Visitor, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(organiser, "PAGE", 2)
+    with session.begin():
+        session.add_all(
+            Lottery.create(f"Closes {n}", "", FIRST_DAY + timedelta(days=n), FIRST_NOON)
+            for n in (1, 2, 3)
+        )
+
+    first, second, third = (text_of(alice.get(f"{LIST}?page={n}")) for n in (1, 2, 3))
+
+    assert "Closes 3" in first
+    assert "Closes 2" in first
+    assert "Closes 1" not in first
+    assert "Those that close sooner" in first
+    assert "Closes 1" in second
+    assert "Those that close sooner" not in second
+    assert "Show the first ones" in third

@@ -82,12 +82,19 @@ def test_a_page_never_goes_through_a_whole_table(
     assert [each for each in found if WHOLE.search(each)] == []
 
 
+@pytest.mark.parametrize(
+    "given_settings",
+    [{}, {"LOTTERY_MAX_COUNT": "3", "LOTTERY_BALLOTS_PER_HOUR": "3"}],
+    ids=["nobody near the rate", "somebody at the rate"],
+)
 def test_submitting_never_goes_through_a_whole_table(
-    cast: Cast, big_chance: Lottery, submit: Submit, plans: Plan
+    cast: Cast, big_chance: Lottery, submit: Submit, plans: Plan, given_settings: dict[str, str]
 ) -> None:
-    submit(cast.bob, big_chance, 3)
+    for _ in range(13):  # all that one may have at noon
+        submit(cast.bob, big_chance, 3)
 
     found = plans(lambda: submit(cast.charlie, big_chance, 3))
 
+    assert any("FROM holdings" in each for each in found) == bool(given_settings)
     assert any("INSERT INTO ballots" in each for each in found)
     assert [each for each in found if WHOLE.search(each)] == []

@@ -10,8 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from lottery_system.admission import admit
 from lottery_system.ballot_box import BallotBox
-from lottery_system.errors import NotAdmitted
+from lottery_system.clock import utcnow
+from lottery_system.errors import NotAdmitted, TooManyBallots
 from lottery_system.extensions import db
 from lottery_system.models import Ballot, Lottery, Submission
 from lottery_system.web import lotteries
@@ -298,3 +300,76 @@ def test_nobody_sees_the_receipt_of_somebody_else(
 
         assert page.status_code == 200
         assert "Your ballot is in" not in page.text
+
+
+class TestRate:
+    """A participant adds at most so many ballots for each hour of the day that has begun."""
+
+    @pytest.fixture
+    def given_settings(self) -> dict[str, str]:
+        return {"LOTTERY_MAX_COUNT": "100", "LOTTERY_BALLOTS_PER_HOUR": "100"}
+
+    @pytest.fixture(autouse=True)
+    def _after_midnight(self, cast: Cast, clock: Clock) -> None:
+        clock.set(FIRST_NOON.replace(day=20, hour=0, minute=10))
+
+    def test_whoever_adds_too_many_is_told_when_to_go_on_and_loses_nothing(
+        self, log_in: LogIn, big_chance: Lottery, session: Session, clock: Clock
+    ) -> None:
+        bob, charlie = log_in("bob"), log_in("charlie")
+        first, second = str(uuid4()), str(uuid4())
+        assert bob.submit(big_chance.id, count="90", submission=first).status_code == 303
+
+        refused = bob.submit(big_chance.id, count="20", submission=second)
+
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3000")
+        assert "100 ballots for each hour of the day, and you’ve added 90 today" in text_of(refused)
+        assert "None of these ballots was added" in text_of(refused)
+        assert "You can add them from 01:00 UTC on" in text_of(refused)
+        assert f'name="submission" value="{second}"' in refused.text
+        assert 'name="count" value="20"' in refused.text
+        assert count_ballots(session) == 90
+        # what was answered before is answered again, fewer ballots fit, others have their own
+        assert bob.submit(big_chance.id, count="90", submission=first).status_code == 303
+        assert bob.submit(big_chance.id, count="10").status_code == 303
+        assert charlie.submit(big_chance.id, count="100").status_code == 303
+        assert bob.submit(big_chance.id, count="20", submission=second).status_code == 429
+        clock.turn(timedelta(minutes=50))
+        assert bob.submit(big_chance.id, count="20", submission=second).status_code == 303
+        assert count_ballots(session) == 220
+
+    def test_what_an_hour_leaves_can_be_used_until_midnight_and_no_longer(
+        self, bob: Visitor, big_chance: Lottery, clock: Clock
+    ) -> None:
+        clock.turn(timedelta(hours=23))
+        assert [bob.submit(big_chance.id, count="100").status_code for _ in range(24)] == [303] * 24
+
+        refused = bob.submit(big_chance.id)
+
+        assert refused.status_code == 429
+        assert "You can add them from 00:00 UTC on" in text_of(refused)
+        clock.turn(timedelta(minutes=50))
+        assert bob.submit(big_chance.id, count="100").status_code == 303
+        assert bob.submit(big_chance.id).status_code == 429
+
+    def test_it_holds_for_all_lotteries_workers_and_clicks_of_a_batch(
+        self, session: Session, cast: Cast, big_chance: Lottery, submit: Submit
+    ) -> None:
+        with session.begin():
+            other = Lottery.create("Other", "", FIRST_NOON.date() + timedelta(days=9), FIRST_NOON)
+            session.add(other)
+        submit(cast.bob, big_chance, 30)
+        submit(cast.bob, other, 30)
+        clicks = [
+            Submission.of(
+                token=uuid4(), user_id=user.id, username="x", lottery_id=other.id, ballot_count=30
+            )
+            for user in (cast.bob, cast.bob, cast.charlie)
+        ]
+
+        with session.begin():  # as another worker does
+            answers = admit(session.connection(), clicks, utcnow, ballots_per_hour=100).answers
+
+        assert answers[0] is clicks[0]
+        assert isinstance(answers[1], TooManyBallots)
+        assert answers[2] is clicks[2]
