@@ -21,8 +21,6 @@ from lottery_system.models.base import Base, table_of
 from lottery_system.models.user import User
 
 LIFETIME = timedelta(days=30)
-#: log-ins that a user has at once, so that pages which list them stay short
-MOST = 100
 TOKEN_BYTES = 32
 
 
@@ -65,7 +63,7 @@ class LoginSession(Base):
 
     @classmethod
     def open(cls, session: Session, user: User, now: datetime) -> str:
-        """Log a user in and return the token for the browser; the oldest of too many ends."""
+        """Log a user in and return the token for the browser."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
         session.add(
             cls(
@@ -74,18 +72,6 @@ class LoginSession(Base):
                 created_at=now,
                 expires_at=now + LIFETIME,
             )
-        )
-        oldest_kept = (
-            select(cls.created_at)
-            .where(cls.user_id == user.id)
-            .order_by(cls.created_at.desc())
-            .limit(1)
-            .offset(MOST - 1)
-            .scalar_subquery()
-        )
-        session.execute(
-            delete(cls).where(cls.user_id == user.id, cls.created_at < oldest_kept),
-            execution_options={"synchronize_session": False},
         )
         return token
 

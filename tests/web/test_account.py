@@ -1,7 +1,6 @@
 """One's own account: a new password, other log-ins, a language, one's data, the end of it."""
 
 import json
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -9,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from lottery_system.clock import ONE_DAY
-from lottery_system.models import Ballot, LoginSession, Lottery, User, login_session
+from lottery_system.models import Ballot, LoginSession, Lottery, User
 from lottery_system.passwords import check_password
 from lottery_system.web import accounts, my_account
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
@@ -74,21 +73,6 @@ def test_guessing_the_password_of_a_browser_left_open_is_bounded(bob: Visitor) -
     answers = [change_password(bob, f"guess number {tries}", NEW) for tries in range(12)]
 
     assert "Too many wrong passwords." in text_of(answers[-1])
-
-
-def test_the_oldest_of_too_many_log_ins_ends(
-    log_in: LogIn, session: Session, cast: Cast, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(login_session, "MOST", 2)
-    charlie = log_in("charlie")
-    browsers = []
-    for _ in range(3):
-        browsers.append(log_in("bob"))
-        clock.turn(timedelta(minutes=1))
-
-    assert [each.get("/").status_code for each in browsers] == [303, 200, 200]
-    assert count_log_ins(session, cast.bob) == 2
-    assert charlie.get("/").status_code == 200
 
 
 def test_other_log_ins_end_and_this_one_stays(log_in: LogIn, session: Session, cast: Cast) -> None:
