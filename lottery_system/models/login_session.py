@@ -21,6 +21,8 @@ from lottery_system.models.base import Base, table_of
 from lottery_system.models.user import User
 
 LIFETIME = timedelta(days=30)
+#: log-ins that an account has at most; a further one ends the oldest
+MOST = 20
 TOKEN_BYTES = 32
 
 
@@ -63,8 +65,22 @@ class LoginSession(Base):
 
     @classmethod
     def open(cls, session: Session, user: User, now: datetime) -> str:
-        """Log a user in and return the token for the browser."""
+        """Log a user in and return the token for the browser; all but the newest log-ins end.
+
+        Whoever logs in to an account that exists holds the lock of its row (`User.still_with`), so
+        that two log-ins at the same time do not both count the same others.
+        """
         token = secrets.token_urlsafe(TOKEN_BYTES)
+        newest = (
+            select(cls.token_hash)
+            .where(cls.user_id == user.id)
+            .order_by(cls.created_at.desc())
+            .limit(MOST - 1)
+        )
+        session.execute(
+            delete(cls).where(cls.user_id == user.id, cls.token_hash.not_in(newest)),
+            execution_options={"synchronize_session": False},
+        )
         session.add(
             cls(
                 token_hash=_digest(token),
@@ -96,11 +112,16 @@ class LoginSession(Base):
 
     @classmethod
     def begun(cls, session: Session, user_id: int, now: datetime) -> Sequence[datetime]:
-        """List when each of a user's log-ins that still hold was made, the newest first."""
+        """List when each of a user's log-ins that still hold was made, the newest first.
+
+        No more than `MOST`: an account may have more from before there was a bound, until its next
+        log-in.
+        """
         return session.scalars(
             select(cls.created_at)
             .where(cls.user_id == user_id, cls.expires_at > now)
             .order_by(cls.created_at.desc())
+            .limit(MOST)
         ).all()
 
     @classmethod

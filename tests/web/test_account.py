@@ -1,6 +1,7 @@
 """One's own account: a new password, other log-ins, a language, one's data, the end of it."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -85,6 +86,36 @@ def test_other_log_ins_end_and_this_one_stays(log_in: LogIn, session: Session, c
     assert (here.get("/").status_code, there.get("/").status_code) == (200, 303)
     assert count_log_ins(session, cast.bob) == 1
     assert "You are logged in here, and nowhere else." in text_of(here.get(ACCOUNT))
+
+
+def test_only_the_newest_log_ins_of_an_account_hold_and_older_ones_end(
+    log_in: LogIn, session: Session, cast: Cast, clock: Clock
+) -> None:
+    """Also where an account has many from before there was a bound."""
+    charlie, oldest = log_in("charlie"), log_in("bob")
+    with session.begin():
+        session.add_all(
+            LoginSession(
+                token_hash=bytes(31) + bytes([number]), user_id=cast.bob.id,
+                created_at=FIRST_NOON, expires_at=FIRST_NOON + ONE_DAY,
+            ) for number in range(30)
+        )  # fmt: skip
+    clock.turn(timedelta(minutes=1))
+    page = text_of(oldest.get(ACCOUNT))
+    assert "You are logged in at 20 browsers, this one included." in page
+    assert len(json.loads(oldest.get("/account/data.json").text)["log_ins"]) == 20
+
+    newest = log_in("bob")
+
+    assert count_log_ins(session, cast.bob) == 20
+    for _ in range(19):
+        clock.turn(timedelta(minutes=1))
+        last = log_in("bob")
+    assert count_log_ins(session, cast.bob) == 20
+    assert [each.get("/").status_code for each in (newest, last, charlie)] == [200, 200, 200]
+    assert oldest.get("/").status_code == 303
+    log_in("bob")
+    assert newest.get("/").status_code == 303
 
 
 def test_the_log_ins_of_others_are_left_alone(bob: Visitor, log_in: LogIn) -> None:
