@@ -25,7 +25,7 @@ from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.keys import Keyring
 from lottery_system.mark import Mark
-from lottery_system.models import Lottery, User
+from lottery_system.models import LoginSession, Lottery, User
 from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
 from lottery_system.moving import move, target_of
 from lottery_system.passwords import enforce_password, hash_password
@@ -406,4 +406,7 @@ def _set_organiser(name: str, is_organiser: bool) -> None:
         if found is None:
             raise click.ClickException(f"There is no user {name!r}.")
         found.is_organiser = is_organiser
+        LoginSession.close_all(
+            session, found.id
+        )  # no session holds other rights than it began with
     click.echo(f"{found.username} is {'an organiser' if is_organiser else 'a participant'} now.")

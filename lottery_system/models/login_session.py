@@ -64,13 +64,20 @@ class LoginSession(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
     @classmethod
-    def open(cls, session: Session, user: User, now: datetime) -> str:
+    def open(
+        cls, session: Session, user: User, now: datetime, instead_of: str | None = None
+    ) -> str:
         """Log a user in and return the token for the browser; all but the newest log-ins end.
+
+        So does the one `instead_of` which this is, whoever's: a browser that logs in again gets a
+        token of its own each time, and the one before is worth nothing (OWASP ASVS 5.0, 7.2.4).
 
         Whoever logs in to an account that exists holds the lock of its row (`User.still_with`), so
         that two log-ins at the same time do not both count the same others.
         """
         token = secrets.token_urlsafe(TOKEN_BYTES)
+        if instead_of is not None:
+            cls.close(session, instead_of)
         newest = (
             select(cls.token_hash)
             .where(cls.user_id == user.id)

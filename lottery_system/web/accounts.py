@@ -56,11 +56,12 @@ def create() -> Response | tuple[str, int]:
         return _sign_up_page(form), 422
     now = utcnow()
     user = User.sign_up(username, hash_password(password), now)
+    before = login.token_held()
     try:
         with transaction() as session:
             session.add(user)
             session.flush()
-            token = LoginSession.open(session, user, now)
+            token = LoginSession.open(session, user, now, instead_of=before)
     except IntegrityError:  # one of the unique keys: somebody was first
         form.username.errors = [
             gettext(
@@ -100,10 +101,11 @@ def create_session() -> Response | tuple[str, int]:
         return log_in_page(form, unfit), 422
     assert user is not None
     attempt.give_back()
+    before = login.token_held()
     with transaction() as session:
         if User.still_with(session, user.id, user.password_hash) is None:
             return log_in_page(form, unfit), 422
-        token = LoginSession.open(session, user, utcnow())
+        token = LoginSession.open(session, user, utcnow(), instead_of=before)
     login.log_in(user, token)
     response = resumed() or redirect(
         own_path(request.args.get("next")) or url_for("lotteries.index"), code=303

@@ -52,7 +52,10 @@ def show() -> str:
 @users
 @resumes_at(show)
 def change_password() -> Answer | tuple[str, int]:
-    """Take a new password, and end all other log-ins: whoever knew the old one is out."""
+    """Take a new password, and end all log-ins: whoever knew the old one is out.
+
+    This browser gets a new one at once, and a new CSRF token with it.
+    """
     form = NewPasswordForm()
     if not form.validate():
         return _page(form), 422
@@ -71,7 +74,9 @@ def change_password() -> Answer | tuple[str, int]:
             form.current.errors = [_not_yours()]
             return _page(form), 422
         user.password_hash = password_hash
-        LoginSession.close_others(session, viewer().id, viewer().token)
+        LoginSession.close_all(session, user.id)
+        token = LoginSession.open(session, user, utcnow())
+    login.log_in(user, token)
     return redirect(url_for("my_account.show", done="password"), code=303)
 
 
