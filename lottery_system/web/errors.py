@@ -4,8 +4,7 @@ import logging
 from urllib.parse import quote
 
 from flask import Flask, make_response, render_template, request
-from flask_babel import gettext, lazy_gettext
-from flask_limiter import RateLimitExceeded
+from flask_babel import gettext, lazy_gettext, ngettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, SecurityError
@@ -18,6 +17,7 @@ from lottery_system.errors import (
     NotAdmitted,
     Paused,
     TokenTaken,
+    TooManyAttempts,
     UnfitKeys,
     UnknownLottery,
 )
@@ -73,7 +73,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(UnfitKeys, _unfit_keys)
     app.register_error_handler(SecurityError, _foreign_host)
     app.register_error_handler(CSRFError, _foreign_form)
-    app.register_error_handler(RateLimitExceeded, _throttled)
+    app.register_error_handler(TooManyAttempts, _throttled)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(SQLAlchemyError, no_database)
     app.register_error_handler(Exception, _fault)
@@ -94,6 +94,24 @@ def error_page(status: int, sentence: str | None = None, **context: object) -> R
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
+
+
+def wait_for(error: TooManyAttempts) -> str:
+    """Say how long to wait until something may be tried again."""
+    minutes = -(-error.seconds // 60)
+    return str(
+        ngettext(
+            "Wait %(count)s minute, then try again.",
+            "Wait %(count)s minutes, then try again.",
+            minutes,
+            count=minutes,
+        )
+    )
+
+
+def retry_after(error: TooManyAttempts) -> dict[str, str]:
+    """Return the header that says the same to programs (RFC 9110 section 10.2.3)."""
+    return {"Retry-After": str(error.seconds)}
 
 
 def no_database(error: SQLAlchemyError, retry: Submission | None = None) -> Response:
@@ -146,9 +164,9 @@ def _foreign_host(error: SecurityError) -> Response:
     return Response("This site does not answer to that host name.\n", 400, mimetype="text/plain")
 
 
-def _throttled(error: RateLimitExceeded) -> Response:
-    response = error_page(429, gettext("Wait a while, then try again."))
-    response.headers["Retry-After"] = "600"
+def _throttled(error: TooManyAttempts) -> Response:
+    response = error_page(429, wait_for(error))
+    response.headers.update(retry_after(error))
     return response
 
 

@@ -180,17 +180,19 @@ def _checked(field: Field) -> str | None:
     """Check one's own password, and return its hash; None, and why, where it is another.
 
     Guessing is bounded as at the log-in.
+
+    Raises:
+        TooManyAttempts: there were too many wrong ones.
     """
     attempt = Attempt(viewer().username)
-    if not attempt.take():
-        field.errors = [gettext("Too many wrong passwords. Wait ten minutes, then try again.")]
-        return None
+    attempt.take()
     password_hash = _user(db.session()).password_hash
     db.session.close()  # whoever waits for the hashing that follows must hold no connection
     if not check_password(password_hash, field.data or ""):
         field.errors = [_not_yours()]
         return None
-    attempt.give_back()
+    with transaction() as session:
+        attempt.give_back(session)
     return password_hash
 
 
