@@ -77,7 +77,7 @@ def create_user(name: str, organiser: bool) -> None:
     """Create a user; asks for the password, or reads it from standard input."""
     text = _password()
     username = enforce_username(name)
-    password = enforce_password(text, username)
+    password = enforce_password(text, username, current_app.extensions["settings"].name)
     created = User.sign_up(username, hash_password(password), utcnow(), is_organiser=organiser)
     try:
         with transaction() as session:

@@ -6,7 +6,7 @@ from flask_login import current_user
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
-from lottery_system.access import everybody, users
+from lottery_system.access import everybody, settings, users
 from lottery_system.addresses import client_network, own_path
 from lottery_system.clock import utcnow
 from lottery_system.errors import TooManyAttempts
@@ -51,7 +51,7 @@ def create() -> Response | tuple[str, int]:
         return _sign_up_page(form), 422
     try:
         username = enforce_username(form.username.data or "")
-        password = enforce_password(form.password.data or "", username)
+        password = enforce_password(form.password.data or "", username, settings().name)
     except BadUsername as error:
         form.username.errors = [told(error)]
         return _sign_up_page(form), 422

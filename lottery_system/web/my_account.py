@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answer
 from wtforms import Field
 
-from lottery_system.access import users, viewer
+from lottery_system.access import settings, users, viewer
 from lottery_system.clock import utcnow
 from lottery_system.extensions import db, transaction
 from lottery_system.models import LoginSession, User
@@ -63,7 +63,7 @@ def change_password() -> Answer | tuple[str, int]:
     if checked is None:
         return _page(form), 422
     try:
-        password = enforce_password(form.new.data or "", viewer().username)
+        password = enforce_password(form.new.data or "", viewer().username, settings().name)
     except BadPassword as error:
         form.new.errors = [told(error)]
         return _page(form), 422

@@ -28,6 +28,7 @@ def test_the_first_organiser_comes_from_the_command_line(type_: Type, session: S
         ("user create b<b", "correct horse", "Use only letters"),
         ("user create dana", "short", "8 to 128 characters"),
         ("user create dana", "", "8 to 128 characters"),
+        ("user create dana", "lotterylottery", "the name of the lottery"),
         ("user create BOB", "correct horse", "is taken, or looks too much like"),
         ("user promote nobody", "", "There is no user 'nobody'."),
         ("user demote nobody", "", "There is no user 'nobody'."),
