@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import ClassVar
@@ -42,7 +42,7 @@ class Viewer:
     #: the latest day whose result was seen; None for none
     seen_until: date | None
     #: what the browser holds
-    token: str
+    token: str = field(repr=False)
 
     is_authenticated: ClassVar[bool] = True
     is_active: ClassVar[bool] = True
