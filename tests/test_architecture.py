@@ -32,7 +32,7 @@ FLOORS = (
     {"rollback"},
     {"extensions"},
     {"keys", "certificates"},
-    {"queries", "database", "addresses", "schema"},
+    {"queries", "database", "addresses", "schema", "security_log"},
     {"clock_check"},
     {"models", "drand"},
     {"passwords"},

@@ -6,7 +6,7 @@ from flask_login import current_user
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
-from lottery_system.access import everybody, settings, users
+from lottery_system.access import everybody, settings, users, viewer
 from lottery_system.addresses import client_network, own_path
 from lottery_system.clock import utcnow
 from lottery_system.errors import TooManyAttempts
@@ -18,6 +18,7 @@ from lottery_system.passwords import (
     enforce_password,
     hash_password,
 )
+from lottery_system.security_log import note
 from lottery_system.throttles import Limit, take
 from lottery_system.usernames import BadUsername, enforce_username
 from lottery_system.web import login
@@ -74,6 +75,7 @@ def create() -> Response | tuple[str, int]:
         ]
         return _sign_up_page(form), 422
     login.log_in(user, token)
+    note("sign_up", user)
     response = redirect(url_for("lotteries.index"), code=303)
     Attempt(username).remember_browser(response)
     return response
@@ -104,15 +106,18 @@ def create_session() -> Response | tuple[str, int]:
     user = _find(username)
     unfit = gettext("Username and password do not fit. Try again.")
     if not check_password(user.password_hash if user else None, form.password.data or ""):
+        note("log_in_failed", user)
         return log_in_page(form, unfit), 422
     assert user is not None
     before = login.token_held()
     with transaction() as session:
         attempt.give_back(session)
         if User.still_with(session, user.id, user.password_hash) is None:
+            note("log_in_failed", user)
             return log_in_page(form, unfit), 422
         token = LoginSession.open(session, user, utcnow(), instead_of=before)
     login.log_in(user, token)
+    note("log_in", user)
     response = resumed() or redirect(
         own_path(request.args.get("next")) or url_for("lotteries.index"), code=303
     )
@@ -124,7 +129,9 @@ def create_session() -> Response | tuple[str, int]:
 @users
 def destroy_session() -> Response:
     """End this session, here and on the server."""
+    somebody = viewer()
     login.log_out()
+    note("log_out", somebody)
     return redirect(url_for("accounts.log_in"), code=303)
 
 

@@ -3,7 +3,7 @@
 import logging
 from urllib.parse import quote
 
-from flask import Flask, make_response, render_template, request
+from flask import Flask, g, make_response, render_template, request
 from flask_babel import gettext, lazy_gettext, ngettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +22,8 @@ from lottery_system.errors import (
     UnknownLottery,
 )
 from lottery_system.models import Submission
+from lottery_system.models.login_session import Viewer
+from lottery_system.security_log import note
 from lottery_system.web.languages import ask_nobody
 from lottery_system.web.resuming import form_again
 from lottery_system.web.words import told
@@ -61,6 +63,9 @@ SENTENCES = {
         "receipt. Trying again is safe: nothing is entered twice."
     ),
 }
+
+#: refusals that the security log has, by its names
+SECURITY_EVENTS = {403: "access_denied", 429: "throttled"}
 
 #: seconds after which whoever was turned away may try again
 RETRY_AFTER = 5
@@ -126,9 +131,17 @@ def _note_refusal(response: Response) -> Response:
     The line has the method and the path alone: what was typed may hold a password. The path is
     quoted, so that nobody writes a second line with it.
     """
-    if 400 <= response.status_code < 500:
+    if response.status_code in SECURITY_EVENTS:
+        note(SECURITY_EVENTS[response.status_code], _known(), with_path=True)
+    elif 400 <= response.status_code < 500:
         log.info("%s %s: %d", request.method, quote(request.path), response.status_code)
     return response
+
+
+def _known() -> Viewer | None:
+    """Return who is there, where that has been asked already: a refusal must cost no query."""
+    found = g.get("_login_user")
+    return found if isinstance(found, Viewer) else None
 
 
 def _refused(error: LotteryError) -> Response:
@@ -150,6 +163,8 @@ def _foreign_form(error: CSRFError) -> Response:
         return _http(refusal)
     except SQLAlchemyError as gone:
         return no_database(gone)
+    finally:
+        note("csrf_refused", _known(), with_path=True)
     return again or error_page(
         400,
         gettext(

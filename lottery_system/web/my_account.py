@@ -30,6 +30,7 @@ from lottery_system.passwords import (
     enforce_password,
     hash_password,
 )
+from lottery_system.security_log import note
 from lottery_system.web import login
 from lottery_system.web.exports import my_submissions
 from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm
@@ -77,6 +78,7 @@ def change_password() -> Answer | tuple[str, int]:
         LoginSession.close_all(session, user.id)
         token = LoginSession.open(session, user, utcnow())
     login.log_in(user, token)
+    note("password_changed", user)
     return redirect(url_for("my_account.show", done="password"), code=303)
 
 
@@ -87,6 +89,7 @@ def end_other_sessions() -> Answer:
     """End all log-ins but this one."""
     with transaction() as session:
         LoginSession.close_others(session, viewer().id, viewer().token)
+    note("other_log_ins_ended", viewer())
     return redirect(url_for("my_account.show", done="sessions"), code=303)
 
 
@@ -150,6 +153,7 @@ def close() -> Answer | tuple[str, int]:
         user.close(utcnow())
         LoginSession.close_all(session, viewer().id)
     login.forget()
+    note("account_closed", user)
     g.notice = gettext("Your account is closed. Your ballots stay in their draws.")
     return render_template("accounts/closed.html"), 200
 
@@ -189,6 +193,7 @@ def _checked(field: Field) -> str | None:
     password_hash = _user(db.session()).password_hash
     db.session.close()  # whoever waits for the hashing that follows must hold no connection
     if not check_password(password_hash, field.data or ""):
+        note("password_wrong", viewer())
         field.errors = [_not_yours()]
         return None
     with transaction() as session:
