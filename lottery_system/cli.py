@@ -406,7 +406,6 @@ def _set_organiser(name: str, is_organiser: bool) -> None:
         if found is None:
             raise click.ClickException(f"There is no user {name!r}.")
         found.is_organiser = is_organiser
-        LoginSession.close_all(
-            session, found.id
-        )  # no session holds other rights than it began with
+        # no session goes on with other rights than it began with
+        LoginSession.close_all(session, found.id)
     click.echo(f"{found.username} is {'an organiser' if is_organiser else 'a participant'} now.")
