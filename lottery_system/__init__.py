@@ -32,7 +32,6 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from lottery_system.extensions import (
         csrf,
         db,
-        limiter,
         login_manager,
         migrate,
         new_session,
@@ -76,7 +75,6 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
         )
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
     csrf.init_app(app)
-    limiter.init_app(app)
     login_manager.init_app(app, add_context_processor=False)
 
     web.register(app, settings)

@@ -25,7 +25,7 @@ from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.keys import Keyring
 from lottery_system.mark import Mark
-from lottery_system.models import Lottery, User
+from lottery_system.models import LoginSession, Lottery, User
 from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
 from lottery_system.moving import move, target_of
 from lottery_system.passwords import enforce_password, hash_password
@@ -77,7 +77,7 @@ def create_user(name: str, organiser: bool) -> None:
     """Create a user; asks for the password, or reads it from standard input."""
     text = _password()
     username = enforce_username(name)
-    password = enforce_password(text, username)
+    password = enforce_password(text, username, current_app.extensions["settings"].name)
     created = User.sign_up(username, hash_password(password), utcnow(), is_organiser=organiser)
     try:
         with transaction() as session:
@@ -406,4 +406,6 @@ def _set_organiser(name: str, is_organiser: bool) -> None:
         if found is None:
             raise click.ClickException(f"There is no user {name!r}.")
         found.is_organiser = is_organiser
+        # no session goes on with other rights than it began with
+        LoginSession.close_all(session, found.id)
     click.echo(f"{found.username} is {'an organiser' if is_organiser else 'a participant'} now.")

@@ -1,6 +1,7 @@
 """What the domain refuses, each with a sentence for the person who asked. Knows no HTTP."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 
 
 class LotteryError(Exception):
@@ -15,6 +16,18 @@ class LotteryError(Exception):
         super().__init__(sentence % values if values else sentence)
         self.sentence = sentence
         self.values = values
+
+
+class TooManyAttempts(LotteryError):
+    """Something was tried too often.
+
+    Args:
+        wait: after which it may be tried again.
+    """
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__()
+        self.seconds = max(1, ceil(wait.total_seconds()))
 
 
 class TooEarly(LotteryError):

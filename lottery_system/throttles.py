@@ -1,91 +1,71 @@
-"""Counters of attempts in the database, in the shape that Flask-Limiter asks for.
+"""Rate limits: how often something may be tried in a while, counted for all workers at once.
 
-A counter in a worker's memory would let every worker be tried anew. Each count commits by itself,
-since an attempt has happened whatever becomes of the request.
+A counter in a worker's memory would let every worker be tried anew.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from flask import current_app
-from limits.storage import Storage
-from sqlalchemy import Engine, case, delete, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from lottery_system.clock import utcnow
+from lottery_system.errors import TooManyAttempts
+from lottery_system.extensions import reading, transaction
 from lottery_system.models import Throttle
-from lottery_system.models.base import insert_into
-
-STORAGE_URI = "database://"
 
 
-class DatabaseStorage(Storage):
-    """Fixed windows in the table `throttles` of the application's database."""
+@dataclass(frozen=True)
+class Limit:
+    """How many attempts there may be in a window, which begins with the first of them."""
 
-    STORAGE_SCHEME = ["database"]  # noqa: RUF012 (as its base class declares it)
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """Return what may go wrong."""
-        return SQLAlchemyError
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add to a counter, starting it anew after `expiry` seconds; return what it then is."""
-        now = utcnow()
-        with Session(_engine()) as session, session.begin():
-            addition = insert_into(session.connection().dialect, Throttle).values(
-                key=key, attempt_count=amount, expires_at=now + timedelta(seconds=expiry)
-            )
-            is_over = Throttle.expires_at <= now
-            count = session.scalar(
-                addition.on_conflict_do_update(
-                    index_elements=["key"],
-                    set_={
-                        "attempt_count": case(
-                            (is_over, amount), else_=Throttle.attempt_count + amount
-                        ),
-                        "expires_at": case(
-                            (is_over, addition.excluded.expires_at), else_=Throttle.expires_at
-                        ),
-                    },
-                ).returning(Throttle.attempt_count)
-            )
-        return count or 0
-
-    def get(self, key: str) -> int:
-        """Return what a counter stands at."""
-        with Session(_engine()) as session:
-            return (
-                session.scalar(
-                    select(Throttle.attempt_count).where(
-                        Throttle.key == key, Throttle.expires_at > utcnow()
-                    )
-                )
-                or 0
-            )
-
-    def get_expiry(self, key: str) -> float:
-        """Return when a counter starts anew, in seconds since the epoch."""
-        with Session(_engine()) as session:
-            expires_at = session.scalar(select(Throttle.expires_at).where(Throttle.key == key))
-        return (expires_at or utcnow()).timestamp()
-
-    def check(self) -> bool:
-        """Tell whether the storage can be used; the database's own checks say so."""
-        return True
-
-    def reset(self) -> int | None:
-        """Forget all counters."""
-        with Session(_engine()) as session, session.begin():
-            session.execute(delete(Throttle))
-        return None
-
-    def clear(self, key: str) -> None:
-        """Forget one counter."""
-        with Session(_engine()) as session, session.begin():
-            session.execute(delete(Throttle).where(Throttle.key == key))
+    #: what is counted, for whom
+    key: str
+    #: None: attempts are counted, and none is refused
+    most: int | None
+    window: timedelta
 
 
-def _engine() -> Engine:
-    engine: Engine = current_app.extensions["sqlalchemy"].engine
-    return engine
+def look(limits: Sequence[Limit], now: datetime) -> list[int]:
+    """Return how many attempts each limit has counted; reads only.
+
+    Raises:
+        TooManyAttempts: one of them is reached. The first that is says how long to wait.
+    """
+    with reading() as connection:
+        counted = Throttle.counted(connection, [limit.key for limit in limits], now)
+    for limit in limits:
+        count, expires_at = counted.get(limit.key, (0, now))
+        if limit.most is not None and count >= limit.most:
+            raise TooManyAttempts(expires_at - now)
+    return [counted.get(limit.key, (0, now))[0] for limit in limits]
+
+
+def take(limits: Sequence[Limit], now: datetime) -> None:
+    """Count an attempt by every limit, the narrowest first, or by none where one is reached.
+
+    An attempt that is refused writes nothing: whoever floods costs others no more than a read. Only
+    attempts of one instant, of which the first took the last place, get as far as the transaction.
+
+    Raises:
+        TooManyAttempts: one of the limits is reached.
+    """
+    look(limits, now)
+    count(limits, now)
+
+
+def count(limits: Sequence[Limit], now: datetime) -> None:
+    """Count an attempt of which a look has just shown that no limit is reached.
+
+    Raises:
+        TooManyAttempts: one is by now; nothing is counted.
+    """
+    with transaction() as session:
+        for limit in limits:
+            if not Throttle.add(session, limit.key, limit.most, limit.window, now):
+                raise TooManyAttempts(limit.window)
+
+
+def give_back(session: Session, limits: Sequence[Limit], now: datetime) -> None:
+    """Uncount an attempt that turned out to be none of those that are limited."""
+    for limit in limits:  # in the order in which `take` locks the rows
+        Throttle.take_back(session, limit.key, now)

@@ -41,6 +41,10 @@ class Holder(NamedTuple):
     username: str
     salt: bytes
 
+    def __repr__(self) -> str:
+        """Name the holder and nothing that others may not know."""
+        return f"Holder({self.username!r})"
+
 
 @dataclass(frozen=True)
 class Journal:

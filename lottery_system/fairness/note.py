@@ -64,6 +64,10 @@ class SigningKey(NamedTuple):
     name: str
     seed: bytes
 
+    def __repr__(self) -> str:
+        """Name the key and nothing that is secret."""
+        return f"SigningKey({self.name!r})"
+
     @property
     def verifier(self) -> VerifierKey:
         """Return the key that checks what this one signs."""

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import ClassVar
@@ -21,6 +21,8 @@ from lottery_system.models.base import Base, table_of
 from lottery_system.models.user import User
 
 LIFETIME = timedelta(days=30)
+#: log-ins that an account has at most; a further one ends the oldest
+MOST = 20
 TOKEN_BYTES = 32
 
 
@@ -40,7 +42,7 @@ class Viewer:
     #: the latest day whose result was seen; None for none
     seen_until: date | None
     #: what the browser holds
-    token: str
+    token: str = field(repr=False)
 
     is_authenticated: ClassVar[bool] = True
     is_active: ClassVar[bool] = True
@@ -62,9 +64,30 @@ class LoginSession(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
     @classmethod
-    def open(cls, session: Session, user: User, now: datetime) -> str:
-        """Log a user in and return the token for the browser."""
+    def open(
+        cls, session: Session, user: User, now: datetime, instead_of: str | None = None
+    ) -> str:
+        """Log a user in and return the token for the browser; all but the newest log-ins end.
+
+        So does the one `instead_of` which this is, whoever's: a browser that logs in again gets a
+        token of its own each time, and the one before is worth nothing (OWASP ASVS 5.0, 7.2.4).
+
+        Whoever logs in to an account that exists holds the lock of its row (`User.still_with`), so
+        that two log-ins at the same time do not both count the same others.
+        """
         token = secrets.token_urlsafe(TOKEN_BYTES)
+        if instead_of is not None:
+            cls.close(session, instead_of)
+        newest = (
+            select(cls.token_hash)
+            .where(cls.user_id == user.id)
+            .order_by(cls.created_at.desc())
+            .limit(MOST - 1)
+        )
+        session.execute(
+            delete(cls).where(cls.user_id == user.id, cls.token_hash.not_in(newest)),
+            execution_options={"synchronize_session": False},
+        )
         session.add(
             cls(
                 token_hash=_digest(token),
@@ -96,11 +119,16 @@ class LoginSession(Base):
 
     @classmethod
     def begun(cls, session: Session, user_id: int, now: datetime) -> Sequence[datetime]:
-        """List when each of a user's log-ins that still hold was made, the newest first."""
+        """List when each of a user's log-ins that still hold was made, the newest first.
+
+        No more than `MOST`: an account may have more from before there was a bound, until its next
+        log-in.
+        """
         return session.scalars(
             select(cls.created_at)
             .where(cls.user_id == user_id, cls.expires_at > now)
             .order_by(cls.created_at.desc())
+            .limit(MOST)
         ).all()
 
     @classmethod

@@ -16,6 +16,7 @@ from lottery_system.web import (
     headers,
     languages,
     live,
+    log_in_throttle,
     login,
     logs,
     lotteries,
@@ -44,6 +45,7 @@ def register(app: Flask, settings: Settings) -> None:
     errors.register(app)
     languages.register(app)
     live.register(app)
+    log_in_throttle.register(app)
     resuming.register(app)
     static_files.register(app)
     words.register(app, settings)

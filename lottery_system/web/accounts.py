@@ -1,15 +1,16 @@
 """Signing up, logging in and out."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_login import current_user
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
-from lottery_system.access import everybody, users
-from lottery_system.addresses import own_path
+from lottery_system.access import everybody, settings, users, viewer
+from lottery_system.addresses import client_network, own_path
 from lottery_system.clock import utcnow
-from lottery_system.extensions import db, limiter, transaction
+from lottery_system.errors import TooManyAttempts
+from lottery_system.extensions import db, transaction
 from lottery_system.models import LoginSession, User
 from lottery_system.passwords import (
     BadPassword,
@@ -17,16 +18,20 @@ from lottery_system.passwords import (
     enforce_password,
     hash_password,
 )
+from lottery_system.security_log import note
+from lottery_system.throttles import Limit, take
 from lottery_system.usernames import BadUsername, enforce_username
 from lottery_system.web import login
+from lottery_system.web.errors import retry_after, wait_for
 from lottery_system.web.forms import AccountForm
-from lottery_system.web.log_in_throttle import Attempt
+from lottery_system.web.log_in_throttle import AN_HOUR, Attempt
 from lottery_system.web.resuming import log_in_page, resumed, resumes_at
 from lottery_system.web.words import told
 
 blueprint = Blueprint("accounts", __name__)
 
-SIGN_UPS = "60 per hour"
+#: of one address, in an hour
+SIGN_UPS = 60
 
 
 @blueprint.get("/signup")
@@ -39,15 +44,15 @@ def new() -> str | Response:
 @blueprint.post("/signup")
 @everybody
 @resumes_at(lambda: _sign_up_page(AccountForm()))
-@limiter.limit(SIGN_UPS)
 def create() -> Response | tuple[str, int]:
     """Make a user, and log the new user in."""
+    take([Limit(f"sign up/{client_network()}", SIGN_UPS, AN_HOUR)], utcnow())
     form = AccountForm()
     if not form.validate():
         return _sign_up_page(form), 422
     try:
         username = enforce_username(form.username.data or "")
-        password = enforce_password(form.password.data or "", username)
+        password = enforce_password(form.password.data or "", username, settings().name)
     except BadUsername as error:
         form.username.errors = [told(error)]
         return _sign_up_page(form), 422
@@ -56,11 +61,12 @@ def create() -> Response | tuple[str, int]:
         return _sign_up_page(form), 422
     now = utcnow()
     user = User.sign_up(username, hash_password(password), now)
+    before = login.token_held()
     try:
         with transaction() as session:
             session.add(user)
             session.flush()
-            token = LoginSession.open(session, user, now)
+            token = LoginSession.open(session, user, now, instead_of=before)
     except IntegrityError:  # one of the unique keys: somebody was first
         form.username.errors = [
             gettext(
@@ -69,6 +75,7 @@ def create() -> Response | tuple[str, int]:
         ]
         return _sign_up_page(form), 422
     login.log_in(user, token)
+    note("sign_up", user)
     response = redirect(url_for("lotteries.index"), code=303)
     Attempt(username).remember_browser(response)
     return response
@@ -91,20 +98,26 @@ def create_session() -> Response | tuple[str, int]:
         return log_in_page(form), 422
     username = form.username.data or ""
     attempt = Attempt(username)
-    if not attempt.take():
-        refusal = gettext("Too many wrong passwords. Wait ten minutes, then try again.")
-        return log_in_page(form, refusal), 429
+    try:
+        attempt.take()
+    except TooManyAttempts as error:
+        refusal = gettext("Too many wrong passwords.") + " " + wait_for(error)
+        return make_response(log_in_page(form, refusal), 429, retry_after(error))
     user = _find(username)
     unfit = gettext("Username and password do not fit. Try again.")
     if not check_password(user.password_hash if user else None, form.password.data or ""):
+        note("log_in_failed", user)
         return log_in_page(form, unfit), 422
     assert user is not None
-    attempt.give_back()
+    before = login.token_held()
     with transaction() as session:
+        attempt.give_back(session)
         if User.still_with(session, user.id, user.password_hash) is None:
+            note("log_in_failed", user)
             return log_in_page(form, unfit), 422
-        token = LoginSession.open(session, user, utcnow())
+        token = LoginSession.open(session, user, utcnow(), instead_of=before)
     login.log_in(user, token)
+    note("log_in", user)
     response = resumed() or redirect(
         own_path(request.args.get("next")) or url_for("lotteries.index"), code=303
     )
@@ -116,7 +129,9 @@ def create_session() -> Response | tuple[str, int]:
 @users
 def destroy_session() -> Response:
     """End this session, here and on the server."""
+    somebody = viewer()
     login.log_out()
+    note("log_out", somebody)
     return redirect(url_for("accounts.log_in"), code=303)
 
 

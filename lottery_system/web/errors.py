@@ -3,9 +3,8 @@
 import logging
 from urllib.parse import quote
 
-from flask import Flask, make_response, render_template, request
-from flask_babel import gettext, lazy_gettext
-from flask_limiter import RateLimitExceeded
+from flask import Flask, g, make_response, render_template, request
+from flask_babel import gettext, lazy_gettext, ngettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, SecurityError
@@ -19,11 +18,14 @@ from lottery_system.errors import (
     NotAdmitted,
     Paused,
     TokenTaken,
+    TooManyAttempts,
     TooManyBallots,
     UnfitKeys,
     UnknownLottery,
 )
 from lottery_system.models import Submission
+from lottery_system.models.login_session import Viewer
+from lottery_system.security_log import note
 from lottery_system.web.languages import ask_nobody
 from lottery_system.web.resuming import form_again
 from lottery_system.web.words import told
@@ -66,6 +68,9 @@ SENTENCES = {
     ),
 }
 
+#: refusals that the security log has, by its names
+SECURITY_EVENTS = {403: "access_denied", 429: "throttled"}
+
 #: seconds after which whoever was turned away may try again
 RETRY_AFTER = 5
 
@@ -77,7 +82,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(UnfitKeys, _unfit_keys)
     app.register_error_handler(SecurityError, _foreign_host)
     app.register_error_handler(CSRFError, _foreign_form)
-    app.register_error_handler(RateLimitExceeded, _throttled)
+    app.register_error_handler(TooManyAttempts, _throttled)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(SQLAlchemyError, no_database)
     app.register_error_handler(Exception, _fault)
@@ -100,6 +105,24 @@ def error_page(status: int, sentence: str | None = None, **context: object) -> R
     return response
 
 
+def wait_for(error: TooManyAttempts) -> str:
+    """Say how long to wait until something may be tried again."""
+    minutes = -(-error.seconds // 60)
+    return str(
+        ngettext(
+            "Wait %(count)s minute, then try again.",
+            "Wait %(count)s minutes, then try again.",
+            minutes,
+            count=minutes,
+        )
+    )
+
+
+def retry_after(error: TooManyAttempts) -> dict[str, str]:
+    """Return the header that says the same to programs (RFC 9110 section 10.2.3)."""
+    return {"Retry-After": str(error.seconds)}
+
+
 def no_database(error: SQLAlchemyError, retry: Submission | None = None) -> Response:
     """Note that the database does not answer, say so, and offer to send a submission again."""
     log.error("database: %s", str(error).splitlines()[0])
@@ -112,9 +135,17 @@ def _note_refusal(response: Response) -> Response:
     The line has the method and the path alone: what was typed may hold a password. The path is
     quoted, so that nobody writes a second line with it.
     """
-    if 400 <= response.status_code < 500:
+    if response.status_code in SECURITY_EVENTS:
+        note(SECURITY_EVENTS[response.status_code], _known(), with_path=True)
+    elif 400 <= response.status_code < 500:
         log.info("%s %s: %d", request.method, quote(request.path), response.status_code)
     return response
+
+
+def _known() -> Viewer | None:
+    """Return who is there, where that has been asked already: a refusal must cost no query."""
+    found = g.get("_login_user")
+    return found if isinstance(found, Viewer) else None
 
 
 def _refused(error: LotteryError) -> Response:
@@ -136,6 +167,8 @@ def _foreign_form(error: CSRFError) -> Response:
         return _http(refusal)
     except SQLAlchemyError as gone:
         return no_database(gone)
+    finally:
+        note("csrf_refused", _known(), with_path=True)
     return again or error_page(
         400,
         gettext(
@@ -150,9 +183,9 @@ def _foreign_host(error: SecurityError) -> Response:
     return Response("This site does not answer to that host name.\n", 400, mimetype="text/plain")
 
 
-def _throttled(error: RateLimitExceeded) -> Response:
-    response = error_page(429, gettext("Wait a while, then try again."))
-    response.headers["Retry-After"] = "600"
+def _throttled(error: TooManyAttempts) -> Response:
+    response = error_page(429, wait_for(error))
+    response.headers.update(retry_after(error))
     return response
 
 

@@ -1,33 +1,57 @@
-"""How many wrong passwords there may be, without letting a stranger lock somebody out.
+"""Rate limits of wrong passwords, by which a stranger cannot lock somebody out.
 
-Guessing is bounded three ways: by address, by account and address together, and by account over
-all addresses. Whoever logs in gets a cookie by which the browser is known from then on; a known
-browser has a bound of its own, which nobody else's guesses use up. (OWASP, "Slow Down Online
-Guessing Attacks with Device Cookies".)
+Wrong passwords are limited by account and address together, and by address. Those of an account
+over all addresses are never a reason to refuse, since strangers could then keep its holder out: the
+more there were, the longer each further try waits before it is looked at. Whoever logs in gets a
+cookie by which the browser is known from then on; a known browser has a limit of its own, which
+nobody else's guesses use up, and never waits. (OWASP, "Slow Down Online Guessing Attacks with
+Device Cookies".)
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
+from threading import BoundedSemaphore
+from time import sleep
 
-from flask import current_app
+from flask import Flask, current_app
 from itsdangerous import BadSignature, URLSafeSerializer
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from lottery_system.addresses import client_network
-from lottery_system.extensions import limiter
+from lottery_system.clock import utcnow
+from lottery_system.errors import TooManyAttempts
+from lottery_system.throttles import Limit, count, give_back, look
 from lottery_system.usernames import username_key
 from lottery_system.web.cookies import keep, kept
 
+TEN_MINUTES = timedelta(minutes=10)
+AN_HOUR = timedelta(hours=1)
+
+OF_ACCOUNT_AT_ADDRESS = 10
 #: a club behind one address may log in all at once: tries count until they turn out right
-ADDRESS = RateLimitItemPerMinute(100, 10)
-ACCOUNT_AT_ADDRESS = RateLimitItemPerMinute(10, 10)
-ACCOUNT = RateLimitItemPerHour(100)
-KNOWN_BROWSER = RateLimitItemPerMinute(10, 10)
+OF_ADDRESS = 100
+OF_KNOWN_BROWSER = 10
+
+#: wrong passwords of an account in an hour, over all addresses, after which further tries wait
+UNHINDERED = 100
+#: further ones, each of which makes the wait a second longer, up to the longest
+A_SECOND_EACH = 20
+LONGEST_WAIT = 10
+#: tries that wait in a process at once: each keeps a connection, of which a worker has 4,000
+PLACES_TO_WAIT = 200
 
 COOKIE = "known"
 A_YEAR = 365 * 24 * 60 * 60
+
+
+def register(app: Flask) -> None:
+    """Make room for the tries that wait."""
+    app.extensions["log_in_waits"] = BoundedSemaphore(PLACES_TO_WAIT)
 
 
 @dataclass(frozen=True)
@@ -41,30 +65,42 @@ class Attempt:
         """Return what stands for the account in keys; of one length, whatever was typed."""
         return sha256(username_key(self.username).encode(errors="replace")).hexdigest()[:32]
 
-    def take(self) -> bool:
-        """Count this try and tell whether it may go on."""
-        within = [limiter.limiter.hit(limit, *key) for limit, key in self._bounds()]
-        return all(within)
+    def take(self) -> None:
+        """Count this try, and wait where its account is being guessed at.
 
-    def give_back(self) -> None:
-        """Uncount a try that had the right password: only wrong ones are bounded."""
-        for limit, key in self._bounds():
-            limiter.limiter.hit(limit, *key, cost=-1)
+        Nothing may be held meanwhile that others need.
+
+        Raises:
+            TooManyAttempts: it is refused, and neither counted nor to be checked.
+        """
+        limits = self._limits()
+        counted = look(limits, utcnow())
+        seconds = wait_of(counted[-1]) if limits[-1].most is None else 0
+        with _place_to_wait() if seconds else nullcontext():
+            count(limits, utcnow())
+            if seconds:
+                sleep(seconds)
+
+    def give_back(self, session: Session) -> None:
+        """Uncount a try that had the right password: only wrong ones are limited."""
+        give_back(session, self._limits(), utcnow())
 
     def remember_browser(self, response: Response) -> None:
         """Let this browser be known as one of the account's from now on."""
         browser = self._known_browser() or secrets.token_urlsafe(12)
         keep(response, COOKIE, _serializer().dumps([self.account, browser]), A_YEAR)
 
-    def _bounds(self) -> list[tuple[RateLimitItem, tuple[str, ...]]]:
+    def _limits(self) -> list[Limit]:
+        """Return what bounds this try, the narrowest first; last what only makes it wait."""
         browser = self._known_browser()
         if browser:
-            return [(KNOWN_BROWSER, ("log in", "browser", self.account, browser))]
+            key = f"log in/browser/{self.account}/{browser}"
+            return [Limit(key, OF_KNOWN_BROWSER, TEN_MINUTES)]
         address = client_network()
         return [
-            (ADDRESS, ("log in", "address", address)),
-            (ACCOUNT_AT_ADDRESS, ("log in", "both", self.account, address)),
-            (ACCOUNT, ("log in", "account", self.account)),
+            Limit(f"log in/both/{self.account}/{address}", OF_ACCOUNT_AT_ADDRESS, TEN_MINUTES),
+            Limit(f"log in/address/{address}", OF_ADDRESS, TEN_MINUTES),
+            Limit(f"log in/account/{self.account}", None, AN_HOUR),
         ]
 
     def _known_browser(self) -> str | None:
@@ -73,6 +109,24 @@ class Attempt:
         except (BadSignature, ValueError, TypeError):
             return None
         return str(browser) if account == self.account else None
+
+
+def wait_of(wrong_count: int) -> int:
+    """Return the seconds that a try waits after so many wrong passwords of its account."""
+    if wrong_count < UNHINDERED:
+        return 0
+    return min(1 + (wrong_count - UNHINDERED) // A_SECOND_EACH, LONGEST_WAIT)
+
+
+@contextmanager
+def _place_to_wait() -> Iterator[None]:
+    places: BoundedSemaphore = current_app.extensions["log_in_waits"]
+    if not places.acquire(blocking=False):
+        raise TooManyAttempts(timedelta(seconds=LONGEST_WAIT))
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def _serializer() -> URLSafeSerializer:

@@ -30,6 +30,11 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["current_user"] = current_user
 
 
+def token_held() -> str | None:
+    """Return the token of the log-in that this browser has."""
+    return current_user.token if current_user.is_authenticated else None
+
+
 def log_in(user: User, token: str) -> None:
     """Let the browser hold the token of a session; nothing of the one before stays."""
     session.clear()

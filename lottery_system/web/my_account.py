@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answer
 from wtforms import Field
 
-from lottery_system.access import users, viewer
+from lottery_system.access import settings, users, viewer
 from lottery_system.clock import utcnow
 from lottery_system.extensions import db, transaction
 from lottery_system.models import LoginSession, User
@@ -28,6 +28,7 @@ from lottery_system.passwords import (
     enforce_password,
     hash_password,
 )
+from lottery_system.security_log import note
 from lottery_system.web import login
 from lottery_system.web.downloads import download
 from lottery_system.web.exports import my_submissions
@@ -51,7 +52,10 @@ def show() -> str:
 @users
 @resumes_at(show)
 def change_password() -> Answer | tuple[str, int]:
-    """Take a new password, and end all other log-ins: whoever knew the old one is out."""
+    """Take a new password, and end all log-ins: whoever knew the old one is out.
+
+    This browser gets a new one at once, and a new CSRF token with it.
+    """
     form = NewPasswordForm()
     if not form.validate():
         return _page(form), 422
@@ -59,7 +63,7 @@ def change_password() -> Answer | tuple[str, int]:
     if checked is None:
         return _page(form), 422
     try:
-        password = enforce_password(form.new.data or "", viewer().username)
+        password = enforce_password(form.new.data or "", viewer().username, settings().name)
     except BadPassword as error:
         form.new.errors = [told(error)]
         return _page(form), 422
@@ -70,7 +74,10 @@ def change_password() -> Answer | tuple[str, int]:
             form.current.errors = [_not_yours()]
             return _page(form), 422
         user.password_hash = password_hash
-        LoginSession.close_others(session, viewer().id, viewer().token)
+        LoginSession.close_all(session, user.id)
+        token = LoginSession.open(session, user, utcnow())
+    login.log_in(user, token)
+    note("password_changed", user)
     return redirect(url_for("my_account.show", done="password"), code=303)
 
 
@@ -81,6 +88,7 @@ def end_other_sessions() -> Answer:
     """End all log-ins but this one."""
     with transaction() as session:
         LoginSession.close_others(session, viewer().id, viewer().token)
+    note("other_log_ins_ended", viewer())
     return redirect(url_for("my_account.show", done="sessions"), code=303)
 
 
@@ -140,6 +148,7 @@ def close() -> Answer | tuple[str, int]:
         user.close(utcnow())
         LoginSession.close_all(session, viewer().id)
     login.forget()
+    note("account_closed", user)
     g.notice = gettext("Your account is closed. Your ballots stay in their draws.")
     return render_template("accounts/closed.html"), 200
 
@@ -170,17 +179,20 @@ def _checked(field: Field) -> str | None:
     """Check one's own password, and return its hash; None, and why, where it is another.
 
     Guessing is bounded as at the log-in.
+
+    Raises:
+        TooManyAttempts: there were too many wrong ones.
     """
     attempt = Attempt(viewer().username)
-    if not attempt.take():
-        field.errors = [gettext("Too many wrong passwords. Wait ten minutes, then try again.")]
-        return None
+    attempt.take()
     password_hash = _user(db.session()).password_hash
     db.session.close()  # whoever waits for the hashing that follows must hold no connection
     if not check_password(password_hash, field.data or ""):
+        note("password_wrong", viewer())
         field.errors = [_not_yours()]
         return None
-    attempt.give_back()
+    with transaction() as session:
+        attempt.give_back(session)
     return password_hash
 
 

@@ -76,6 +76,10 @@ class Seen(NamedTuple):
     is_organiser: bool
     token: str
 
+    def __repr__(self) -> str:
+        """Show what is no secret."""
+        return f"Seen({', '.join(map(repr, self[:-1]))})"
+
 
 class Frame:
     """A part of all pages, the same each time for somebody at a page.

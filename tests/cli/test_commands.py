@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lottery_system.models import Lottery, User, Winner
+from lottery_system.models import LoginSession, Lottery, User, Winner
 from lottery_system.passwords import check_password
 from tests.cli.conftest import Type
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
@@ -28,6 +28,7 @@ def test_the_first_organiser_comes_from_the_command_line(type_: Type, session: S
         ("user create b<b", "correct horse", "Use only letters"),
         ("user create dana", "short", "8 to 128 characters"),
         ("user create dana", "", "8 to 128 characters"),
+        ("user create dana", "lotterylottery", "the name of the lottery"),
         ("user create BOB", "correct horse", "is taken, or looks too much like"),
         ("user promote nobody", "", "There is no user 'nobody'."),
         ("user demote nobody", "", "There is no user 'nobody'."),
@@ -49,15 +50,21 @@ def test_what_cannot_be_ends_with_a_sentence(
     assert session.scalars(select(Lottery)).all() == []
 
 
-def test_a_user_is_made_an_organiser_and_a_participant_again(
+def test_a_user_is_made_an_organiser_and_a_participant_again_and_logs_in_anew(
     type_: Type, cast: Cast, session: Session
 ) -> None:
     def is_organiser() -> bool | None:
         with session.begin():
             return session.scalar(select(User.is_organiser).where(User.username == "bob"))
 
+    with session.begin():
+        LoginSession.open(session, cast.bob, FIRST_NOON)
+        LoginSession.open(session, cast.charlie, FIRST_NOON)
+
     assert type_("user promote BOB").output == "bob is an organiser now.\n"
     assert is_organiser() is True
+    with session.begin():
+        assert session.scalars(select(LoginSession.user_id)).all() == [cast.charlie.id]
     assert type_("user demote bob").output == "bob is a participant now.\n"
     assert is_organiser() is False
 

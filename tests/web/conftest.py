@@ -8,8 +8,10 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
+from lottery_system.extensions import db
 from tests.conftest import PASSWORD, Cast
 
 
@@ -53,6 +55,13 @@ def text_of(page: TestResponse) -> str:
     """Return what a person reads of a page, in one line."""
     body = re.sub(r"<head>.*?</head>|<script.*?</script>", " ", page.text, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+@pytest.fixture
+def engines(app: Flask) -> list[Engine]:
+    """Return the application's engines: the one that writes and the one that reads."""
+    with app.app_context():
+        return list(db.engines.values())
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """One's own account: a new password, other log-ins, a language, one's data, the end of it."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -13,7 +14,7 @@ from lottery_system.passwords import check_password
 from lottery_system.web import accounts, my_account
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
 from tests.operators import run_due
-from tests.web.conftest import LogIn, Visitor, text_of
+from tests.web.conftest import LogIn, Visitor, csrf_token, text_of
 
 ACCOUNT = "/account"
 NEW = "seven lazy badgers"
@@ -35,6 +36,7 @@ def test_a_new_password_takes_the_place_of_the_old_one_and_ends_other_log_ins(
     log_in: LogIn, stranger: Visitor, session: Session, cast: Cast
 ) -> None:
     here, there = log_in("bob"), log_in("bob")
+    stolen, token = here.client.get_cookie("session"), csrf_token(here.get(ACCOUNT))
 
     answer = change_password(here, PASSWORD, NEW)
 
@@ -42,6 +44,10 @@ def test_a_new_password_takes_the_place_of_the_old_one_and_ends_other_log_ins(
     assert "Your password is changed." in text_of(here.get(answer.location))
     assert there.get("/").status_code == 303
     assert count_log_ins(session, cast.bob) == 1
+    assert csrf_token(here.get(ACCOUNT)) != token
+    assert stolen is not None
+    there.client.set_cookie("session", stolen.value)
+    assert there.get("/").location == "/login?next=/"
     assert stranger.log_in("bob", PASSWORD).status_code == 422
     assert stranger.log_in("bob", NEW).status_code == 303
 
@@ -72,7 +78,7 @@ def test_a_password_that_cannot_be_is_refused_and_the_old_one_holds(
 def test_guessing_the_password_of_a_browser_left_open_is_bounded(bob: Visitor) -> None:
     answers = [change_password(bob, f"guess number {tries}", NEW) for tries in range(12)]
 
-    assert "Too many wrong passwords." in text_of(answers[-1])
+    assert "Too many attempts" in text_of(answers[-1])
 
 
 def test_other_log_ins_end_and_this_one_stays(log_in: LogIn, session: Session, cast: Cast) -> None:
@@ -85,6 +91,36 @@ def test_other_log_ins_end_and_this_one_stays(log_in: LogIn, session: Session, c
     assert (here.get("/").status_code, there.get("/").status_code) == (200, 303)
     assert count_log_ins(session, cast.bob) == 1
     assert "You are logged in here, and nowhere else." in text_of(here.get(ACCOUNT))
+
+
+def test_only_the_newest_log_ins_of_an_account_hold_and_older_ones_end(
+    log_in: LogIn, session: Session, cast: Cast, clock: Clock
+) -> None:
+    """Also where an account has many from before there was a bound."""
+    charlie, oldest = log_in("charlie"), log_in("bob")
+    with session.begin():
+        session.add_all(
+            LoginSession(
+                token_hash=bytes(31) + bytes([number]), user_id=cast.bob.id,
+                created_at=FIRST_NOON, expires_at=FIRST_NOON + ONE_DAY,
+            ) for number in range(30)
+        )  # fmt: skip
+    clock.turn(timedelta(minutes=1))
+    page = text_of(oldest.get(ACCOUNT))
+    assert "You are logged in at 20 browsers, this one included." in page
+    assert len(json.loads(oldest.get("/account/data.json").text)["log_ins"]) == 20
+
+    newest = log_in("bob")
+
+    assert count_log_ins(session, cast.bob) == 20
+    for _ in range(19):
+        clock.turn(timedelta(minutes=1))
+        last = log_in("bob")
+    assert count_log_ins(session, cast.bob) == 20
+    assert [each.get("/").status_code for each in (newest, last, charlie)] == [200, 200, 200]
+    assert oldest.get("/").status_code == 303
+    log_in("bob")
+    assert newest.get("/").status_code == 303
 
 
 def test_the_log_ins_of_others_are_left_alone(bob: Visitor, log_in: LogIn) -> None:

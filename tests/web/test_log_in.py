@@ -92,14 +92,14 @@ def test_an_unknown_user_costs_as_much_work_as_a_known_one(
 
 
 def test_logging_out_ends_the_session_on_the_server(bob: Visitor, session: Session) -> None:
-    stolen = bob.client.get_cookie("session")
-    assert stolen is not None
+    stolen, token = cookie_of(bob), csrf_token(bob.get("/account"))
 
     answer = bob.post("/logout", page="/")
 
     assert (answer.status_code, answer.location) == (303, "/login")
+    assert csrf_token(bob.get("/login")) != token
     assert session.scalar(select(func.count()).select_from(LoginSession)) == 0
-    bob.client.set_cookie("session", stolen.value)
+    bob.client.set_cookie("session", stolen)
     assert bob.get("/").location == "/login?next=/"
 
 
@@ -125,6 +125,42 @@ def test_the_token_itself_is_not_stored(bob: Visitor, session: Session) -> None:
     stored = session.scalars(select(LoginSession.token_hash)).one()
     assert token.encode() not in stored
     assert len(stored) == 32
+
+
+@pytest.mark.parametrize("username", ["bob", "charlie"])
+def test_a_browser_that_logs_in_again_ends_the_log_in_that_it_had(
+    bob: Visitor, log_in: LogIn, session: Session, username: str
+) -> None:
+    elsewhere, stolen = log_in("bob"), cookie_of(bob)
+    token = csrf_token(bob.get("/account"))
+
+    answer = bob.client.post(
+        "/login", data={"csrf_token": token, "username": username, "password": PASSWORD}
+    )
+
+    assert answer.status_code == 303
+    assert csrf_token(bob.get("/account")) != token
+    assert session.scalar(select(func.count()).select_from(LoginSession)) == 2
+    bob.client.set_cookie("session", stolen)
+    assert bob.get("/").location == "/login?next=/"
+    assert elsewhere.get("/").status_code == 200
+
+
+def test_whoever_signs_up_at_a_browser_that_is_logged_in_ends_that_log_in(
+    bob: Visitor, session: Session
+) -> None:
+    form = {"username": "dana", "password": "seven lazy badgers"}
+    token = csrf_token(bob.get("/account"))
+
+    assert bob.client.post("/signup", data={"csrf_token": token, **form}).status_code == 303
+
+    assert session.scalar(select(func.count()).select_from(LoginSession)) == 1
+
+
+def cookie_of(visitor: Visitor) -> str:
+    cookie = visitor.client.get_cookie("session")
+    assert cookie is not None
+    return str(cookie.value)
 
 
 def test_a_forged_cookie_logs_nobody_in(cast: Cast, stranger: Visitor) -> None:

@@ -4,12 +4,18 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
+from lottery_system import passwords
+from lottery_system.extensions import db
 from lottery_system.models import Throttle
-from tests.conftest import PASSWORD, Cast, Clock
-from tests.web.conftest import Visitor, text_of
+from lottery_system.web import log_in_throttle
+from lottery_system.web.log_in_throttle import PLACES_TO_WAIT, Attempt
+from tests.conftest import FIRST_NOON, PASSWORD, Cast, Clock
+from tests.web.conftest import Visitor, csrf_token, text_of
+from tests.web.test_query_counts import statements
 
 
 def at(app: Flask, address: str) -> Visitor:
@@ -22,13 +28,61 @@ def guess(visitor: Visitor, username: str, times: int) -> list[int]:
     return [visitor.log_in(username, "wrong horse battery").status_code for _ in range(times)]
 
 
+def wrong_before(session: Session, username: str, count: int) -> None:
+    """Have so many wrong passwords of an account been counted, at many addresses."""
+    with session.begin():
+        session.merge(
+            Throttle(
+                key=f"log in/account/{Attempt(username).account}", attempt_count=count,
+                expires_at=FIRST_NOON + timedelta(hours=1),
+            )
+        )  # fmt: skip
+
+
+def writes(found: list[str]) -> list[str]:
+    return [each for each in found if each.startswith(("INSERT", "UPDATE", "DELETE", "BEGIN"))]
+
+
+@pytest.fixture
+def waits(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the seconds that were waited, at once, with no connection held."""
+    found: list[float] = []
+
+    def wait(seconds: float) -> None:
+        found.append(seconds)
+        with app.app_context():
+            pools = [engine.pool for engine in db.engines.values()]
+        assert not any(pool.checkedout() for pool in pools if isinstance(pool, QueuePool))
+
+    monkeypatch.setattr(log_in_throttle, "sleep", wait)
+    return found
+
+
 def test_an_account_cannot_be_guessed_at_for_ever_from_one_address(app: Flask, cast: Cast) -> None:
     thief = at(app, "192.0.2.1")
 
     assert guess(thief, "bob", 11) == [422] * 10 + [429]
     refused = thief.log_in("bob", PASSWORD)
     assert refused.status_code == 429
-    assert "Wait ten minutes" in text_of(refused)
+    assert "Too many wrong passwords. Wait 10 minutes, then try again." in text_of(refused)
+    assert refused.headers["Retry-After"] == "600"
+
+
+def test_whoever_is_refused_is_told_how_long_it_really_is(
+    app: Flask, cast: Cast, clock: Clock
+) -> None:
+    thief = at(app, "192.0.2.1")
+    guess(thief, "bob", 10)
+    clock.turn(timedelta(minutes=8, seconds=50))
+
+    refused = thief.log_in("bob")
+
+    assert "Wait 2 minutes, then" in text_of(refused)
+    assert refused.headers["Retry-After"] == "70"
+    clock.turn(timedelta(seconds=69))
+    assert "Wait 1 minute, then" in text_of(thief.log_in("bob"))
+    clock.turn(timedelta(seconds=1))
+    assert thief.log_in("bob").status_code == 303
 
 
 def test_after_a_while_one_may_try_again(app: Flask, cast: Cast, clock: Clock) -> None:
@@ -46,18 +100,103 @@ def test_a_strangers_guesses_do_not_lock_the_account_elsewhere(app: Flask, cast:
     assert at(app, "198.51.100.7").log_in("bob").status_code == 303
 
 
-def test_a_browser_that_logged_in_before_is_not_locked_out_by_any_stranger(
-    app: Flask, cast: Cast
+def test_a_browser_that_logged_in_before_neither_waits_nor_is_locked_out_by_any_stranger(
+    app: Flask, cast: Cast, session: Session, waits: list[float]
 ) -> None:
     """Many strangers, at many addresses, one of them that of bob himself."""
     bob = at(app, "192.0.2.1")
     bob.log_in("bob")
     bob.post("/logout", page="/")
-    for host in range(1, 13):
-        guess(at(app, f"192.0.2.{host}"), "bob", 10)
-    assert at(app, "198.51.100.7").log_in("bob").status_code == 429  # an unknown browser
+    guess(at(app, "192.0.2.1"), "bob", 10)
+    wrong_before(session, "bob", 1000)
 
     assert bob.log_in("bob").status_code == 303
+    assert waits == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "wait"), [(99, []), (100, [1]), (119, [1]), (120, [2]), (5000, [10])]
+)
+def test_an_account_that_many_strangers_guess_at_makes_a_fresh_browser_wait_and_lets_it_in(
+    app: Flask, cast: Cast, session: Session, waits: list[float], wrong: int, wait: list[float]
+) -> None:
+    wrong_before(session, "bob", wrong)
+
+    assert at(app, "198.51.100.7").log_in("bob").status_code == 303
+    assert waits == wait
+    assert at(app, "198.51.100.7").log_in("charlie").status_code == 303
+    assert waits == wait
+
+
+def test_whoever_waits_holds_no_connection_and_finds_a_place_or_is_told_when(
+    app: Flask, cast: Cast, session: Session, waits: list[float], engines: list[Engine]
+) -> None:
+    wrong_before(session, "bob", 100)
+    places = app.extensions["log_in_waits"]
+    for _ in range(PLACES_TO_WAIT):
+        assert places.acquire(blocking=False)
+    visitor = at(app, "198.51.100.7")
+
+    with statements(engines) as found:
+        refused = visitor.log_in("bob")
+
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
+    assert not writes(found)
+    places.release()
+    for _ in range(2):  # a place that was used is free again
+        assert at(app, "198.51.100.7").log_in("bob").status_code == 303
+    assert waits == [1, 1]
+
+
+def test_wrong_passwords_of_one_address_do_not_slow_the_account_down_for_others(
+    app: Flask, cast: Cast, session: Session, waits: list[float]
+) -> None:
+    """What is refused counts for nothing."""
+    assert guess(at(app, "192.0.2.1"), "bob", 40) == [422] * 10 + [429] * 30
+
+    assert at(app, "198.51.100.7").log_in("bob").status_code == 303
+    assert waits == []
+    counts = session.scalars(select(Throttle.attempt_count).order_by(Throttle.key)).all()
+    assert sorted(counts) == [0, 0, 10, 10, 10]
+
+
+def test_what_is_refused_writes_nothing_and_hashes_nothing(
+    app: Flask, cast: Cast, engines: list[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thief, crowd = at(app, "192.0.2.1"), at(app, "192.0.2.2")
+    bob = at(app, "192.0.2.3")
+    bob.log_in("bob")
+    token = csrf_token(bob.get("/account"))
+    guess(thief, "bob", 10)
+    for _ in range(10):
+        bob.client.post("/account/close", data={"csrf_token": token, "current": "wrong horse"})
+    for _ in range(60):
+        crowd.post("/signup", username="x", password="y")
+    monkeypatch.setattr(passwords, "_offload", None)  # what would hash or check, fails
+
+    with statements(engines) as found:
+        answers = [
+            thief.log_in("bob"),
+            bob.client.post("/account/close", data={"csrf_token": token, "current": PASSWORD}),
+            bob.client.post(
+                "/account/password",
+                data={"csrf_token": token, "current": PASSWORD, "new": "seven lazy badgers"},
+            ),
+            crowd.post("/signup", username="dana", password="seven lazy badgers"),
+        ]
+
+    assert [answer.status_code for answer in answers] == [429] * 4
+    assert [answer.headers["Retry-After"] for answer in answers] == ["600"] * 3 + ["3600"]
+    assert not writes(found)
+
+
+def test_tries_at_the_same_instant_are_bounded_as_well(
+    app: Flask, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them look before the first has counted."""
+    monkeypatch.setattr(log_in_throttle, "look", lambda limits, now: [0 for _ in limits])
+
+    assert guess(at(app, "192.0.2.1"), "bob", 11) == [422] * 10 + [429]
 
 
 def test_a_known_browser_may_not_guess_for_ever_either(app: Flask, cast: Cast) -> None:
@@ -124,6 +263,7 @@ def test_a_forged_cookie_makes_no_browser_known(app: Flask, cast: Cast, cookie: 
 def test_sign_ups_from_one_address_are_bounded(app: Flask, cast: Cast) -> None:
     visitor = at(app, "192.0.2.1")
 
-    statuses = [visitor.post("/signup", username="x", password="y").status_code for _ in range(61)]
+    answers = [visitor.post("/signup", username="x", password="y") for _ in range(61)]
 
-    assert statuses == [422] * 60 + [429]
+    assert [answer.status_code for answer in answers] == [422] * 60 + [429]
+    assert "Wait 60 minutes, then try again." in text_of(answers[-1])

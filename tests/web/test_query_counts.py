@@ -9,13 +9,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from flask import Flask
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from lottery_system.admission import admit
 from lottery_system.clock import ONE_DAY
-from lottery_system.extensions import db
 from lottery_system.models import Lottery, Submission
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.operators import run_due
@@ -59,13 +57,6 @@ def statements(engines: Sequence[Engine]) -> Iterator[list[str]]:
     finally:
         for engine in engines:
             event.remove(engine, "before_cursor_execute", collect)
-
-
-@pytest.fixture
-def engines(app: Flask) -> list[Engine]:
-    """Return the application's engines: the one that writes and the one that reads."""
-    with app.app_context():
-        return list(db.engines.values())
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 """Signing up."""
 
+import gzip
+
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from lottery_system import passwords
 from lottery_system.models import LoginSession, User
 from tests.conftest import Cast, Clock
 from tests.web.conftest import Visitor, text_of
@@ -58,7 +61,14 @@ def test_a_bad_username_is_refused_with_a_sentence(
         ("1234567", "8 to 128 characters"),
         ("x" * 129, "8 to 128 characters"),
         ("Password1", "commonest passwords"),
-        ("dana-the-great", "must not be the username"),
+        ("letmein123", "commonest passwords"),  # beyond the first 30,000
+        ("LetMeIn123", "commonest passwords"),
+        ("dana-the-great", "little more than your username or the name of the lottery"),
+        ("D4na-the-Gre@t1234", "little more than your username"),
+        ("lotterylottery", "little more than your username or the name of the lottery"),
+        ("L0ttery2026", "little more than your username"),
+        ("Lottery.Local!", "little more than your username"),
+        ("LoteríaLotto!", "little more than your username"),
         ("correct\thorse", "cannot be used"),
     ],
 )
@@ -72,6 +82,26 @@ def test_a_bad_password_is_refused_and_what_else_was_typed_stays(
     assert 'value="Dana-the-Great"' in answer.text
     assert password not in answer.text or not password
     assert count_users(session) == 0
+
+
+@pytest.mark.parametrize("password", ["lottery horse", "dana-the-great-badger"])
+def test_a_password_may_have_such_words_among_others(
+    clock: Clock, stranger: Visitor, password: str
+) -> None:
+    answer = stranger.post("/signup", username="Dana-the-Great", password=password)
+
+    assert answer.status_code == 303
+
+
+def test_the_common_passwords_are_many_and_sorted_as_passwords_are_asked_for() -> None:
+    """Each in the one form in which it is looked up, so that the look-up is exact."""
+    common = gzip.decompress(passwords.COMMON.read_bytes()).decode().splitlines()
+
+    assert len(common) >= 100_000
+    assert common == sorted(set(common))
+    assert all(len(each) >= passwords.SHORTEST for each in common)
+    assert all(each == each.casefold() for each in common)
+    assert passwords.COMMON.stat().st_size < 500_000
 
 
 def test_markup_in_a_refused_username_is_shown_as_text(clock: Clock, stranger: Visitor) -> None:

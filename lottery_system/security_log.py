@@ -1,0 +1,45 @@
+"""The security log: one line for each log-in, each change of an account, and each refusal.
+
+    log_in user=bob id=2 from=192.0.2.1 at=2026-11-26T01:02:03Z
+
+A name is only ever that of an account that exists: what was typed instead of one may be a password.
+"""
+
+import logging
+from typing import Protocol
+from urllib.parse import quote
+
+from flask import request
+
+from lottery_system.clock import utcnow
+
+log = logging.getLogger("lottery_system.security")
+
+#: letters of a path that a line has at most
+LONGEST = 100
+
+
+class Account(Protocol):
+    """Whoever has an account."""
+
+    @property
+    def id(self) -> int:
+        """Return its number."""
+
+    @property
+    def username(self) -> str:
+        """Return its name, as it was signed up."""
+
+
+def note(event: str, account: Account | None, *, with_path: bool = False) -> None:
+    """Write down what the request at hand did.
+
+    Args:
+        event: a name in snake case.
+        account: whose; None where that is not known.
+        with_path: and at which address; never its query, nor what was typed.
+    """
+    who = f"user={quote(account.username)} id={account.id}" if account else "user=- id=-"
+    path = f" path={request.method}:{quote(request.path)[:LONGEST]}" if with_path else ""
+    at = f"{utcnow():%Y-%m-%dT%H:%M:%SZ}"
+    log.info("%s %s from=%s at=%s%s", event, who, request.remote_addr or "-", at, path)
