@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SCAN := .venv-lint
+SEMGREP := $(SCAN)/bin/semgrep scan --metrics=off --disable-version-check
 FLASK := $(BIN)/flask --app lottery_system
 
 .DEFAULT_GOAL := help
@@ -34,11 +36,14 @@ texts: $(VENV)/dev ## bring the catalogues of all languages up to date with the 
 pictures: $(VENV)/dev $(VENV)/browser ## take the pictures in docs/screenshots anew
 	@$(BIN)/python -m tests.browser.screenshots
 
-lint: $(VENV)/dev ## check style, types and templates
+lint: $(VENV)/dev $(SCAN)/lint ## check style, types, templates and what may be a way in
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/djlint --quiet --lint templates
+	@$(SCAN)/bin/bandit --quiet --recursive --configfile pyproject.toml lottery_system config requirements
+	@$(SEMGREP) --test tests/rules >/dev/null
+	@$(SEMGREP) --quiet --error --config tests/rules/house.yml lottery_system config templates
 
 format: $(VENV)/dev ## write the code in the one style
 	@$(BIN)/ruff check --fix .
@@ -60,6 +65,12 @@ $(VENV)/dev: requirements/dev.txt $(VENV)/app
 
 $(VENV)/fuzz: requirements/fuzz.txt $(VENV)/dev
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(SCAN)/lint: requirements/lint.txt $(VENV)/app
+	@echo "Setting up $(SCAN) ..."
+	@$(PYTHON) -m venv $(SCAN)
+	@$(SCAN)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(VENV)/browser: $(VENV)/dev tests/setup.sh requirements/floors/package-lock.json

@@ -1,11 +1,16 @@
-"""Write requirements.txt and requirements/dev.txt from the short lists: `make lock`."""
+"""Write requirements.txt and the locks beside this file from the short lists: `make lock`."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LOCKS = {"app.in": "../requirements.txt", "dev.in": "dev.txt", "fuzz.in": "fuzz.txt"}
+LOCKS = {
+    "app.in": "../requirements.txt",
+    "dev.in": "dev.txt",
+    "fuzz.in": "fuzz.txt",
+    "lint.in": "lint.txt",
+}
 
 for source, target in LOCKS.items():
     subprocess.run(

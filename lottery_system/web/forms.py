@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from flask import request
 from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import (
@@ -26,7 +27,23 @@ DIGITS = 9
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-class AccountForm(FlaskForm):  # type: ignore[misc]
+class Form(FlaskForm):  # type: ignore[misc]
+    """A form whose fields are texts."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        """Where the fields come from."""
+
+        def wrap_formdata(self, form: FlaskForm, formdata: object) -> object:
+            """Take what is sent as a form, and nothing where None asks for an empty one.
+
+            Flask-WTF would also take uploads and JSON, and hand what is no text to what reads
+            texts.
+            """
+            is_sent = formdata is not None and form.is_submitted()
+            return request.form or None if is_sent else None
+
+
+class AccountForm(Form):
     """A username and a password, to sign up or to log in."""
 
     username = StringField(
@@ -37,7 +54,7 @@ class AccountForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class OwnPasswordForm(FlaskForm):  # type: ignore[misc]
+class OwnPasswordForm(Form):
     """One's password, to show that it is really oneself."""
 
     current = PasswordField(
@@ -60,7 +77,7 @@ def _at_most_a_prize(form: FlaskForm, field: Field) -> None:
         )
 
 
-class LotteryForm(FlaskForm):  # type: ignore[misc]
+class LotteryForm(Form):
     """What an organiser says of a lottery."""
 
     name = StringField(

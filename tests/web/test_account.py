@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 from sqlalchemy import func, select
@@ -73,6 +74,18 @@ def test_a_password_that_cannot_be_is_refused_and_the_old_one_holds(
     assert "not this one" not in answer.text
     assert NEW not in answer.text
     assert stranger.log_in("bob").status_code == 303
+
+
+def test_a_password_that_is_sent_as_a_file_is_none(bob: Visitor) -> None:
+    answer = bob.post(
+        "/account/password",
+        "/account",
+        current=(BytesIO(PASSWORD.encode()), "password.txt"),
+        new="another horse battery",
+    )
+
+    assert answer.status_code == 422
+    assert "Enter your password." in text_of(answer)
 
 
 def test_guessing_the_password_of_a_browser_left_open_is_bounded(bob: Visitor) -> None:
