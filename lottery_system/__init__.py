@@ -25,6 +25,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from flask import Flask
 
     import config
+    from config.database_address import for_reading
     from lottery_system import access, cli, database, web
     from lottery_system.ballot_box import BallotBox
     from lottery_system.clock_check import ClockCheck
@@ -49,7 +50,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     url = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = database.engine_options(url)
     app.config["SQLALCHEMY_BINDS"] = {
-        database.READING: {"url": url, **database.reading_options(url)}
+        database.READING: {"url": for_reading(url), **database.reading_options(url)}
     }
     app.extensions["settings"] = settings
     pause = app.extensions["pause"] = Pause()
