@@ -65,6 +65,8 @@ class Settings:
     port: int
     #: gunicorn processes
     workers: int
+    #: where the world finds the site, with a slash at its end; empty for wherever it is asked
+    url: str
     #: how many proxies in front may be believed about the client's address
     trusted_proxies: int
     #: host names that the site answers to; empty for all
@@ -131,6 +133,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         host=_host(values, "LOTTERY_HOST"),
         port=_number(values, "LOTTERY_PORT", 1, 65_535),
         workers=_number(values, "LOTTERY_WORKERS", 1, 256),
+        url=_public_root(values, "LOTTERY_URL"),
         trusted_proxies=_number(values, "LOTTERY_TRUSTED_PROXIES", 0, 10),
         trusted_hosts=tuple(values["LOTTERY_TRUSTED_HOSTS"].replace(",", " ").split()),
         metrics_networks=_networks(values, "LOTTERY_METRICS_NETWORKS"),
@@ -158,6 +161,7 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_HOST": "127.0.0.1",
     "LOTTERY_PORT": "8080",
     "LOTTERY_WORKERS": str(os.cpu_count() or 1),
+    "LOTTERY_URL": "",
     "LOTTERY_TRUSTED_PROXIES": "0",
     "LOTTERY_TRUSTED_HOSTS": "",
     "LOTTERY_METRICS_NETWORKS": "127.0.0.0/8 ::1/128",
@@ -181,6 +185,19 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
         if value:
             given[setting] = value
     return given
+
+
+def _public_root(values: Mapping[str, str], name: str) -> str:
+    text = values[name]
+    found = re.fullmatch(
+        r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?/?", text.lower()
+    )
+    if text and not found:
+        raise SettingsError(
+            f"{name} is {text!r}; it must be the site's address, like https://lottery.example, "
+            "without a path."
+        )
+    return f"{text.lower().rstrip('/')}/" if text else ""
 
 
 def _is_service_link(name: str, text: str) -> bool:

@@ -96,6 +96,5 @@ def _flask_config(settings: "Settings") -> dict[str, object]:
         # a form may stay open for as long as its session
         "WTF_CSRF_TIME_LIMIT": None,
         "MAX_CONTENT_LENGTH": 64 * 1024,
-        "TRUSTED_HOSTS": list(settings.trusted_hosts) or None,
         "SCHEDULER_API_ENABLED": False,
     }
