@@ -80,14 +80,16 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
 def _flask_config(settings: "Settings") -> dict[str, object]:
     """Translate our settings into the names that Flask and its extensions know."""
     from lottery_system.models.login_session import LIFETIME
+    from lottery_system.web.cookies import tag_of
 
     secure = settings.is_production
+    tag = tag_of(settings.secret_key)
     return {
         "SECRET_KEY": settings.secret_key,
         "TESTING": settings.env == "testing",
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         # a `__Host-` cookie is taken only over TLS and for this very host (RFC 6265bis 4.1.3.2)
-        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
+        "SESSION_COOKIE_NAME": ("__Host-" if secure else "") + f"session-{tag}",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",

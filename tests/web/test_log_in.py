@@ -8,12 +8,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from config.sets import TESTING
 from lottery_system import passwords
 from lottery_system.extensions import db
 from lottery_system.models import LoginSession
 from lottery_system.web import accounts
+from lottery_system.web.cookies import tag_of
 from tests.conftest import PASSWORD, Cast, Clock, running, settings_for
 from tests.web.conftest import LogIn, Visitor, csrf_token, text_of
+
+#: the session's cookie
+SESSION = f"session-{tag_of(TESTING['LOTTERY_SECRET_KEY'])}"
 
 
 @pytest.mark.parametrize("path", ["/", "/ballots", "/ballots/2026-11-19", "/organiser/lotteries"])
@@ -92,14 +97,14 @@ def test_an_unknown_user_costs_as_much_work_as_a_known_one(
 
 
 def test_logging_out_ends_the_session_on_the_server(bob: Visitor, session: Session) -> None:
-    stolen = bob.client.get_cookie("session")
+    stolen = bob.client.get_cookie(SESSION)
     assert stolen is not None
 
     answer = bob.post("/logout", page="/")
 
     assert (answer.status_code, answer.location) == (303, "/login")
     assert session.scalar(select(func.count()).select_from(LoginSession)) == 0
-    bob.client.set_cookie("session", stolen.value)
+    bob.client.set_cookie(SESSION, stolen.value)
     assert bob.get("/").location == "/login?next=/"
 
 
@@ -128,7 +133,7 @@ def test_the_token_itself_is_not_stored(bob: Visitor, session: Session) -> None:
 
 
 def test_a_forged_cookie_logs_nobody_in(cast: Cast, stranger: Visitor) -> None:
-    stranger.client.set_cookie("session", "eyJfdXNlcl9pZCI6IjEifQ.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbb")
+    stranger.client.set_cookie(SESSION, "eyJfdXNlcl9pZCI6IjEifQ.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbb")
 
     assert stranger.get("/").status_code == 303
 
@@ -144,7 +149,9 @@ def test_the_cookie_is_host_only_and_secure_in_production(cast: Cast, database_u
 
     assert answer.status_code == 303
     cookies = answer.headers.getlist("Set-Cookie")
-    assert {cookie.split("=")[0] for cookie in cookies} == {"__Host-session", "__Host-known"}
+    assert {cookie.split("=")[0] for cookie in cookies} == {
+        f"__Host-{name}-{tag_of('k' * 32)}" for name in ("session", "known")
+    }
     for cookie in cookies:
         attributes = {part.strip() for part in cookie.split(";")}
         assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= attributes
