@@ -22,12 +22,11 @@ from config import load
 
 _settings = load(os.environ)
 
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 #: the address of the streams
 LIVE = "/live"
 
 wsgi_app = "lottery_system:create_app()"
-bind = f"{_settings.host}:{_settings.port}"
+bind = _settings.bind
 workers = _settings.workers
 worker_class = "gevent"
 control_socket_disable = True
@@ -116,8 +115,7 @@ def on_starting(server: Any) -> None:
 
 def when_ready(server: Any) -> None:
     """Say where to click."""
-    host = "127.0.0.1" if _settings.host in EVERYWHERE else _settings.host
-    server.log.info("The lottery is open: http://%s:%s/", host, _settings.port)
+    server.log.info("The lottery is open: http://%s/", _settings.reached_at)
 
 
 def pre_request(worker: Any, request: Any) -> None:

@@ -1,6 +1,6 @@
 """Settings, read once from the environment.
 
-Imports nothing of the house. A misspelt, missing or senseless setting stops the start with a
+Imports nothing of `lottery_system`. A misspelt, missing or senseless setting stops the start with a
 sentence that names it.
 """
 
@@ -10,16 +10,19 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from config.database_address import checked_address, file_address
 from config.files import made_once
 from config.sets import SETS
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "LOTTERY_"
 SECRET_KEY_BYTES = 32
+#: the addresses that stand for all of a machine, and the machine's own beside each
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 Network = IPv4Network | IPv6Network
 
@@ -66,6 +69,8 @@ class Settings:
     port: int
     #: gunicorn processes
     workers: int
+    #: where the world finds the site, with a slash at its end; empty for wherever it is asked
+    url: str
     #: how many proxies in front may be believed about the client's address
     trusted_proxies: int
     #: host names that the site answers to; empty for all
@@ -77,6 +82,16 @@ class Settings:
     def gap(self) -> int:
         """Return the seconds between the closing of a day and its draw."""
         return self.beacon_gap if self.beacon == "drand" else 0
+
+    @property
+    def bind(self) -> str:
+        """Return where gunicorn listens, IPv6 in brackets (RFC 3986, 3.2.2)."""
+        return _host_and_port(self.host, self.port)
+
+    @property
+    def reached_at(self) -> str:
+        """Return where this machine itself reaches the server, `host:port`."""
+        return _host_and_port(EVERYWHERE.get(self.host, self.host), self.port)
 
     @property
     def marks(self) -> tuple[Path, ...]:
@@ -131,9 +146,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         # at least what a single submission may be, which could not be stored at any hour
         ballots_per_hour=_number_or_off(values, "LOTTERY_BALLOTS_PER_HOUR", max_count, 999_999_999),
         free_space=_number_or_off(values, "LOTTERY_FREE_SPACE", 1, 999_999_999),
-        host=values["LOTTERY_HOST"],
+        host=_host(values, "LOTTERY_HOST"),
         port=_number(values, "LOTTERY_PORT", 1, 65_535),
         workers=_number(values, "LOTTERY_WORKERS", 1, 256),
+        url=_public_root(values, "LOTTERY_URL"),
         trusted_proxies=_number(values, "LOTTERY_TRUSTED_PROXIES", 0, 10),
         trusted_hosts=tuple(values["LOTTERY_TRUSTED_HOSTS"].replace(",", " ").split()),
         metrics_networks=_networks(values, "LOTTERY_METRICS_NETWORKS"),
@@ -163,6 +179,7 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_HOST": "127.0.0.1",
     "LOTTERY_PORT": "8080",
     "LOTTERY_WORKERS": str(os.cpu_count() or 1),
+    "LOTTERY_URL": "",
     "LOTTERY_TRUSTED_PROXIES": "0",
     "LOTTERY_TRUSTED_HOSTS": "",
     "LOTTERY_METRICS_NETWORKS": "127.0.0.0/8 ::1/128",
@@ -173,7 +190,7 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
     """Pick our settings out of the environment, files read, unknown names refused."""
     given: dict[str, str] = {}
     for name, text in environ.items():
-        if not name.startswith(PREFIX):
+        if not name.startswith(PREFIX) or _is_service_link(name, text):
             continue
         setting = name.removesuffix("_FILE")
         if setting not in DEFAULTS:
@@ -188,6 +205,35 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
     return given
 
 
+def _public_root(values: Mapping[str, str], name: str) -> str:
+    text = values[name]
+    found = re.fullmatch(
+        r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?/?", text.lower()
+    )
+    if text and not found:
+        raise SettingsError(
+            f"{name} is {text!r}; it must be the site's address, like https://lottery.example, "
+            "without a path."
+        )
+    return f"{text.lower().rstrip('/')}/" if text else ""
+
+
+def _is_service_link(name: str, text: str) -> bool:
+    """Tell whether Kubernetes set this, of a Service whose name begins with `lottery`.
+
+    Those have the form of Docker's links (Kubernetes, "Service": environment variables).
+    """
+    if re.fullmatch(r"[A-Z0-9_]+_PORT", name) and re.match(r"(tcp|udp|sctp)://", text):
+        return True
+    return name not in DEFAULTS and bool(
+        re.fullmatch(
+            r"LOTTERY_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?"
+            r"|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)",
+            name,
+        )
+    )
+
+
 def _text_of(name: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
@@ -200,6 +246,25 @@ def _number(values: Mapping[str, str], name: str, least: int, most: int) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
         raise SettingsError(f"{name} is {text!r}; it must be a whole number, {least} to {most}.")
     return int(text)
+
+
+def _host_and_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _host(values: Mapping[str, str], name: str) -> str:
+    """Return a name or an address without brackets; the port has a setting of its own."""
+    text = values[name]
+    inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return str(ip_address(inner))
+    except ValueError:
+        if text == inner and re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", text):
+            return text
+        raise SettingsError(
+            f"{name} is {text!r}; it must be an address to listen at, like 127.0.0.1, ::1 or :: "
+            "for all, without a port, which LOTTERY_PORT sets."
+        ) from None
 
 
 def _number_or_off(values: Mapping[str, str], name: str, least: int, most: int) -> int | None:
@@ -268,19 +333,13 @@ def _networks(values: Mapping[str, str], name: str) -> tuple[Network, ...]:
 
 
 def _database_url(given: str, storage: Path) -> str:
-    if given and not re.match(r"sqlite:///[^?:]|postgresql(\+psycopg)?://", given):
-        # the address itself may hold a password
-        raise SettingsError(
-            "LOTTERY_DATABASE_URL must be an address of SQLite or PostgreSQL, like "
-            "sqlite:////var/lib/lottery/lottery.db or postgresql://user@host/lottery."
-        )
     if not given:
         _make_folder(storage)
-        return f"sqlite:///{storage.resolve()}/lottery.db"
-    # a file of SQLite is meant from where the program was started
-    return re.sub(
-        r"^sqlite:///([^/].*)", lambda found: f"sqlite:///{Path(found[1]).resolve()}", given
-    )
+        return file_address(storage.resolve() / "lottery.db")
+    try:
+        return checked_address(given)
+    except ValueError as error:
+        raise SettingsError(f"LOTTERY_DATABASE_URL {error}") from None
 
 
 def _second_mark(given: str, storage: Path) -> Path | None:

@@ -25,6 +25,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from flask import Flask
 
     import config
+    from config.database_address import for_reading
     from lottery_system import access, cli, database, web
     from lottery_system.ballot_box import BallotBox
     from lottery_system.clock_check import ClockCheck
@@ -49,7 +50,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     url = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = database.engine_options(url)
     app.config["SQLALCHEMY_BINDS"] = {
-        database.READING: {"url": url, **database.reading_options(url)}
+        database.READING: {"url": for_reading(url), **database.reading_options(url)}
     }
     app.extensions["settings"] = settings
     pause = app.extensions["pause"] = Pause()
@@ -86,14 +87,16 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
 def _flask_config(settings: "Settings") -> dict[str, object]:
     """Translate our settings into the names that Flask and its extensions know."""
     from lottery_system.models.login_session import LIFETIME
+    from lottery_system.web.cookies import tag_of
 
     secure = settings.is_production
+    tag = tag_of(settings.secret_key)
     return {
         "SECRET_KEY": settings.secret_key,
         "TESTING": settings.env == "testing",
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         # a `__Host-` cookie is taken only over TLS and for this very host (RFC 6265bis 4.1.3.2)
-        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
+        "SESSION_COOKIE_NAME": ("__Host-" if secure else "") + f"session-{tag}",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
@@ -102,6 +105,5 @@ def _flask_config(settings: "Settings") -> dict[str, object]:
         # a form may stay open for as long as its session
         "WTF_CSRF_TIME_LIMIT": None,
         "MAX_CONTENT_LENGTH": 64 * 1024,
-        "TRUSTED_HOSTS": list(settings.trusted_hosts) or None,
         "SCHEDULER_API_ENABLED": False,
     }

@@ -1,20 +1,52 @@
 """The client's address, and whether an address may be sent to."""
 
 import re
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from flask import request
+from flask import abort, request
+from flask_babel import gettext
 
 #: what one household or company commonly has of IPv6 (RFC 6177)
 IPV6_PREFIX = 64
 
 
-def client_network() -> str:
-    """Return whom a throttle counts: the IPv4 address, or the /64 network of an IPv6 address."""
+_WITH_PORT = re.compile(r"\[([^\[\]]*)\](?::[0-9]*)?|([0-9.]+):[0-9]*")
+
+
+def parsed_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Read an address as servers and proxies write it; None where there is none to be read.
+
+    A port, brackets, quotes and a zone are left out (RFC 7239, 6; RFC 4007, 11), and an IPv4
+    address on a socket of IPv6 is the IPv4 address (RFC 4291, 2.5.5.2).
+    """
+    bare = text.strip().strip('"')
+    found = _WITH_PORT.fullmatch(bare)
+    if found:
+        bare = found[1] if found[1] is not None else found[2]
     try:
-        address = ip_address(request.remote_addr or "")
+        address = ip_address(bare.partition("%")[0])
     except ValueError:
-        return "unknown"
+        return None
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped or IPv6Address(int(address))
+    return address
+
+
+def client_network() -> str:
+    """Return whom a throttle counts: the IPv4 address, or the /64 network of an IPv6 address.
+
+    Raises:
+        HTTPException: the address is not known, so that all such clients would be counted as one.
+    """
+    address = parsed_address(request.remote_addr or "")
+    if address is None:
+        abort(
+            400,
+            gettext(
+                "A proxy on the way does not tell your address, which is needed to tell you from "
+                "others here. Try another network, or tell the operator."
+            ),
+        )
     if isinstance(address, IPv6Address):
         return str(ip_network((address, IPV6_PREFIX), strict=False))
     return str(address)

@@ -125,7 +125,14 @@ def create_lottery(name: str, closes_on: date, prize: str) -> None:
 @lottery.command("demo")
 @click.option("--if-empty", is_flag=True, help="Only where there is no lottery at all.")
 def create_demo(if_empty: bool) -> None:
-    """Create two lotteries to play with, Big Chance and Extra Win."""
+    """Create two lotteries to play with, Big Chance and Extra Win; not in production."""
+    if current_app.extensions["settings"].is_production:
+        if if_empty:
+            return
+        raise click.ClickException(
+            "Lotteries to play with have no place in production, where nobody could tell them from "
+            "real ones. Use `flask --app lottery_system lottery create`."
+        )
     now = utcnow()
     with transaction() as session:
         existing = set(session.scalars(select(Lottery.name)))

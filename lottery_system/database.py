@@ -11,6 +11,7 @@ from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError
 
+from config.database_address import for_reading
 from lottery_system.eager import EagerConnection
 from lottery_system.offload import Offload
 
@@ -128,7 +129,7 @@ def prepare_reading(engine: Engine) -> None:
 def reading_engine(url: URL) -> Engine:
     """Make an engine that only reads, for a process without an application."""
     address = url.render_as_string(hide_password=False)
-    engine = create_engine(url, **reading_options(address))
+    engine = create_engine(for_reading(address), **reading_options(address))
     prepare_reading(engine)
     return engine
 

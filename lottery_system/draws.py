@@ -6,6 +6,7 @@ Whoever calls, however often, in however many processes: the database decides wh
 import logging
 from collections.abc import Callable
 from datetime import date, datetime
+from time import sleep
 
 from sqlalchemy.orm import Session
 
@@ -45,9 +46,10 @@ def run_due(
 
     Missed days, also days without a ballot, are made up; today gets its draw, open. Each step is a
     transaction of its own, so that whatever a crash leaves is a whole step, and the next call goes
-    on from there. Nothing happens where nothing is due. In mode beacon a draw waits for its round,
-    for as long as it takes, and those of later days with it; the relays are asked outside of any
-    transaction.
+    on from there; between steps pages are answered. Nothing happens where nothing is due. Where the
+    operator draws alone a day is drawn before the next one is closed. In mode beacon a draw waits
+    for its round, for as long as it takes, and those of later days with it; the relays are asked
+    outside of any transaction.
 
     Args:
         session: without a transaction begun.
@@ -71,7 +73,9 @@ def run_due(
         over = Draw.due_to_close(session, now)
     if over and check is not None and not check.may_close(session, over, now, operator):
         over = []
+    drawn = _draw_closed(session, now, operator, fetch, rollback)
     for day in over:
+        sleep(0)  # under gevent a page of this worker has its turn
         with session.begin() as transaction:
             _demand(session, rollback)
             closed = Draw.close(session, day, now, places, operator)
@@ -81,6 +85,19 @@ def run_due(
         if closed:
             _remember(session, rollback)
             log.info("draw of %s: closed", day)
+        if operator.chain is None:
+            drawn += _draw_closed(session, now, operator, fetch, rollback)
+    return drawn + _draw_closed(session, now, operator, fetch, rollback)
+
+
+def _draw_closed(
+    session: Session,
+    now: datetime,
+    operator: Operator,
+    fetch: FetchSignature,
+    rollback: Rollback | None,
+) -> list[date]:
+    """Draw the days that are closed, up to the first whose round of the beacon is not out."""
     drawn = []
     _remember(session, rollback)
     for freeze in waiting(session):

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from config import Settings
 from config.files import flush_folder, made_once
+from config.settings import DEFAULTS
 from lottery_system import drand
 from lottery_system.clock import day_of
 from lottery_system.errors import UnfitKeys
@@ -81,6 +82,7 @@ def begin(session: Session, settings: Settings, now: datetime, fetch_info: Fetch
         genesis = JournalRecord.genesis(session)
     if genesis is None:
         _demand_unused(settings)
+        _demand_own_name(settings)
     chain = _chain(settings, fetch_info)
     if genesis is None:
         operator = make_drafts(settings, chain)
@@ -227,6 +229,20 @@ def _demand_unused(settings: Settings) -> None:
             "set LOTTERY_DATABASE_URL to it; `flask --app lottery_system db move` moves one to "
             "PostgreSQL. Keys that were used begin no second journal, since their secrets may be "
             "known; a new lottery needs a LOTTERY_STORAGE of its own."
+        )
+
+
+def _demand_own_name(settings: Settings) -> None:
+    """Refuse to begin in production by the name that stands in where none is set.
+
+    Raises:
+        UnfitKeys: LOTTERY_NAME is not set.
+    """
+    if settings.is_production and settings.name == DEFAULTS["LOTTERY_NAME"]:
+        raise UnfitKeys(
+            f"LOTTERY_NAME is {settings.name!r}, as it is where none is set, and the journal keeps "
+            "its name for ever. Set it to the name of this lottery, such as its host's, before the "
+            "first start."
         )
 
 

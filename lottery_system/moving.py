@@ -29,8 +29,9 @@ from sqlalchemy import (
     select,
     table,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from config.database_address import checked_address
 from lottery_system.database import CONNECT_TIMEOUT, VANISHED
 from lottery_system.errors import LotteryError, OutdatedSchema
 from lottery_system.models import Base
@@ -67,10 +68,10 @@ def target_of(text: str) -> URL:
             password.
     """
     try:
-        url = make_url(text)
-    except ArgumentError:
-        url = URL.create("none")
-    if url.drivername not in {"postgresql", "postgresql+psycopg"} or not url.database:
+        url = make_url(checked_address(text)) if text.startswith("postgresql") else None
+    except ValueError as error:
+        raise CannotMove(f"The address {error}") from None
+    if url is None or not url.database:
         raise CannotMove(
             "A lottery is moved to PostgreSQL; write the address of an empty database like "
             "postgresql://lottery@db.example/lottery. To make a copy of an SQLite database see "

@@ -1,5 +1,6 @@
 """A day's end: `run_due`, called at any time by anybody."""
 
+import logging
 from datetime import date, timedelta
 
 import pytest
@@ -78,6 +79,22 @@ def test_missed_days_are_made_up_in_order_also_those_without_a_ballot(
         (DRAWN, 3), (DRAWN, 0), (DRAWN, 0), (DRAWN, 0), (OPEN, 0),
     ]  # fmt: skip
     assert len(session.scalars(select(Winner)).all()) == 1
+
+
+def test_each_missed_day_is_drawn_before_the_next_one_is_closed(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many they are: who waits for the first needs not wait for the last."""
+    run_due(session, FIRST_NOON)
+    caplog.set_level(logging.INFO, "lottery_system.draws")
+
+    run_due(session, FIRST_NOON + 3 * ONE_DAY)
+
+    assert [line.getMessage() for line in caplog.records] == [
+        f"draw of {FIRST_DAY + step * ONE_DAY}: {done}"
+        for step in range(3)
+        for done in ("closed", "drawn")
+    ]
 
 
 def test_as_many_places_as_asked_for_but_no_more_than_ballots(

@@ -49,6 +49,34 @@ def folder(path: Path) -> Path:
     return path
 
 
+def test_production_begins_no_journal_under_a_name_that_nobody_chose(
+    engine: Engine, tmp_path: Path
+) -> None:
+    storage = folder(tmp_path / "storage")
+    production = {"LOTTERY_ENV": "production", "LOTTERY_SECRET_KEY": "k" * 32}
+
+    with pytest.raises(UnfitKeys, match=r"as it is where none is set"):
+        start(engine, storage, **production)
+
+    assert list(storage.iterdir()) == []
+    with Session(engine) as session:
+        assert JournalRecord.genesis(session) is None
+    assert start(engine, storage, **production, LOTTERY_NAME="lottery.example").key.name == (
+        "lottery.example"
+    )
+
+
+def test_a_journal_that_was_begun_as_lottery_local_goes_on_in_production(
+    engine: Engine, tmp_path: Path
+) -> None:
+    storage = folder(tmp_path / "storage")
+    begun = start(engine, storage)
+
+    went_on = start(engine, storage, LOTTERY_ENV="production", LOTTERY_SECRET_KEY="k" * 32)
+
+    assert went_on == begun
+
+
 def test_the_first_start_makes_keys_that_nobody_else_can_read(
     engine: Engine, tmp_path: Path
 ) -> None:

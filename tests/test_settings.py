@@ -58,6 +58,9 @@ def test_without_any_setting_there_are_defaults(tmp_path: Path) -> None:
         ("LOTTERY_NAME", "Our Lottery", "LOTTERY_NAME is 'Our Lottery'; it must look like a host"),
         ("LOTTERY_METRICS_NETWORKS", "10.0.0.1/8", "LOTTERY_METRICS_NETWORKS: 10.0.0.1/8 has host"),
         ("LOTTERY_SECRET_KEY_FILE", "x", "LOTTERY_SECRET_KEY and LOTTERY_SECRET_KEY_FILE are both"),
+        ("LOTTERY_HOST", "127.0.0.1:80", "LOTTERY_HOST is '127.0.0.1:80'; it must be an address"),
+        ("LOTTERY_HOST", "[localhost]", "LOTTERY_HOST is '[localhost]'; it must be an address"),
+        ("LOTTERY_HOST", "http://x", "without a port, which LOTTERY_PORT sets."),
         ("LOTTERY_HOST_FILE", "/nowhere", "LOTTERY_HOST_FILE: cannot read '/nowhere'"),
     ],
 )  # fmt: skip
@@ -210,3 +213,45 @@ def test_a_storage_that_is_none_is_said_to_be(tmp_path: Path) -> None:
 
     with pytest.raises(config.SettingsError, match="LOTTERY_STORAGE"):
         load(LOTTERY_STORAGE=str(tmp_path / "file" / "storage"))
+
+
+@pytest.mark.parametrize(
+    ("host", "bind", "reached_at"),
+    [
+        ("127.0.0.1", "127.0.0.1:80", "127.0.0.1:80"),
+        ("0.0.0.0", "0.0.0.0:80", "127.0.0.1:80"),
+        ("::", "[::]:80", "[::1]:80"),
+        ("[::]", "[::]:80", "[::1]:80"),
+        ("::1", "[::1]:80", "[::1]:80"),
+        ("[2001:DB8::7]", "[2001:db8::7]:80", "[2001:db8::7]:80"),
+        ("localhost", "localhost:80", "localhost:80"),
+        ("db-1.example.org", "db-1.example.org:80", "db-1.example.org:80"),
+    ],
+)
+def test_a_host_is_a_name_or_an_address_of_either_kind(
+    host: str, bind: str, reached_at: str
+) -> None:
+    settings = load(LOTTERY_HOST=host, LOTTERY_PORT="80")
+
+    assert (settings.bind, settings.reached_at) == (bind, reached_at)
+
+
+def test_what_kubernetes_says_of_services_is_no_setting() -> None:
+    """As it stands in a pod beside Services that are named lottery and lottery-db."""
+    links = {
+        f"{service}_{name}": value
+        for service in ("LOTTERY", "LOTTERY_DB")
+        for name, value in {
+            "SERVICE_HOST": "10.96.0.7",
+            "SERVICE_PORT": "80",
+            "SERVICE_PORT_HTTP": "80",
+            "PORT": "tcp://10.96.0.7:80",
+            "PORT_80_TCP": "tcp://10.96.0.7:80",
+            "PORT_80_TCP_PROTO": "tcp",
+            "PORT_80_TCP_PORT": "80",
+            "PORT_80_TCP_ADDR": "10.96.0.7",
+        }.items()
+    }
+
+    assert load(**links) == load()
+    assert load(**links | {"LOTTERY_PORT": "9000"}).port == 9000

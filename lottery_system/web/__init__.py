@@ -1,7 +1,6 @@
 """The pages: one module a resource, and what they share."""
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings
 from lottery_system.web import (
@@ -23,6 +22,8 @@ from lottery_system.web import (
     monitoring,
     my_account,
     organiser,
+    proxies,
+    public_address,
     remembered,
     resuming,
     rules,
@@ -51,11 +52,10 @@ def register(app: Flask, settings: Settings) -> None:
     words.register(app, settings)
     remembered.register(app)
     login.register(app)
+    public_address.register(app)
+    app.wsgi_app = proxies.Proxies(  # type: ignore[method-assign]
+        app.wsgi_app, settings.trusted_proxies, settings.trusted_hosts
+    )
     app.wsgi_app = headers.Headers(  # type: ignore[method-assign]
         app.wsgi_app, secure=settings.is_production
     )
-    if settings.trusted_proxies:
-        proxies = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
-        )

@@ -1,16 +1,32 @@
-"""What a browser keeps for us: Flask's session, read fast and without a clock, and small things."""
+"""Cookies: Flask's session, read fast and without a clock, and small things beside it.
+
+Their names are the lottery's own, since cookies know no ports: two lotteries on one host would
+otherwise take each other's away (RFC 6265, 8.5). Those of before had the same name everywhere; they
+are read where there is no newer one, and replaced.
+"""
 
 from collections.abc import Callable
 from functools import cached_property, lru_cache
+from hashlib import sha256
 from typing import Any
 
 from flask import Flask, Request, current_app, request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask import Response as FlaskResponse
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 #: cookies that a process remembers to have read
 REMEMBERED = 4096
+#: the session's cookie, before it had the lottery's own name
+SESSION = "session"
+#: hex digits by which lotteries on one host are told apart
+TAG_LENGTH = 8
+
+
+def tag_of(secret_key: str) -> str:
+    """Return what the names of a lottery's cookies end with; tells nothing of its key."""
+    return sha256(b"names of cookies\n" + secret_key.encode()).hexdigest()[:TAG_LENGTH]
 
 
 class SessionCookies(SecureCookieSessionInterface):
@@ -41,17 +57,63 @@ class SessionCookies(SecureCookieSessionInterface):
         """
         if self._signer is None:
             return None
+        cookies = request.cookies
+        name = self.get_cookie_name(app)
+        if name in cookies:
+            return self._session_of(cookies[name])
+        found = self._session_of(cookies.get(_former_name(SESSION), ""))
+        if found:
+            found.modified = True  # so that it is kept under its own name
+        return found
+
+    def save_session(self, app: Flask, session: SessionMixin, response: FlaskResponse) -> None:
+        """Have the browser keep a session that was changed.
+
+        By its age alone, since a browser's clock may be years off (RFC 6265, 4.1.2.2). What anybody
+        may keep depends on no cookie, and sets none: a cache in between would hand it to others.
+        """
+        if response.cache_control.public or request.endpoint == "static":
+            return
+        response.vary.add("Cookie")
+        if not session.modified:
+            return
+        name, former = self.get_cookie_name(app), _former_name(SESSION)
+        if session:
+            assert self._signer is not None
+            _set(response, name, self._signer.dumps(dict(session)), _age(app, session))
+        elif name in request.cookies:
+            _set(response, name, "", 0)
+        if self._session_of(request.cookies.get(former, "")):  # else it is another lottery's
+            _set(response, former, "", 0)
+
+    def _session_of(self, cookie: str) -> SecureCookieSession:
         try:
-            cookie = request.cookies.get(self.get_cookie_name(app), "")
             return self.session_class(self._read(cookie))
         except BadSignature:
             return self.session_class()
 
 
+def _age(app: Flask, session: SessionMixin) -> int | None:
+    """Return seconds; None for as long as the browser is open."""
+    return int(app.permanent_session_lifetime.total_seconds()) if session.permanent else None
+
+
 def keep(response: Response, name: str, text: str, max_age: int) -> None:
     """Have the browser keep a text, out of reach of scripts, for some seconds; 0 forgets it."""
+    _set(response, _full_name(name), text, max_age)
+    if not max_age and _former_name(name) in request.cookies:
+        _set(response, _former_name(name), "", 0)
+
+
+def kept(name: str) -> str:
+    """Return what the browser keeps, which it may have made up; nothing where it keeps nothing."""
+    cookies = request.cookies
+    return cookies.get(_full_name(name)) or cookies.get(_former_name(name), "")
+
+
+def _set(response: Response, name: str, text: str, max_age: int | None) -> None:
     response.set_cookie(
-        _full_name(name),
+        name,
         text,
         max_age=max_age,
         secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),
@@ -60,11 +122,11 @@ def keep(response: Response, name: str, text: str, max_age: int) -> None:
     )
 
 
-def kept(name: str) -> str:
-    """Return what the browser keeps, which it may have made up; nothing where it keeps nothing."""
-    return request.cookies.get(_full_name(name), "")
-
-
 def _full_name(name: str) -> str:
+    tag = current_app.config["SESSION_COOKIE_NAME"].rpartition("-")[2]
+    return f"{_former_name(name)}-{tag}"
+
+
+def _former_name(name: str) -> str:
     """Return a name that browsers take only over TLS and for this very host, where there is TLS."""
     return f"__Host-{name}" if current_app.config["SESSION_COOKIE_SECURE"] else name

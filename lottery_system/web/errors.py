@@ -7,7 +7,7 @@ from flask import Flask, g, make_response, render_template, request
 from flask_babel import gettext, lazy_gettext, ngettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from lottery_system.certificates import Unsound
@@ -80,7 +80,6 @@ def register(app: Flask) -> None:
     app.after_request(_note_refusal)
     app.register_error_handler(LotteryError, _refused)
     app.register_error_handler(UnfitKeys, _unfit_keys)
-    app.register_error_handler(SecurityError, _foreign_host)
     app.register_error_handler(CSRFError, _foreign_form)
     app.register_error_handler(TooManyAttempts, _throttled)
     app.register_error_handler(HTTPException, _http)
@@ -176,11 +175,6 @@ def _foreign_form(error: CSRFError) -> Response:
             "Nothing was stored. Open the page again and send it once more."
         ),
     )
-
-
-def _foreign_host(error: SecurityError) -> Response:
-    """Answer without a page: its links would need the host that was just refused."""
-    return Response("This site does not answer to that host name.\n", 400, mimetype="text/plain")
 
 
 def _throttled(error: TooManyAttempts) -> Response:

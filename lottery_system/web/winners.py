@@ -42,6 +42,7 @@ from lottery_system.web.days import (
     state_of,
 )
 from lottery_system.web.languages import language
+from lottery_system.web.public_address import is_known_here_only, public_root, site_root
 from lottery_system.web.remembered import apart
 from lottery_system.web.words import long_day
 
@@ -79,7 +80,7 @@ def show(day: str) -> tuple[str, int]:
     if current_user.is_authenticated:
         return _answer(asked, viewer().id)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    seen_as = SeenAs(language(), request.url_root, bool(pause().reasons))
+    seen_as = SeenAs(language(), site_root(), bool(pause().reasons))
     return _drawn_day(app, asked, monotonic() // MOMENT, seen_as) or _answer(asked)
 
 
@@ -92,7 +93,7 @@ def sheet(day: str) -> str:
         draw, winners = look_up(connection, asked, None)
     if draw is None or draw.status != DRAWN:
         abort(404, gettext("There is no result of %(day)s, or not yet.", day=long_day(asked)))
-    address = url_for("draws.show", day=asked.isoformat(), _external=True)
+    address = public_root() + url_for("draws.show", day=asked.isoformat())[1:]
     return render_template(
         "winners/sheet.html",
         day=asked,
@@ -100,6 +101,7 @@ def sheet(day: str) -> str:
         winners=winners,
         address=address,
         code=Markup(_code(address)),  # noqa: S704 - segno's own drawing
+        leads_nowhere=is_known_here_only(address),
     )
 
 

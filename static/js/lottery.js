@@ -9,14 +9,16 @@ const SECOND = 1000;
 /** at midnight all pages that stand open ask again; spread over so many milliseconds */
 const SPREAD = 4000;
 
-/** How far the server's clock is ahead of this one, in milliseconds. */
-let ahead = 0;
+/** What the server's clock showed when this page's own, which nobody sets, began to run. */
+let began = 0;
+/** How far the device's clock is ahead of the page's, which changes when somebody sets it. */
+let drift = Date.now() - performance.now();
 /** What the server last said of the state of things, if anything. */
 let version = null;
 let news = null;
 
 const number = (value) => new Intl.NumberFormat(language).format(value);
-const now = () => Date.now() + ahead;
+const now = () => began + performance.now();
 
 function prepare(part) {
   for (const time of part.querySelectorAll("time[datetime*='T']:not([data-told])")) tellOwnTime(time);
@@ -24,7 +26,7 @@ function prepare(part) {
   for (const each of part.querySelectorAll("[data-unscripted]")) each.hidden = true;
   for (const field of part.querySelectorAll("[data-reveal]")) offerToReveal(field);
   for (const each of part.querySelectorAll("[data-countdown]")) {
-    ahead = Date.parse(each.dataset.now) - Date.now();
+    began = Date.parse(each.dataset.now) - performance.now();
     each.hidden = false;
     count(each);
   }
@@ -76,7 +78,15 @@ function announce(sentence) {
 }
 
 function tick() {
+  askWhereClockWasSet();
   for (const each of document.querySelectorAll("[data-countdown]")) count(each);
+}
+
+/** The device slept, or its clock was set: what time it is, and which day, the server knows. */
+function askWhereClockWasSet() {
+  const found = Date.now() - performance.now();
+  if (Math.abs(found - drift) > 2 * SECOND) askSoon();
+  drift = found;
 }
 
 // News: the server tells how many ballots there are, and when there is more to be seen.

@@ -1,5 +1,6 @@
 """The pages, in every state that somebody may find them in."""
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ def sign_up_out_of_date(page: Page) -> None:
 def log_out_elsewhere(page: Page) -> None:
     """Lose one's session while a number is typed; the browser's other tabs are left alone."""
     page.locator("[name=count]").first.fill("77")
-    page.context.clear_cookies(name="session")
+    page.context.clear_cookies(name=re.compile("^session-"))
     page.get_by_role("button", name="Submit them to").first.click()
 
 

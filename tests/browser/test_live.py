@@ -223,3 +223,22 @@ def test_nobody_who_looks_away_is_told_anything(
 
         live = [url for url in opened if url.endswith("/live")]
         assert len(live) == 1  # of the front page; how it works is the same all day
+
+
+def test_a_device_whose_clock_is_set_past_midnight_asks_and_announces_nothing(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
+) -> None:
+    with (
+        house(sqlite_file, tmp_path) as lottery,
+        browsing(chromium, lottery.server.url) as page,
+    ):
+        open_lotteries(lottery.url, "Big Chance")
+        sign_up(page, "bob")
+        countdown = page.locator("[data-countdown] strong")
+        expect(countdown).to_have_text(re.compile(r"^1[01]:\d\d:\d\d$"))
+
+        with page.expect_response(lottery.server.url + "/"):
+            page.evaluate("(at => { Date.now = () => at() + 86_400_000 })(Date.now.bind(Date))")
+
+        expect(countdown).to_have_text(re.compile(r"^1[01]:\d\d:\d\d$"))
+        assert page.locator("#announcement").text_content() == ""

@@ -99,6 +99,19 @@ def test_where_there_is_a_lottery_there_is_no_demo(
     assert session.scalars(select(Lottery.name)).all() == ["Big Chance"]
 
 
+@pytest.mark.parametrize(
+    "given_settings",
+    [{"LOTTERY_ENV": "production", "LOTTERY_SECRET_KEY": "k" * 32, "LOTTERY_NAME": "a.example"}],
+)
+def test_production_has_no_lotteries_to_play_with(type_: Type, session: Session) -> None:
+    refused, quiet = type_("lottery demo"), type_("lottery demo --if-empty")
+
+    assert refused.exit_code == 1
+    assert "have no place in production" in refused.output
+    assert (quiet.exit_code, quiet.output) == (0, "")
+    assert session.scalars(select(Lottery.name)).all() == []
+
+
 def test_draws_are_run_and_shown(
     type_: Type, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock, session: Session
 ) -> None:

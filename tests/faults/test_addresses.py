@@ -30,7 +30,7 @@ from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Clock, Submit
 from tests.faults.odd_requests import ELSEWHERE, SCRIPT, Oddities, Request, known_odd_posts
 from tests.faults.strikes import STRIKES
 from tests.operators import run_due
-from tests.web.conftest import Visitor, csrf_token
+from tests.web.conftest import KNOWN, SESSION, Visitor, csrf_token
 
 #: where the first round's requests come from; None for anywhere
 SEED = int(os.environ.get("SEED") or 1) if "SEED" in os.environ or STRIKES == 1 else None
@@ -111,7 +111,7 @@ class Person:
         self.csrf = csrf_token(visitor.get("/login" if self.kind == "stranger" else "/account"))
         kept = visitor.client.get_cookie
         self.cookies = "; ".join(
-            f"{name}={cookie.value}" for name in ("session", "known") if (cookie := kept(name))
+            f"{name}={cookie.value}" for name in (SESSION, KNOWN) if (cookie := kept(name))
         )
         return True
 

@@ -11,8 +11,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
+from config.sets import TESTING
 from lottery_system.extensions import db
+from lottery_system.web.cookies import tag_of
 from tests.conftest import PASSWORD, Cast
+
+TAG = tag_of(TESTING["LOTTERY_SECRET_KEY"])
+#: the names of the cookies of a log-in, and of a browser that has had one
+SESSION, KNOWN = f"session-{TAG}", f"known-{TAG}"
 
 
 class Visitor:

@@ -15,7 +15,7 @@ from lottery_system.passwords import check_password
 from lottery_system.web import accounts, my_account
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
 from tests.operators import run_due
-from tests.web.conftest import LogIn, Visitor, csrf_token, text_of
+from tests.web.conftest import SESSION, LogIn, Visitor, csrf_token, text_of
 
 ACCOUNT = "/account"
 NEW = "seven lazy badgers"
@@ -37,7 +37,7 @@ def test_a_new_password_takes_the_place_of_the_old_one_and_ends_other_log_ins(
     log_in: LogIn, stranger: Visitor, session: Session, cast: Cast
 ) -> None:
     here, there = log_in("bob"), log_in("bob")
-    stolen, token = here.client.get_cookie("session"), csrf_token(here.get(ACCOUNT))
+    stolen, token = here.client.get_cookie(SESSION), csrf_token(here.get(ACCOUNT))
 
     answer = change_password(here, PASSWORD, NEW)
 
@@ -47,7 +47,7 @@ def test_a_new_password_takes_the_place_of_the_old_one_and_ends_other_log_ins(
     assert count_log_ins(session, cast.bob) == 1
     assert csrf_token(here.get(ACCOUNT)) != token
     assert stolen is not None
-    there.client.set_cookie("session", stolen.value)
+    there.client.set_cookie(SESSION, stolen.value)
     assert there.get("/").location == "/login?next=/"
     assert stranger.log_in("bob", PASSWORD).status_code == 422
     assert stranger.log_in("bob", NEW).status_code == 303

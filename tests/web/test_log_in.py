@@ -12,8 +12,9 @@ from lottery_system import passwords
 from lottery_system.extensions import db
 from lottery_system.models import LoginSession
 from lottery_system.web import accounts
+from lottery_system.web.cookies import tag_of
 from tests.conftest import PASSWORD, Cast, Clock, running, settings_for
-from tests.web.conftest import LogIn, Visitor, csrf_token, text_of
+from tests.web.conftest import SESSION, LogIn, Visitor, csrf_token, text_of
 
 
 @pytest.mark.parametrize("path", ["/", "/ballots", "/ballots/2026-11-19", "/organiser/lotteries"])
@@ -99,7 +100,7 @@ def test_logging_out_ends_the_session_on_the_server(bob: Visitor, session: Sessi
     assert (answer.status_code, answer.location) == (303, "/login")
     assert csrf_token(bob.get("/login")) != token
     assert session.scalar(select(func.count()).select_from(LoginSession)) == 0
-    bob.client.set_cookie("session", stolen)
+    bob.client.set_cookie(SESSION, stolen)
     assert bob.get("/").location == "/login?next=/"
 
 
@@ -141,7 +142,7 @@ def test_a_browser_that_logs_in_again_ends_the_log_in_that_it_had(
     assert answer.status_code == 303
     assert csrf_token(bob.get("/account")) != token
     assert session.scalar(select(func.count()).select_from(LoginSession)) == 2
-    bob.client.set_cookie("session", stolen)
+    bob.client.set_cookie(SESSION, stolen)
     assert bob.get("/").location == "/login?next=/"
     assert elsewhere.get("/").status_code == 200
 
@@ -158,13 +159,13 @@ def test_whoever_signs_up_at_a_browser_that_is_logged_in_ends_that_log_in(
 
 
 def cookie_of(visitor: Visitor) -> str:
-    cookie = visitor.client.get_cookie("session")
+    cookie = visitor.client.get_cookie(SESSION)
     assert cookie is not None
     return str(cookie.value)
 
 
 def test_a_forged_cookie_logs_nobody_in(cast: Cast, stranger: Visitor) -> None:
-    stranger.client.set_cookie("session", "eyJfdXNlcl9pZCI6IjEifQ.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbb")
+    stranger.client.set_cookie(SESSION, "eyJfdXNlcl9pZCI6IjEifQ.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbb")
 
     assert stranger.get("/").status_code == 303
 
@@ -180,7 +181,9 @@ def test_the_cookie_is_host_only_and_secure_in_production(cast: Cast, database_u
 
     assert answer.status_code == 303
     cookies = answer.headers.getlist("Set-Cookie")
-    assert {cookie.split("=")[0] for cookie in cookies} == {"__Host-session", "__Host-known"}
+    assert {cookie.split("=")[0] for cookie in cookies} == {
+        f"__Host-{name}-{tag_of('k' * 32)}" for name in ("session", "known")
+    }
     for cookie in cookies:
         attributes = {part.strip() for part in cookie.split(";")}
         assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= attributes

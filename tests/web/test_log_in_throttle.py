@@ -14,7 +14,7 @@ from lottery_system.models import Throttle
 from lottery_system.web import log_in_throttle
 from lottery_system.web.log_in_throttle import PLACES_TO_WAIT, Attempt
 from tests.conftest import FIRST_NOON, PASSWORD, Cast, Clock
-from tests.web.conftest import Visitor, csrf_token, text_of
+from tests.web.conftest import KNOWN, Visitor, csrf_token, text_of
 from tests.web.test_query_counts import statements
 
 
@@ -255,7 +255,7 @@ def test_counters_hold_no_username_and_no_password(
 @pytest.mark.parametrize("cookie", ["", "x", "[]", "WyJhIl0.bad", "bnVsbA"])
 def test_a_forged_cookie_makes_no_browser_known(app: Flask, cast: Cast, cookie: str) -> None:
     thief = at(app, "192.0.2.1")
-    thief.client.set_cookie("known", cookie)
+    thief.client.set_cookie(KNOWN, cookie)
 
     assert guess(thief, "bob", 11)[-1] == 429
 

@@ -1,0 +1,99 @@
+"""Proxy headers: who calls, by which host and scheme, before anything else of a request is read.
+
+As a middleware, since pages, rate limits and logs must all be told the same. Werkzeug's `ProxyFix`
+counts each header by itself from the same number: behind two proxies, of which the outer one says
+the scheme and the inner one passes it on, it would find none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from logging import getLogger
+from typing import TYPE_CHECKING
+
+from werkzeug.sansio.utils import host_is_trusted
+from werkzeug.wrappers import Response
+
+from lottery_system.addresses import parsed_address
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = getLogger(__name__)
+
+#: asked by load balancers and monitors, by whatever address they know the machine
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+#: a name, an IPv4 address, or an IPv6 address in brackets, and maybe a port (RFC 9110, 7.2)
+_HOST = re.compile(
+    r"(?P<name>[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\])\.?(?P<port>:[0-9]{1,5})?"
+)
+
+
+class Proxies:
+    """Puts what is true of the client into the request, and refuses hosts that are not ours.
+
+    Args:
+        app: what answers.
+        count: how many proxies in front are ours. Of a header that holds more values than that,
+            those before were sent by the client; of one that holds fewer, the first is taken, since
+            many proxies replace a value where others add one.
+        hosts: the names that the site answers to, one with a leading dot for all below it; empty
+            for all.
+    """
+
+    def __init__(self, app: WSGIApplication, count: int, hosts: Iterable[str]) -> None:
+        self._app = app
+        self._count = count
+        self._hosts = [host.lower().rstrip(".") for host in hosts]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as the application does, or that the host is not ours."""
+        self._find_client(environ)
+        if self._count:
+            scheme = self._told(environ, "HTTP_X_FORWARDED_PROTO")
+            if scheme in ("http", "https"):
+                environ["wsgi.url_scheme"] = scheme
+            host = self._told(environ, "HTTP_X_FORWARDED_HOST")
+            if host:
+                environ["HTTP_HOST"] = host
+        if not self._find_host(environ):
+            log.info("refused a host: %.100r", environ.get("HTTP_HOST"))
+            return _FOREIGN_HOST(environ, start_response)
+        return self._app(environ, start_response)
+
+    def _find_client(self, environ: WSGIEnvironment) -> None:
+        """Put the client's address in one form, and nothing in its place where none can be read.
+
+        A word such as `unknown`, which all would share, is nobody's address (RFC 7239, 6).
+        """
+        text = environ.get("REMOTE_ADDR", "")
+        if self._count:
+            text = self._told(environ, "HTTP_X_FORWARDED_FOR") or text
+        address = parsed_address(text)
+        environ["REMOTE_ADDR"] = str(address) if address else ""
+
+    def _find_host(self, environ: WSGIEnvironment) -> bool:
+        """Put the host in one form, and tell whether it is one that the site answers to."""
+        if "HTTP_HOST" not in environ:  # HTTP/1.0: the server's own name stands for it
+            return not self._hosts or environ.get("PATH_INFO") in PROBES
+        found = _HOST.fullmatch(environ["HTTP_HOST"].lower())
+        if not found or int((found["port"] or ":1")[1:]) not in range(1, 65_536):
+            return False
+        environ["HTTP_HOST"] = found["name"] + (found["port"] or "")
+        return (
+            not self._hosts
+            or environ.get("PATH_INFO") in PROBES
+            or host_is_trusted(environ["HTTP_HOST"], self._hosts)
+        )
+
+    def _told(self, environ: WSGIEnvironment, name: str) -> str:
+        """Return what the outermost of our proxies said; nothing where none said anything."""
+        text: str = environ.get(name, "")
+        values = [value.strip() for value in text.split(",")]
+        return values[-min(self._count, len(values))]
+
+
+# without a page, whose links would need the host that was just refused
+_FOREIGN_HOST = Response("This site does not answer to that host name.\n", 400)

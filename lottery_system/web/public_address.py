@@ -1,0 +1,43 @@
+"""Public address: the root of every absolute address that is written down.
+
+Links that leave the site, on a poster or where it is shared, must lead back to it by the address
+that the world knows, whoever asked for the page, and by whichever way.
+"""
+
+from ipaddress import ip_address
+from urllib.parse import quote, urlsplit
+
+from flask import Flask, request
+
+from lottery_system.access import settings
+
+
+def register(app: Flask) -> None:
+    """Let the templates write absolute addresses."""
+    app.jinja_env.globals["public_root"] = public_root
+    app.jinja_env.globals["public_address"] = public_address
+
+
+def public_root() -> str:
+    """Return LOTTERY_URL, or where this request came to; it ends with a slash."""
+    return settings().url or request.host_url
+
+
+def site_root() -> str:
+    """Return the public root and the path below which the site is reached, a slash at the end."""
+    return f"{public_root()}{request.root_path[1:]}".rstrip("/") + "/"
+
+
+def public_address() -> str:
+    """Return the absolute address of the page that is asked for."""
+    return site_root() + quote(request.path[1:], safe="/:@!$&'()*+,;=~")
+
+
+def is_known_here_only(root: str) -> bool:
+    """Tell whether an address leads to this very machine, from whichever machine it is followed."""
+    host = urlsplit(root).hostname or ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
