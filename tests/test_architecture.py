@@ -37,6 +37,8 @@ FLOORS = (
     {"passwords"},
     {
         "usernames",
+        "confusables",
+        "text_input",
         "pause",
         "mark",
         "offload",

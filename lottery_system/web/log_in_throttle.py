@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 
 from lottery_system.addresses import client_network
 from lottery_system.extensions import limiter
-from lottery_system.usernames import username_key
+from lottery_system.usernames import RAW_LONGEST, username_key
 from lottery_system.web.cookies import keep, kept
 
 #: a club behind one address may log in all at once: tries count until they turn out right
@@ -39,7 +39,8 @@ class Attempt:
     @property
     def account(self) -> str:
         """Return what stands for the account in keys; of one length, whatever was typed."""
-        return sha256(username_key(self.username).encode(errors="replace")).hexdigest()[:32]
+        key = username_key(self.username[:RAW_LONGEST])
+        return sha256(key.encode(errors="replace")).hexdigest()[:32]
 
     def take(self) -> bool:
         """Count this try and tell whether it may go on."""

@@ -38,6 +38,8 @@ def test_whoever_signs_up_is_logged_in(clock: Clock, stranger: Visitor, session:
         ("BOB", "taken, or looks too much like"),
         ("b0b", "taken, or looks too much like"),
         ("bоb", "taken, or looks too much like"),  # the middle letter is Cyrillic
+        ("alice\U00016fe4", "Remove the invisible characters"),
+        ("a" + "\u0301" * 30, "at most 4 accents"),
         ("аlice", "taken, or looks too much like"),  # so is the first
     ],
 )
@@ -72,6 +74,19 @@ def test_a_bad_password_is_refused_and_what_else_was_typed_stays(
     assert 'value="Dana-the-Great"' in answer.text
     assert password not in answer.text or not password
     assert count_users(session) == 0
+
+
+def test_a_name_with_a_joiner_and_one_without_are_not_both_had(
+    clock: Clock, stranger: Visitor, session: Session
+) -> None:
+    taken = stranger.post("/signup", username="علی\u200cرضا", password="correct horse")
+    stranger.post("/logout", "/")
+
+    refused = stranger.post("/signup", username="علیرضا", password="correct horse")
+
+    assert (taken.status_code, refused.status_code) == (303, 422)
+    assert "looks too much like" in text_of(refused)
+    assert stranger.log_in("علی\u200cرضا", "correct horse").status_code == 303
 
 
 def test_markup_in_a_refused_username_is_shown_as_text(clock: Clock, stranger: Visitor) -> None:
