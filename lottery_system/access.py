@@ -5,7 +5,6 @@ Every route declares it; an application with one that does not will not start.
 
 from collections.abc import Callable
 from enum import Enum
-from ipaddress import ip_address
 from typing import Any, TypeVar, cast
 
 from flask import Flask, abort, current_app, request
@@ -14,6 +13,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from config import Settings
+from lottery_system.addresses import client_address
 from lottery_system.extensions import db, login_manager
 from lottery_system.keys import Keyring
 from lottery_system.models import Lottery, Operator
@@ -130,7 +130,7 @@ def operator() -> Operator:
 
 
 def _is_operator() -> bool:
-    if not request.remote_addr:
-        return False
-    address = ip_address(request.remote_addr)
-    return any(address in network for network in settings().metrics_networks)
+    address = client_address()
+    return address is not None and any(
+        address in network for network in settings().metrics_networks
+    )

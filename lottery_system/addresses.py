@@ -1,7 +1,7 @@
 """The client's address, and whether an address may be sent to."""
 
 import re
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from flask import request
 
@@ -9,11 +9,18 @@ from flask import request
 IPV6_PREFIX = 64
 
 
+def client_address() -> IPv4Address | IPv6Address | None:
+    """Return the client's address; None where it has none, or a proxy passes something else on."""
+    try:
+        return ip_address(request.remote_addr or "")
+    except ValueError:
+        return None
+
+
 def client_network() -> str:
     """Return whom a throttle counts: the IPv4 address, or the /64 network of an IPv6 address."""
-    try:
-        address = ip_address(request.remote_addr or "")
-    except ValueError:
+    address = client_address()
+    if address is None:
         return "unknown"
     if isinstance(address, IPv6Address):
         return str(ip_network((address, IPV6_PREFIX), strict=False))

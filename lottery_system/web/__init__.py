@@ -13,6 +13,7 @@ from lottery_system.web import (
     errors,
     exports,
     headers,
+    incoming,
     languages,
     live,
     login,
@@ -47,11 +48,12 @@ def register(app: Flask, settings: Settings) -> None:
     words.register(app, settings)
     remembered.register(app)
     login.register(app)
-    app.wsgi_app = headers.Headers(  # type: ignore[method-assign]
-        app.wsgi_app, secure=settings.is_production
-    )
+    app.wsgi_app = incoming.Limits(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
         )
+    app.wsgi_app = headers.Headers(  # type: ignore[method-assign]
+        app.wsgi_app, secure=settings.is_production
+    )
