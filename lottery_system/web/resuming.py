@@ -15,7 +15,6 @@ from werkzeug.wrappers import Response
 
 from lottery_system.access import check
 from lottery_system.web.forms import AccountForm
-from lottery_system.web.incoming import LONGEST_ADDRESS
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -117,7 +116,7 @@ def _left_off() -> tuple[str | None, Mapping[str, Any]]:
     """Return the endpoint, and its arguments, of the form that the log-in page carries."""
     path = request.form.get(RESUME, "")
     adapter = current_app.create_url_adapter(request)
-    if adapter is None or len(path) > LONGEST_ADDRESS:
+    if adapter is None:
         return None, {}
     try:
         return adapter.match(path, "POST")

@@ -93,6 +93,7 @@ def test_a_long_text_in_any_field_of_any_form_is_answered_soon(
                         form = {"csrf_token": token, **usual, field: text}
                         answer = visitor.client.post(path_of(app, rule), data=form)
                         assert answer.status_code < 500, (rule, field)
+                        assert len(text) <= 10_240 or answer.status_code == 413
 
 
 def test_a_long_text_in_any_address_query_or_header_is_answered_soon(
@@ -158,6 +159,27 @@ def test_a_header_of_garbage_is_never_a_fault_of_ours(alice: Visitor, big_chance
                 alice.client.post(new, data={"name": "no token"}, **send),
             ]
             assert 500 not in {each.status_code for each in answers}, (headers, text)
+
+
+@pytest.mark.parametrize("given_settings", [{"LOTTERY_TRUSTED_PROXIES": "1"}])
+def test_a_host_or_a_scheme_that_is_none_is_refused(stranger: Visitor) -> None:
+    for header, text in (
+        ("Host", "["), ("Host", "localhost:abc"), ("Host", "x" * 300), ("X-Forwarded-Host", "a/b"),
+        ("X-Forwarded-Proto", "javascript"),
+    ):  # fmt: skip
+        answer = stranger.get("/winners", headers={header: text})
+
+        assert (answer.status_code, answer.mimetype) == (400, "text/plain"), text
+
+
+def test_a_path_that_no_number_is_read_from_resumes_nothing(
+    cast: object, stranger: Visitor
+) -> None:
+    path = "/lotteries/" + "9" * 5000 + "/ballots"
+
+    answer = stranger.post("/login", username="bob", password=PASSWORD, resume=path)
+
+    assert (answer.status_code, answer.location) == (303, "/")
 
 
 def count_users(session: Session) -> int | None:
