@@ -13,7 +13,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from config import Settings
-from lottery_system.addresses import parsed_address
+from lottery_system.addresses import client_address
 from lottery_system.extensions import db, login_manager
 from lottery_system.keys import Keyring
 from lottery_system.models import Lottery, Operator
@@ -130,7 +130,7 @@ def operator() -> Operator:
 
 
 def _is_operator() -> bool:
-    address = parsed_address(request.remote_addr or "")
+    address = client_address()
     return address is not None and any(
         address in network for network in settings().metrics_networks
     )

@@ -32,13 +32,18 @@ def parsed_address(text: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
+def client_address() -> IPv4Address | IPv6Address | None:
+    """Return the client's address; None where a proxy passes on what is none."""
+    return parsed_address(request.remote_addr or "")
+
+
 def client_network() -> str:
     """Return whom a throttle counts: the IPv4 address, or the /64 network of an IPv6 address.
 
     Raises:
         HTTPException: the address is not known, so that all such clients would be counted as one.
     """
-    address = parsed_address(request.remote_addr or "")
+    address = client_address()
     if address is None:
         abort(
             400,

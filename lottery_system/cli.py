@@ -26,7 +26,6 @@ from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.keys import Keyring
 from lottery_system.mark import Mark
 from lottery_system.models import LoginSession, Lottery, User
-from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
 from lottery_system.moving import move, target_of
 from lottery_system.passwords import enforce_password, hash_password
 from lottery_system.queries.day import look_up
@@ -109,14 +108,11 @@ def demote(name: str) -> None:
 @click.option("--prize", default="", help="What can be won.")
 def create_lottery(name: str, closes_on: date, prize: str) -> None:
     """Create a lottery."""
-    name = " ".join(name.split())
-    if not 1 <= len(name) <= NAME_LENGTH or len(prize) > PRIZE_LENGTH:
-        raise click.ClickException(
-            f"A name has 1 to {NAME_LENGTH} characters, a prize at most {PRIZE_LENGTH:,}."
-        )
+    created = Lottery.create(name, prize, closes_on, utcnow())
+    name = created.name
     try:
         with transaction() as session:
-            session.add(Lottery.create(name, prize, closes_on, utcnow()))
+            session.add(created)
     except IntegrityError:
         raise click.ClickException(f"There is a lottery named {name!r} already.") from None
     click.echo(f"Created lottery {name!r}, open until the end of {closes_on} UTC.")
@@ -404,7 +400,10 @@ def _password() -> str:
     if sys.stdin.isatty():
         typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
         return typed
-    return sys.stdin.readline().rstrip("\r\n")
+    try:
+        return sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise click.ClickException("The password on standard input is no UTF-8 text.") from None
 
 
 def _set_organiser(name: str, is_organiser: bool) -> None:

@@ -13,10 +13,13 @@ from precis_i18n import get_profile
 
 from lottery_system.errors import LotteryError
 from lottery_system.offload import Offload
+from lottery_system.text_input import RAW_TIMES
 from lottery_system.usernames import SHORTEST as SHORTEST_USERNAME
 from lottery_system.usernames import username_key
 
 SHORTEST, LONGEST = 8, 128
+#: characters that are looked at, before what is typed has its one form
+RAW_LONGEST = RAW_TIMES * LONGEST
 #: characters that a password must have besides the words that anybody would guess here
 OF_ONES_OWN = 5
 
@@ -54,12 +57,8 @@ def enforce_password(text: str, username: str, lottery_name: str) -> str:
         BadPassword: with a sentence for whoever chose it.
     """
     password = _normalised(text) if text else ""
-    if password is None:
-        raise BadPassword("This password has characters that cannot be used, such as tabs.")
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise BadPassword(
-            "A password has %(least)s to %(most)s characters.", least=SHORTEST, most=LONGEST
-        )
+    if len(password) < SHORTEST:
+        raise _bad_length()
     if f"\n{password.casefold()}\n".encode() in _common():
         raise BadPassword("This is one of the commonest passwords. Choose another one.")
     names = (username, lottery_name, *re.split(r"\W+", lottery_name), *LOTTERY)
@@ -82,8 +81,9 @@ def check_password(password_hash: str | None, text: str) -> bool:
     Args:
         password_hash: None where there is no such user; the work is then done all the same.
     """
-    password = _normalised(text)
-    if password is None or len(password) > LONGEST:
+    try:
+        password = _normalised(text)
+    except BadPassword:  # nobody's
         password = ""
     return _offload(_verify, password_hash or NOBODYS_HASH, password) and bool(password_hash)
 
@@ -95,11 +95,24 @@ def _verify(password_hash: str, password: str) -> bool:
         return False
 
 
-def _normalised(text: str) -> str | None:
+def _normalised(text: str) -> str:
+    if len(text) > RAW_LONGEST:
+        raise _bad_length()
     try:
-        return str(_PROFILE.enforce(text))
+        password = str(_PROFILE.enforce(text))
     except UnicodeEncodeError:
-        return None
+        raise BadPassword(
+            "This password has characters that cannot be used, such as tabs."
+        ) from None
+    if len(password) > LONGEST:
+        raise _bad_length()
+    return password
+
+
+def _bad_length() -> BadPassword:
+    return BadPassword(
+        "A password has %(least)s to %(most)s characters.", least=SHORTEST, most=LONGEST
+    )
 
 
 def _without(words: Iterable[str], password: str) -> str:

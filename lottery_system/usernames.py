@@ -6,12 +6,21 @@ look the same. The first alone would let "Ivan" pass beside "lvan".
 
 import unicodedata
 
-from confusable_homoglyphs.confusables import confusables_data
 from precis_i18n import get_profile
 
+from lottery_system.confusables import skeleton
 from lottery_system.errors import LotteryError
+from lottery_system.text_input import (
+    JOINERS,
+    RAW_TIMES,
+    BadText,
+    demand_few_marks,
+    demand_visible,
+)
 
 SHORTEST, LONGEST = 3, 32
+#: characters that are looked at, before what is typed has its one form
+RAW_LONGEST = RAW_TIMES * LONGEST
 PUNCTUATION = frozenset("._-")
 
 _PROFILE = get_profile("UsernameCasePreserved")
@@ -21,62 +30,77 @@ class BadUsername(LotteryError):
     """The username cannot be had by anybody."""
 
 
-def enforce_username(text: str) -> str:
-    """Return a username in the one form in which it is stored.
+def normalise_username(text: str) -> str:
+    """Return the one form of a username that may exist, perhaps from when the rules were others.
 
-    Letters, marks and digits of any script, and dot, hyphen and underscore between them; width and
-    composition are normalised as RFC 8265 section 3.4 (UsernameCasePreserved) says, which also
-    applies the bidi rule of RFC 5893.
+    Width and composition are normalised as RFC 8265 section 3.4 (UsernameCasePreserved) says,
+    which also applies the bidi rule of RFC 5893 and lets joiners stand where RFC 5892 does.
 
     Raises:
-        BadUsername: with a sentence for whoever chose it.
+        BadUsername: with a sentence for whoever typed it.
     """
+    _demand_raw_length(text)
     try:
-        username = str(_PROFILE.enforce(text.strip()))
+        return str(_PROFILE.enforce(text.strip()))
     except UnicodeEncodeError:
         raise BadUsername(
             "This username has characters that cannot be used. Use letters, digits, "
             "dots, hyphens and underscores."
         ) from None
-    if any(not (_is_letter_or_digit(sign) or sign in PUNCTUATION) for sign in username):
+
+
+def enforce_username(text: str) -> str:
+    """Return a new username in the one form in which it is stored.
+
+    Letters, marks and digits of any script, and dot, hyphen and underscore between them.
+
+    Raises:
+        BadUsername: with a sentence for whoever chose it.
+    """
+    username = normalise_username(text)
+    try:
+        demand_visible(username)
+        demand_few_marks(username)
+    except BadText as error:
+        raise BadUsername(error.sentence, **error.values) from None
+    if any(not (_is_of_a_word(sign) or sign in PUNCTUATION) for sign in username):
         raise BadUsername("Use only letters, digits, dots, hyphens and underscores.")
     if not SHORTEST <= len(username) <= LONGEST:
-        raise BadUsername(
-            "A username has %(least)s to %(most)s characters.", least=SHORTEST, most=LONGEST
-        )
-    if username[0] in PUNCTUATION or username[-1] in PUNCTUATION:
+        raise _bad_length()
+    if username[0] in PUNCTUATION or username[-1] in PUNCTUATION | JOINERS:
         raise BadUsername("A username begins and ends with a letter or a digit.")
     return username
 
 
 def username_key(username: str) -> str:
-    """Fold a username so that its case does not matter."""
+    """Fold a username so that its case does not matter.
+
+    Raises:
+        BadUsername: it is longer than any.
+    """
+    _demand_raw_length(username)
     return unicodedata.normalize("NFKC", username.strip().casefold())
 
 
 def look_alike_key(username: str) -> str:
     """Fold a username so that letters that look the same are the same.
 
-    The skeleton of Unicode Technical Standard 39 section 4, taken before and after folding the
-    case: before it "I" is an "l", after it "0" and "O" are an "o".
+    The skeleton of UTS 39 section 4, taken before and after folding the case: before it "I" is an
+    "l", after it "0" and "O" are an "o".
     """
-    return _skeleton(_skeleton(username).casefold()).casefold()
+    return skeleton(skeleton(username).casefold()).casefold()
 
 
-def _is_letter_or_digit(sign: str) -> bool:
-    return unicodedata.category(sign)[0] in "LMN"
+def _demand_raw_length(text: str) -> None:
+    if len(text) > RAW_LONGEST:
+        raise _bad_length()
 
 
-def _skeleton(text: str) -> str:
-    decomposed = unicodedata.normalize("NFD", text)
-    return unicodedata.normalize("NFD", "".join(_prototype(sign) for sign in decomposed))
+def _bad_length() -> BadUsername:
+    return BadUsername(
+        "A username has %(least)s to %(most)s characters.", least=SHORTEST, most=LONGEST
+    )
 
 
-def _prototype(sign: str) -> str:
-    """Return what stands for all signs that look like this one.
-
-    The table of the library holds each pair of TR39 both ways, so a prototype is the one among
-    neighbours that has the most neighbours.
-    """
-    alike = [str(pair["c"]).strip("\u200e") for pair in confusables_data.get(sign, ())]
-    return max([sign, *alike], key=lambda each: (len(confusables_data.get(each, ())), each))
+def _is_of_a_word(sign: str) -> bool:
+    return unicodedata.category(sign)[0] in "LMN" or sign in JOINERS

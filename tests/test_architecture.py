@@ -38,6 +38,8 @@ FLOORS = (
     {"passwords", "free_space", "ballot_rate"},
     {
         "usernames",
+        "confusables",
+        "text_input",
         "pause",
         "mark",
         "offload",

@@ -24,6 +24,7 @@ from lottery_system.fairness.verify import verify
 from lottery_system.models import DRAWN, OPEN, Base, Draw, LotteryChange, Offer, User, Winner
 from lottery_system.models.base import UTCDateTime
 from lottery_system.queries.logs import ballot_records
+from lottery_system.usernames import look_alike_key
 from tests.conftest import running, settings_for
 from tests.operators import OPERATOR, begin, run_due
 
@@ -45,6 +46,8 @@ LANDED = {
         "cb5ea9bc21bc68d86de2f3449c8a33eba138775f9e10c05246224f4df677876d",
     "0007_journals_that_end.py":
         "726fd9fab71778e398224d30cd3ee34201110b75f58c6f4447123c1252945f28",
+    "0009_look_alike_keys.py":
+        "e9366851a25aabe4c97bb22820afda7bfb0ffc2a371b77b171f296b08e56de1b",
 }  # fmt: skip
 
 
@@ -272,3 +275,37 @@ def test_what_days_offered_that_were_closed_before_is_found_in_the_log_of_change
                 (before_first, "Big Chance"), (FIRST, "Second"), (FIRST, "Late"),
                 (CLOSED_DAY, "Second"),
             ]  # fmt: skip
+
+
+def test_usernames_get_the_look_alike_keys_of_the_new_table_and_none_is_lost(
+    empty_url: str,
+) -> None:
+    """In the schema before, keys were made by a library's table, and saw what nobody sees."""
+    earlier = [
+        (1, "flood1", "flood1"), (2, "flood1\U00016fe4", "flood1\U00016fe4"),
+        (3, "Modern", "swapped"), (4, "swapped", "modern"),
+    ]  # fmt: skip
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0007")
+        with Session(db.engine) as session, session.begin():
+            for number, username, key in earlier:
+                session.execute(
+                    text(
+                        "INSERT INTO users (id, username, username_key, look_alike_key,"
+                        " password_hash, is_organiser, created_at) VALUES"
+                        " (:id, :name, :folded, :key, '', false, '2026-11-19 12:00:00.000000')"
+                    ),
+                    {"id": number, "name": username, "folded": username.lower(), "key": key},
+                )
+
+        upgrade()
+
+        with Session(db.engine) as session, session.begin():
+            rows = session.execute(select(User.id, User.look_alike_key))
+            assert {row.id: row.look_alike_key for row in rows} == {
+                1: look_alike_key("flood1"), 2: look_alike_key("flood1") + " 2",
+                3: look_alike_key("modern"), 4: look_alike_key("swapped"),
+            }  # fmt: skip
+            assert User.by_username(session, "flood1\U00016fe4") is not None
+        downgrade(revision="0007")
+        upgrade()

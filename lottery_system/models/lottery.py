@@ -1,5 +1,6 @@
 """What ballots are submitted to, until its due date has passed."""
 
+import unicodedata
 from datetime import date, datetime
 
 from sqlalchemy import ForeignKey, String, Text
@@ -8,6 +9,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from lottery_system.clock import ONE_DAY, day_of
 from lottery_system.errors import LotteryError
 from lottery_system.models.base import Base
+from lottery_system.text_input import (
+    RAW_TIMES,
+    BadText,
+    demand_few_marks,
+    demand_visible,
+    is_printable,
+)
 
 NAME_LENGTH = 80
 PRIZE_LENGTH = 5000
@@ -15,6 +23,37 @@ PRIZE_LENGTH = 5000
 
 class ClosesInThePast(LotteryError):
     """A lottery was to be closed on a day that is over."""
+
+
+def enforce_name(text: str) -> str:
+    """Return a lottery's name in the one form in which it is stored: NFC, single spaces.
+
+    Raises:
+        BadText: with a sentence for whoever chose it.
+    """
+    is_short = len(text) <= RAW_TIMES * NAME_LENGTH
+    name = unicodedata.normalize("NFC", " ".join(text.split())) if is_short else text
+    if len(name) > NAME_LENGTH:
+        raise BadText("A name has at most %(most)s characters.", most=NAME_LENGTH)
+    if not name:
+        raise BadText("Enter a name.")
+    demand_visible(name)
+    demand_few_marks(name)
+    return name
+
+
+def enforce_prize(text: str) -> str:
+    """Return what is said of a prize in the one form in which it is stored.
+
+    Raises:
+        BadText: with a sentence for whoever wrote it.
+    """
+    prize = text.strip().replace("\r\n", "\n")
+    if len(prize) > PRIZE_LENGTH:
+        raise BadText("A prize has at most %(most)s characters.", most=PRIZE_LENGTH)
+    if not is_printable(prize.replace("\n", " ")):
+        raise BadText("Remove the invisible characters; use plain text.")
+    return prize
 
 
 class Lottery(Base):
@@ -41,6 +80,7 @@ class Lottery(Base):
         """Make a lottery that is open.
 
         Raises:
+            BadText: the name or the prize cannot be taken as it is.
             ClosesInThePast: `closes_on` is over.
         """
         lottery = cls(created_at=now)
@@ -56,11 +96,13 @@ class Lottery(Base):
         were.
 
         Raises:
+            BadText: the name or the prize cannot be taken as it is.
             ClosesInThePast: the due date is changed to a day that is over.
         """
         if closes_on < day_of(now) and closes_on != self.closes_on:
             raise ClosesInThePast("This day is over. Choose today or a later day.")
-        self.name, self.prize, self.closes_on = name, prize, closes_on
+        self.name, self.prize = enforce_name(name), enforce_prize(prize)
+        self.closes_on = closes_on
         self.changed_at, self.changed_by = now, by
 
     def withdraw(self, now: datetime, by: int | None = None) -> None:

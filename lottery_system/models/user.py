@@ -6,7 +6,7 @@ from sqlalchemy import String, Text, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.models.base import Base
-from lottery_system.usernames import look_alike_key, username_key
+from lottery_system.usernames import look_alike_key, normalise_username, username_key
 
 
 class User(Base):
@@ -48,8 +48,13 @@ class User(Base):
 
     @classmethod
     def by_username(cls, session: Session, username: str) -> "User | None":
-        """Find a user by a username in any case."""
-        return session.scalar(select(cls).where(cls.username_key == username_key(username)))
+        """Find a user by a username as it may be typed, in any case.
+
+        Raises:
+            BadUsername: nobody can be called so.
+        """
+        key = username_key(normalise_username(username))
+        return session.scalar(select(cls).where(cls.username_key == key))
 
     @classmethod
     def still_with(cls, session: Session, user_id: int, password_hash: str) -> "User | None":

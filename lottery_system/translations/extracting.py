@@ -33,7 +33,8 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None, "gettext": None, "lazy_gettext": None, "say": None, "ngettext": (1, 2),
     # errors, which are told to people in their language (`web.words.told`)
     "__init__": None, "LotteryError": None, "BadBallots": None, "BadPassword": None,
-    "BadUsername": None, "ClosesInThePast": None, "NoSuchReceipt": None, "NotDrawn": None,
+    "BadText": None, "BadUsername": None, "ClosesInThePast": None, "NoSuchReceipt": None,
+    "NotDrawn": None,
 }  # fmt: skip
 
 #: folders, the files in them, and how these are read

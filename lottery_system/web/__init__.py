@@ -13,6 +13,7 @@ from lottery_system.web import (
     errors,
     exports,
     headers,
+    incoming,
     languages,
     live,
     log_in_throttle,
@@ -56,6 +57,7 @@ def register(app: Flask, settings: Settings) -> None:
     app.wsgi_app = proxies.Proxies(  # type: ignore[method-assign]
         app.wsgi_app, settings.trusted_proxies, settings.trusted_hosts
     )
+    app.wsgi_app = incoming.Limits(app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = headers.Headers(  # type: ignore[method-assign]
         app.wsgi_app, secure=settings.is_production
     )

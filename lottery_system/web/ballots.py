@@ -30,7 +30,9 @@ PAGE = 50
 
 @blueprint.post("/lotteries/<int(max=2147483647):lottery_id>/ballots")
 @users
-@resumes_at(lambda lottery_id: front_page(typed_id=lottery_id, typed=request.form.get("count")))
+@resumes_at(
+    lambda lottery_id: front_page(typed_id=lottery_id, typed=request.form.get("count")), "count"
+)
 def create(lottery_id: int) -> Response | tuple[str, int]:
     """Submit ballots through the ballot box, and go back to where one clicked."""
     try:

@@ -50,6 +50,7 @@ TITLES = {
     404: lazy_gettext("There is nothing here"),
     405: lazy_gettext("That cannot be done here"),
     413: lazy_gettext("Too large"),
+    415: lazy_gettext("Not a form"),
     422: lazy_gettext("That could not be done"),
     429: lazy_gettext("Too much at once"),
     500: lazy_gettext("A fault of ours"),
@@ -60,6 +61,10 @@ SENTENCES = {
     404: lazy_gettext("The address may be misspelt. Start again from the front page."),
     405: lazy_gettext("Go back and use the buttons of the page."),
     413: lazy_gettext("What was sent is larger than any form here. Nothing was stored."),
+    415: lazy_gettext(
+        "Only forms are taken here. Send the fields as a browser does, as "
+        "application/x-www-form-urlencoded. Nothing was stored."
+    ),
     500: lazy_gettext("Nothing was half done. The fault has been noted; please try again."),
     # a form sent earlier may be stored, and its answer lost: nothing more can be said for sure
     503: lazy_gettext(

@@ -1,12 +1,12 @@
 """The shapes of what people type, and the sentences where they do not fit."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
 from flask import request
-from flask_babel import gettext, lazy_gettext
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import (
     DateField,
@@ -16,11 +16,12 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired
 
 from lottery_system.errors import LotteryError
-from lottery_system.models.lottery import NAME_LENGTH, PRIZE_LENGTH
-from lottery_system.web.words import number
+from lottery_system.models.lottery import enforce_name, enforce_prize
+from lottery_system.text_input import BadText
+from lottery_system.web.words import told
 
 DIGITS = 9
 #: the one way in which RFC 9562 section 4 writes a UUID
@@ -28,16 +29,15 @@ UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Form(FlaskForm):  # type: ignore[misc]
-    """A form whose fields are texts."""
+    """What is posted as a form, and nothing else."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
-        """Where the fields come from."""
+        """How Flask-WTF and WTForms are to go about it."""
 
         def wrap_formdata(self, form: FlaskForm, formdata: object) -> object:
-            """Take what is sent as a form, and nothing where None asks for an empty one.
+            """Read fields alone, and nothing where None asks for an empty form.
 
-            Flask-WTF would also take uploads and JSON, and hand what is no text to what reads
-            texts.
+            Flask-WTF's own takes JSON and uploaded files for fields, too.
             """
             is_sent = formdata is not None and form.is_submitted()
             return request.form or None if is_sent else None
@@ -70,32 +70,11 @@ class NewPasswordForm(OwnPasswordForm):
     )
 
 
-def _at_most_a_prize(form: FlaskForm, field: Field) -> None:
-    if len(field.data or "") > PRIZE_LENGTH:
-        raise ValidationError(
-            gettext("A prize has at most %(most)s characters.", most=number(PRIZE_LENGTH))
-        )
-
-
 class LotteryForm(Form):
     """What an organiser says of a lottery."""
 
-    name = StringField(
-        lazy_gettext("Name"),
-        [
-            InputRequired(lazy_gettext("Enter a name.")),
-            Length(
-                max=NAME_LENGTH,
-                message=lazy_gettext("A name has at most %(most)s characters.", most=NAME_LENGTH),
-            ),
-        ],
-        filters=[lambda text: " ".join(text.split()) if text else text],
-    )
-    prize = TextAreaField(
-        lazy_gettext("Prize"),
-        [_at_most_a_prize],
-        filters=[lambda text: text.strip().replace("\r\n", "\n") if text else ""],
-    )
+    name = StringField(lazy_gettext("Name"), [InputRequired(lazy_gettext("Enter a name."))])
+    prize = TextAreaField(lazy_gettext("Prize"))
     closes_on = DateField(
         lazy_gettext("Closes on"),
         [InputRequired(lazy_gettext("Enter the last day, like 2026-12-31."))],
@@ -105,17 +84,23 @@ class LotteryForm(Form):
         """Return what a valid form says."""
         return {
             "name": self.name.data,
-            "prize": self.prize.data,
+            "prize": self.prize.data or "",
             "closes_on": self.closes_on.data,
         }
 
     def validate_name(self, field: Field) -> None:
-        if not field.data:
-            raise ValidationError(gettext("Enter a name."))
-        _refuse_control_characters(field.data)
+        _enforce(enforce_name, field)
 
     def validate_prize(self, field: Field) -> None:
-        _refuse_control_characters(field.data.replace("\n", " "))
+        _enforce(enforce_prize, field)
+
+
+def _enforce(rule: Callable[[str], str], field: Field) -> None:
+    """Hold a field against a rule of the domain, for its sentence to stand beside the field."""
+    try:
+        rule(field.data or "")
+    except BadText as error:
+        raise ValidationError(told(error)) from None
 
 
 def parse_number(text: str) -> int | None:
@@ -151,8 +136,3 @@ def parse_ballots(form: Mapping[str, str], most: int) -> tuple[UUID, int]:
 def parse_token(text: str) -> UUID | None:
     """Read a submission's token, or return None where it is none."""
     return UUID(text) if UUID_TEXT.fullmatch(text) else None
-
-
-def _refuse_control_characters(text: str) -> None:
-    if not text.isprintable():
-        raise ValidationError(gettext("Remove the invisible characters; use plain text."))

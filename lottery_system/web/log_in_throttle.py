@@ -26,7 +26,7 @@ from lottery_system.addresses import client_network
 from lottery_system.clock import utcnow
 from lottery_system.errors import TooManyAttempts
 from lottery_system.throttles import Limit, count, give_back, look
-from lottery_system.usernames import username_key
+from lottery_system.usernames import RAW_LONGEST, username_key
 from lottery_system.web.cookies import keep, kept
 
 TEN_MINUTES = timedelta(minutes=10)
@@ -63,7 +63,8 @@ class Attempt:
     @property
     def account(self) -> str:
         """Return what stands for the account in keys; of one length, whatever was typed."""
-        return sha256(username_key(self.username).encode(errors="replace")).hexdigest()[:32]
+        key = username_key(self.username[:RAW_LONGEST])
+        return sha256(key.encode(errors="replace")).hexdigest()[:32]
 
     def take(self) -> None:
         """Count this try, and wait where its account is being guessed at.

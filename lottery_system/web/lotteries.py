@@ -1,6 +1,7 @@
 """The front page: today's draw and the lotteries."""
 
 from datetime import date
+from unicodedata import normalize
 from uuid import UUID, uuid4
 
 from flask import Blueprint, make_response, render_template, request
@@ -14,6 +15,7 @@ from lottery_system.models.lottery import NAME_LENGTH
 from lottery_system.queries.front_page import load_front_page
 from lottery_system.queries.my_ballots import submission_of
 from lottery_system.queries.results import results_of
+from lottery_system.text_input import is_printable
 from lottery_system.web.cookies import keep, kept
 from lottery_system.web.forms import parse_number, parse_token
 
@@ -99,5 +101,5 @@ def _page_asked() -> int:
 
 
 def _name_asked() -> str:
-    text = request.args.get("q", "").strip()
-    return text[:NAME_LENGTH] if text.isprintable() else ""
+    text = request.args.get("q", "").strip()[:NAME_LENGTH]
+    return normalize("NFC", text) if is_printable(text) else ""

@@ -29,6 +29,8 @@ blueprint = Blueprint("organiser", __name__, url_prefix="/organiser")
 PAGE = 50
 #: changes that the overview shows
 LATEST = 5
+#: fields of a lottery that a log-in does not lose
+KEPT = ("name", "prize", "closes_on")
 
 
 @blueprint.get("")
@@ -124,7 +126,7 @@ def new() -> str:
 
 @blueprint.post("/lotteries/new")
 @organisers
-@resumes_at(new)
+@resumes_at(new, *KEPT)
 def create() -> Response | tuple[str, int]:
     """Create a lottery."""
     return _save(LotteryForm(), None)
@@ -140,7 +142,7 @@ def edit(lottery_id: int) -> str:
 
 @blueprint.post("/lotteries/<int(max=2147483647):lottery_id>")
 @organisers
-@resumes_at(edit)
+@resumes_at(edit, *KEPT)
 def update(lottery_id: int) -> Response | tuple[str, int]:
     """Change a lottery; a later date opens it again."""
     return _save(LotteryForm(), lottery_or_404(lottery_id))

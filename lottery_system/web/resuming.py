@@ -4,7 +4,7 @@ Somebody logged out in another tab, or stayed away for a month, and presses a bu
 stored then; but the form comes back, filled in, at once or behind the log-in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,22 +20,21 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 #: the field by which the log-in page remembers which form it came from
 RESUME = "resume"
-#: what a form is never filled in with: secrets, and what each form has of its own
-NEVER_KEPT = frozenset(
-    {"csrf_token", "submission", "username", "password", "current", "new", RESUME}
-)
 
 
-def resumes_at(form_page: Callable[..., Any]) -> Callable[[View], View]:
+def resumes_at(form_page: Callable[..., Any], *fields: str) -> Callable[[View], View]:
     """Declare which page shows the form that a view takes.
 
     Args:
         form_page: called with the view's own arguments; it reads `request.form`, as a form that
             was refused does.
+        fields: of the form, those that are kept behind the log-in; never a secret, nor what a form
+            has for one use.
     """
 
     def declare(view: View) -> View:
         view.form_page = form_page  # type: ignore[attr-defined]
+        view.kept_fields = fields  # type: ignore[attr-defined]
         return view
 
     return declare
@@ -68,7 +67,7 @@ def typed_form() -> Response | None:
 
     None where nothing was typed, or the form came from elsewhere.
     """
-    if _form_page(request.endpoint) is None or not _is_own() or not _typed():
+    if not _is_own() or not _typed(request.endpoint):
         return None
     g.notice = gettext(
         "You are not logged in any more. Nothing was stored, and nothing that you typed is "
@@ -79,13 +78,9 @@ def typed_form() -> Response | None:
 
 def resumed() -> Response | None:
     """Show the form that somebody was filling in, once they have logged in again."""
-    path = request.form.get(RESUME, "")
-    try:
-        endpoint, arguments = current_app.create_url_adapter(request).match(path, "POST")  # type: ignore[union-attr]
-    except HTTPException:
-        return None
+    endpoint, arguments = _left_off()
     page = _form_page(endpoint)
-    if page is None:
+    if page is None or endpoint is None:
         return None
     check(endpoint)
     g.notice = gettext("You are logged in again. Look the form over, then send it.")
@@ -95,12 +90,14 @@ def resumed() -> Response | None:
 def log_in_page(form: AccountForm, refusal: str | None = None) -> str:
     """Render the log-in page; it carries what was typed elsewhere."""
     is_log_in = request.endpoint in ("accounts.log_in", "accounts.create_session")
+    endpoint = _left_off()[0] if is_log_in else request.endpoint
     path = request.form.get(RESUME) if is_log_in else request.path
+    typed = _typed(endpoint)
     return render_template(
         "accounts/log_in.html",
         form=form,
         refusal=refusal,
-        kept=[(RESUME, path), *_typed()] if path else [],
+        kept=[(RESUME, path), *typed] if typed else [],
     )
 
 
@@ -115,11 +112,32 @@ def _form_page(endpoint: str | None) -> Callable[..., Any] | None:
     return page
 
 
-def _typed() -> list[tuple[str, str]]:
-    return [pair for pair in request.form.items(multi=True) if pair[0] not in NEVER_KEPT]
+def _left_off() -> tuple[str | None, Mapping[str, Any]]:
+    """Return the endpoint, and its arguments, of the form that the log-in page carries."""
+    path = request.form.get(RESUME, "")
+    adapter = current_app.create_url_adapter(request)
+    if adapter is None:
+        return None, {}
+    try:
+        return adapter.match(path, "POST")
+    except HTTPException:
+        return None, {}
+
+
+def _typed(endpoint: str | None) -> list[tuple[str, str]]:
+    """Return what was typed into the fields of an endpoint's form that are kept."""
+    view = current_app.view_functions.get(endpoint or "")
+    return [
+        (name, request.form[name])
+        for name in getattr(view, "kept_fields", ())
+        if name in request.form
+    ]
 
 
 def _is_own() -> bool:
-    """Tell whether a form was sent by a page of this site; browsers say so (Fetch, `Origin`)."""
+    """Tell whether a form was sent by a page of this site; browsers say so (Fetch, `Origin`).
+
+    What can be no origin was made `null` before (`incoming`).
+    """
     origin = request.headers.get("Origin")
     return origin is None or urlsplit(origin).netloc == request.host

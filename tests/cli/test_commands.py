@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -34,6 +35,13 @@ def test_the_first_organiser_comes_from_the_command_line(type_: Type, session: S
         ("user demote nobody", "", "There is no user 'nobody'."),
         ("lottery create Raffle --closes-on 2026-02-30", "", "'2026-02-30' is not a date"),
         ("lottery create Raffle --closes-on 2026-11-18", "", "This day is over."),
+        ("lottery create Raf\u200bfle --closes-on 2026-12-31", "", "invisible characters"),
+        ("lottery create Raf\u202efle --closes-on 2026-12-31", "", "invisible characters"),
+        ("lottery create Raf\x07fle --closes-on 2026-12-31", "", "invisible characters"),
+        ("lottery create Gl\udcfcck --closes-on 2026-12-31", "", "invisible characters"),
+        ("lottery create R --closes-on 2026-12-31 --prize \udcfc", "", "invisible characters"),
+        ("user create B\udcfcb", "correct horse", "characters that cannot be used"),
+        ("user promote B\udcfcb", "", "characters that cannot be used"),
         ("lottery create Raffle", "", "Missing option '--closes-on'"),
         ("draw show yesterday", "", "'yesterday' is not a date"),
         ("draw show 2020-01-01", "", "There is no draw of 2020-01-01."),
@@ -48,6 +56,14 @@ def test_what_cannot_be_ends_with_a_sentence(
     assert says in done.output
     assert len(session.scalars(select(User)).all()) == 3
     assert session.scalars(select(Lottery)).all() == []
+
+
+def test_a_password_that_is_no_text_ends_with_a_sentence(app: Flask, clock: Clock) -> None:
+    done = app.test_cli_runner().invoke(args=["user", "create", "bob"], input=b"correct \xfc horse")
+
+    assert (done.exit_code, done.output) == (
+        1, "Error: The password on standard input is no UTF-8 text.\n"
+    )  # fmt: skip
 
 
 def test_a_user_is_made_an_organiser_and_a_participant_again_and_logs_in_anew(

@@ -40,6 +40,10 @@ def test_an_organiser_creates_a_lottery_that_is_open(
         ("name", "   ", "Enter a name."),
         ("name", "x" * 81, "at most 80 characters"),
         ("name", "Rafﬂe\u202e", "invisible characters"),
+        ("name", "Rafﬂe\u200b", "invisible characters"),
+        ("name", "Rafﬂe\u3164", "invisible characters"),
+        ("name", "\u0301", "none on its own"),
+        ("name", "Z" + "\u0301\u0327\u0323\u0308\u0330", "at most 4 accents"),
         ("prize", "x" * 5001, "at most 5,000 characters"),
         ("prize", "a\x00b", "invisible characters"),
         ("closes_on", "", "Enter the last day"),
@@ -58,6 +62,24 @@ def test_what_cannot_be_is_refused_and_nothing_typed_is_lost(
     assert lotteries(session) == []
     for other in {"name", "closes_on"} - {field}:
         assert f'value="{GOOD[other]}"' in answer.text
+
+
+def test_a_name_is_one_however_it_is_composed(alice: Visitor, session: Session) -> None:
+    alice.post(NEW, **{**GOOD, "name": "  Glu\u0308ck \u2003 heute"})
+
+    again = alice.post(NEW, **{**GOOD, "name": "Glück heute"})
+
+    assert "There is a lottery of this name already" in text_of(again)
+    assert [name for name, _, _ in lotteries(session)] == ["Glück heute"]
+    assert "Glück heute" in text_of(alice.client.get("/", query_string={"q": "Glu\u0308"}))
+
+
+def test_a_name_in_persian_may_have_the_joiners_that_it_needs(
+    alice: Visitor, session: Session
+) -> None:
+    alice.post(NEW, **{**GOOD, "name": "می\u200cخواهم", "prize": "می\u200cخواهم"})
+
+    assert [row[:2] for row in lotteries(session)] == [("می\u200cخواهم", "می\u200cخواهم")]
 
 
 def test_a_lottery_may_close_today(alice: Visitor, session: Session) -> None:

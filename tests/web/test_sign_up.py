@@ -41,6 +41,8 @@ def test_whoever_signs_up_is_logged_in(clock: Clock, stranger: Visitor, session:
         ("BOB", "taken, or looks too much like"),
         ("b0b", "taken, or looks too much like"),
         ("bоb", "taken, or looks too much like"),  # the middle letter is Cyrillic
+        ("alice\U00016fe4", "Remove the invisible characters"),
+        ("a" + "\u0301" * 30, "at most 4 accents"),
         ("аlice", "taken, or looks too much like"),  # so is the first
     ],
 )
@@ -102,6 +104,19 @@ def test_the_common_passwords_are_many_and_sorted_as_passwords_are_asked_for() -
     assert all(len(each) >= passwords.SHORTEST for each in common)
     assert all(each == each.casefold() for each in common)
     assert passwords.COMMON.stat().st_size < 500_000
+
+
+def test_a_name_with_a_joiner_and_one_without_are_not_both_had(
+    clock: Clock, stranger: Visitor, session: Session
+) -> None:
+    taken = stranger.post("/signup", username="علی\u200cرضا", password="correct horse")
+    stranger.post("/logout", "/")
+
+    refused = stranger.post("/signup", username="علیرضا", password="correct horse")
+
+    assert (taken.status_code, refused.status_code) == (303, 422)
+    assert "looks too much like" in text_of(refused)
+    assert stranger.log_in("علی\u200cرضا", "correct horse").status_code == 303
 
 
 def test_markup_in_a_refused_username_is_shown_as_text(clock: Clock, stranger: Visitor) -> None:

@@ -1,0 +1,84 @@
+"""Text input: invisible characters and combining marks in names that people type. Pure.
+
+Whoever normalises text (NFC, NFKC, PRECIS) looks at its length before: that work grows faster than
+the text, and what is to become 32 characters may come as a megabyte.
+"""
+
+import unicodedata
+
+from precis_i18n.context import context_rule_error
+from precis_i18n.unicode import UnicodeData
+
+from lottery_system.errors import LotteryError
+
+#: how many times as long as the longest name its raw text may be: a Hangul syllable or a letter of
+#: Vietnamese is three characters where it is decomposed, and there may be spaces around
+RAW_TIMES = 4
+#: combining marks in a row (UTS 39 section 5.4)
+MOST_MARKS = 4
+
+#: U+200C and U+200D, which some words of Persian or Hindi are not spelt right without
+JOINERS = frozenset("\u200c\u200d")
+
+#: Default_Ignorable_Code_Point (DerivedCoreProperties.txt, Unicode 17.0.0)
+_IGNORABLE = (
+    (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5),
+    (0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164),
+    (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+)  # fmt: skip
+#: what shows nothing, or nothing but room, though it has not that property: the blank of Braille,
+#: Brahmi's number joiner, the blanks of hieroglyphs, the filler of Khitan, a null notehead
+_BLANK = frozenset("\u2800\U0001107f\U00013441\U00013442\U00016fe4\U0001d159")
+
+_UNICODE = UnicodeData()
+
+
+class BadText(LotteryError):
+    """A name or another text cannot be taken as it is."""
+
+
+def is_invisible(sign: str) -> bool:
+    """Tell whether a character shows nothing by itself."""
+    point = ord(sign)
+    return sign in _BLANK or any(first <= point <= last for first, last in _IGNORABLE)
+
+
+def is_printable(text: str) -> bool:
+    """Tell whether all characters are for people to read; joiners are, where they belong.
+
+    That is where RFC 5892 appendix A.1 and A.2 allow them.
+    """
+    return text.isprintable() or all(
+        sign.isprintable() or (sign in JOINERS and not context_rule_error(text, at, _UNICODE))
+        for at, sign in enumerate(text)
+    )
+
+
+def demand_visible(text: str) -> None:
+    """Refuse a name with characters that nobody sees.
+
+    Raises:
+        BadText: with a sentence for whoever typed it.
+    """
+    hidden = any(is_invisible(sign) for sign in text if sign not in JOINERS)
+    if hidden or not is_printable(text):
+        raise BadText("Remove the invisible characters; use plain text.")
+
+
+def demand_few_marks(text: str) -> None:
+    """Refuse a name whose combining marks pile up, or have nothing to stand on.
+
+    Raises:
+        BadText: with a sentence for whoever typed it.
+    """
+    row, before = 0, " "
+    for sign in unicodedata.normalize("NFD", text):
+        category = unicodedata.category(sign)
+        row = row + 1 if category in ("Mn", "Me") else 0
+        if row > MOST_MARKS or (category[0] == "M" and before == " "):
+            raise BadText(
+                "Put at most %(most)s accents or other marks on a letter, and none on its own.",
+                most=MOST_MARKS,
+            )
+        before = sign
