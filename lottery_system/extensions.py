@@ -10,11 +10,11 @@ from flask_limiter import Limiter
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf import CSRFProtect
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from lottery_system.addresses import client_network
+from lottery_system.csrf_tokens import MaskedTokens
 from lottery_system.database import READING, ReadingSession
 from lottery_system.models import Base
 from lottery_system.throttles import STORAGE_URI
@@ -36,7 +36,7 @@ class RouteLimiter(Limiter):
 db = SQLAlchemy(model_class=Base, session_options={"class_": ReadingSession})
 migrate = Migrate()
 login_manager = LoginManager()
-csrf = CSRFProtect()
+csrf = MaskedTokens()
 limiter = RouteLimiter(client_network, storage_uri=STORAGE_URI, headers_enabled=False)
 scheduler = APScheduler(GeventScheduler())
 

@@ -31,7 +31,7 @@ FLOORS = (
     {"rollback"},
     {"extensions"},
     {"keys", "certificates"},
-    {"queries", "throttles", "database", "addresses", "schema"},
+    {"queries", "throttles", "database", "addresses", "schema", "csrf_tokens"},
     {"clock_check"},
     {"models", "drand"},
     {"passwords"},
