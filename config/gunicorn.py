@@ -19,7 +19,9 @@ from gunicorn.glogging import Logger
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from config import load
+from config.files import keep_files_private
 
+keep_files_private()
 _settings = load(os.environ)
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104

@@ -81,6 +81,17 @@ class Settings:
         return (own, self.mark) if self.mark else (own,)
 
     @property
+    def private_files(self) -> list[Path]:
+        """Return the files that hold secrets: the database, keys, marks, whichever there are."""
+        files = [*self.marks, self.storage / "secret_key", self.storage / "clock_offset"]
+        for name in ("log_key", "chain_tip"):  # with those of journals that have ended
+            files += self.storage.glob(f"{name}*")
+        if self.database_url.startswith("sqlite:///"):
+            database = self.database_url.removeprefix("sqlite:///").partition("?")[0]
+            files += [Path(database + end) for end in ("", "-wal", "-shm")]
+        return files
+
+    @property
     def is_production(self) -> bool:
         """Tell whether people play here for real, behind TLS."""
         return self.env == "production"
