@@ -19,6 +19,7 @@ from gunicorn.glogging import Logger
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from config import load
+from config.connections import BoundedWorker
 from config.files import keep_files_private
 
 keep_files_private()
@@ -31,17 +32,25 @@ LIVE = "/live"
 wsgi_app = "lottery_system:create_app()"
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
-worker_class = "gevent"
 control_socket_disable = True
-#: connections that a worker serves at once: several times what may wait in its ballot box, so that
-#: a full box is told to those who come, who would otherwise wait unseen
-worker_connections = 4000
+#: connections of a worker at once: those that wait for their request, the streams of `/live`, and
+#: twice what may wait in its ballot box, so that a full box is told to those who come
+worker_connections = 6000
 #: seconds that a worker may take to finish what it has begun; the ballot box needs less
 graceful_timeout = 30
 proc_name = "lottery"
 
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))  # each connection is an open file
+
+
+class Worker(BoundedWorker):
+    """A worker that knows how many proxies are in front."""
+
+    trusted_proxies = _settings.trusted_proxies
+
+
+worker_class = Worker
 
 
 class EventLogger(Logger):
@@ -149,6 +158,7 @@ def post_worker_init(worker: Any) -> None:
     def stop(number: int, frame: Any) -> None:
         worker.handle_exit(number, frame)
         gevent.spawn(broadcast.end)  # a signal handler must not wait for a lock
+        gevent.spawn(worker.cut_idle)
 
     signal.signal(signal.SIGTERM, stop)
     signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn has it

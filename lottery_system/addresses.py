@@ -10,9 +10,14 @@ IPV6_PREFIX = 64
 
 
 def client_network() -> str:
-    """Return whom a throttle counts: the IPv4 address, or the /64 network of an IPv6 address."""
+    """Return whom a throttle counts."""
+    return network_of(request.remote_addr or "")
+
+
+def network_of(text: str) -> str:
+    """Return what counts as one client: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
-        address = ip_address(request.remote_addr or "")
+        address = ip_address(text)
     except ValueError:
         return "unknown"
     if isinstance(address, IPv6Address):

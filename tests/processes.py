@@ -89,6 +89,7 @@ class Gunicorn:
         storage: an existing folder; the log is kept there too.
         at: what the clock shows now. It runs on while the server is down, as clocks do; to set it
             again, or stop it, there is `clock`. The usual clock where left out.
+        config: for gunicorn, another one than that of `make run`.
         preload: a library that takes the place of some of the system's calls.
         settings: further ones, by their names in the environment.
     """
@@ -100,11 +101,13 @@ class Gunicorn:
         *,
         workers: int = 1,
         at: datetime | None = None,
+        config: Path = ROOT / "config" / "gunicorn.py",
         preload: Path | None = None,
         **settings: str,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._config = config
         self.log_file = storage / "gunicorn.log"
         self.log_file.touch()
         self.clock = MovedClock(storage / "clock")
@@ -160,7 +163,7 @@ class Gunicorn:
         assert self._master is None, "runs already"
         with self.log_file.open("ab") as log:
             self._master = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py"],
+                [sys.executable, "-m", "gunicorn", "--config", str(self._config)],
                 cwd=ROOT,
                 env=self._environ,
                 stdout=log,
