@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from config import load
 from config.connections import BoundedWorker
 from config.files import keep_files_private
+from config.log_lines import BoundedLine, FloodFilter
 
 keep_files_private()
 _settings = load(os.environ)
@@ -66,13 +67,24 @@ logconfig_dict = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+            "()": BoundedLine,
+            "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },
+    "filters": {"floods": {"()": FloodFilter}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
-        "gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
+        "gunicorn.error": {
+            "level": "INFO",
+            "handlers": ["stderr"],
+            "filters": ["floods"],
+            "propagate": False,
+        },
+        # what strangers can cause as often as they like
+        "lottery_system.ballot_box": {"filters": ["floods"]},
+        "lottery_system.web.errors": {"filters": ["floods"]},
+        "lottery_system.web.monitoring": {"filters": ["floods"]},
         # it notes every tick; what a tick did is noted by the draws
         "apscheduler": {"level": "WARNING"},
         "alembic": {"level": "WARNING"},

@@ -62,6 +62,9 @@ SENTENCES = {
     ),
 }
 
+#: characters of a path that the log has
+MOST_OF_PATH = 200
+
 #: seconds after which whoever was turned away may try again
 RETRY_AFTER = 5
 
@@ -105,12 +108,19 @@ def no_database(error: SQLAlchemyError, retry: Submission | None = None) -> Resp
 def _note_refusal(response: Response) -> Response:
     """Note in one line that something was refused; whatever failed has been noted by its cause.
 
-    The line has the method and the path alone: what was typed may hold a password. The path is
-    quoted, so that nobody writes a second line with it.
+    The line has the method and the path alone: what was typed may hold a password. Many of one
+    status are told by their number (`config/log_lines.py`).
     """
-    if 400 <= response.status_code < 500:
-        log.info("%s %s: %d", request.method, quote(request.path), response.status_code)
+    status = response.status_code
+    if 400 <= status < 500:
+        log.info("%s %s: %d", request.method, _quoted_path(), status, extra={"kind": status})
     return response
+
+
+def _quoted_path() -> str:
+    """Return the beginning of the path, so written that nobody makes a second line with it."""
+    quoted = quote(request.path)
+    return quoted if len(quoted) <= MOST_OF_PATH else quoted[:MOST_OF_PATH] + "..."
 
 
 def _refused(error: LotteryError) -> Response:
@@ -164,5 +174,5 @@ def _http(error: HTTPException) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    log.exception("%s %s: a fault of ours", request.method, quote(request.path))
+    log.exception("%s %s: a fault of ours", request.method, _quoted_path())
     return error_page(500)
