@@ -37,6 +37,11 @@ control_socket_disable = True
 #: connections of a worker at once: those that wait for their request, the streams of `/live`, and
 #: twice what may wait in its ballot box, so that a full box is told to those who come
 worker_connections = 6000
+#: the application alone knows whom to believe (LOTTERY_TRUSTED_PROXIES); gunicorn believes nobody,
+#: not even this machine, about addresses, scheme or paths
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
 #: seconds that a worker may take to finish what it has begun; the ballot box needs less
 graceful_timeout = 30
 proc_name = "lottery"
