@@ -82,7 +82,9 @@ class Attack:
             said = connection.recv(1 << 16)
         except OSError:
             said = b""
-        if not said or not said.startswith(b"HTTP/1.1 200"):
+        if said.startswith(b"HTTP/1.1 200"):  # a stream, which goes on
+            self._selector.modify(connection, selectors.EVENT_READ, data="stream")
+        elif not said or self._selector.get_key(connection).data is None:
             self._end(connection, said)
 
     def _end(self, connection: socket.socket, said: bytes) -> None:
