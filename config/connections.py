@@ -33,6 +33,10 @@ ANSWER = 60
 MOST_BYTES = 64 * 1024
 #: connections of one client that a worker holds; a school of 60 has six each at the very most
 MOST_OF_ONE = 600
+#: the address of the streams, and how many one client may have; the school has two tabs each.
+#: Refused here, before the application, since a flood of refusals by it would hold up all others
+LIVE = "/live"
+MOST_STREAMS = 300
 #: connections that wait for their request in a worker; for one more, the oldest is cut
 MOST_WAITING = 2000
 #: seconds that a connection may wait whatever comes
@@ -115,7 +119,7 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._held: Counter[str] = Counter()
+        self._held: Counter[tuple[str, str]] = Counter()
         #: connections that wait for a request, the oldest first, and since when
         self._waiting: dict[Connection, float] = {}
 
@@ -146,8 +150,11 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
         sock.expect_body()
         self._read_body(req, sock, addr)
         del self._waiting[sock]
+        client = self._told_client(req) or addr[0]
+        streams = self._share_of(client, LIVE, MOST_STREAMS)
         try:
-            super().handle_request(listener_name, req, sock, addr)
+            with streams if req.path == LIVE else nullcontext():
+                super().handle_request(listener_name, req, sock, addr)
         except TimeoutError:  # the answer was not taken in
             raise StopIteration from None
         self._wait(sock, self.cfg.keepalive)
@@ -217,14 +224,19 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
         return addresses[-self.trusted_proxies]
 
     @contextmanager
-    def _share_of(self, address: str) -> Iterator[None]:
+    def _share_of(self, address: str, what: str = "", most: int = 0) -> Iterator[None]:
         """Count a connection to its client's.
+
+        Args:
+            address: the client's.
+            what: that is counted apart; connections of any kind where left out.
+            most: how many a client may have of it.
 
         Raises:
             Refused: the client has as many as one may have.
         """
-        client = network_of(address)
-        if self._held[client] >= MOST_OF_ONE:
+        client = network_of(address), what
+        if self._held[client] >= (most or MOST_OF_ONE):
             raise Refused(HTTPStatus.TOO_MANY_REQUESTS)
         self._held[client] += 1
         try:

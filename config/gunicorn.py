@@ -19,7 +19,7 @@ from gunicorn.glogging import Logger
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from config import load
-from config.connections import BoundedWorker
+from config.connections import LIVE, BoundedWorker
 from config.files import keep_files_private
 from config.log_lines import BoundedLine, FloodFilter
 
@@ -27,8 +27,6 @@ keep_files_private()
 _settings = load(os.environ)
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
-#: the address of the streams
-LIVE = "/live"
 
 wsgi_app = "lottery_system:create_app()"
 bind = f"{_settings.host}:{_settings.port}"

@@ -28,7 +28,7 @@ from tests.streams import streams
 #: a server with a tenth of the room, so that tests are quick
 SMALL = """
 connections.MOST_OF_ONE, connections.MOST_WAITING = 60, 200
-live.MOST_OF_ONE, live.MOST_LISTENERS = 30, 200
+connections.MOST_STREAMS, live.MOST_LISTENERS = 30, 200
 """
 OF_CONNECTIONS, WAITING, OF_STREAMS = 60, 200, 30
 #: more connections than that server has room for

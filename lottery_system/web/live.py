@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from functools import lru_cache
@@ -10,11 +9,9 @@ from hashlib import blake2b
 from time import monotonic
 
 from flask import Blueprint, Flask, current_app, request
-from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody
-from lottery_system.addresses import client_network
 from lottery_system.broadcast import Broadcast
 from lottery_system.clock import day_of, utcnow
 from lottery_system.extensions import reading
@@ -22,12 +19,8 @@ from lottery_system.queries.live import Moment, look_around
 
 blueprint = Blueprint("live", __name__)
 
-#: streams that a worker has at once, half of its connections; pages work without one
+#: streams that a worker has at once; those of one client are bounded by `config/connections.py`
 MOST_LISTENERS = 2000
-#: those of one client; a school of 60 behind one address has two tabs each
-MOST_OF_ONE = 300
-#: seconds after which a client that has too many may ask again
-RETRY_AFTER = 60
 #: seconds that a stream lasts, and up to which it lasts longer, so that those that began together
 #: do not end together; the browser connects again
 LIFETIME = 600
@@ -49,8 +42,6 @@ def register(app: Flask) -> None:
             return look_around(connection, day_of(utcnow()))
 
     app.extensions["broadcast"] = Broadcast(look)
-    #: by client, how many streams there are
-    app.extensions["streams"] = Counter()
 
 
 @blueprint.get("/live")
@@ -58,42 +49,25 @@ def register(app: Flask) -> None:
 def live() -> Response:
     """Tell a page how many ballots the day has, and when to ask again for what it shows.
 
-    204 says that there is no room, and 429 that this client has too many; the browser does not try
-    again.
+    204 says that there is no room, and that the browser is not to try again; pages work without.
     """
     if request.method == "HEAD":
         return Response(mimetype="text/event-stream", headers=HEADERS)
     broadcast: Broadcast[Moment] = current_app.extensions["broadcast"]
-    streams: Counter[str] = current_app.extensions["streams"]
-    client = client_network()
-    if streams[client] >= MOST_OF_ONE:
-        return Response(
-            gettext("Too many pages are open at your address.") + "\n",
-            429,
-            {"Retry-After": str(RETRY_AFTER)},
-            mimetype="text/plain",
-        )
     if broadcast.listener_count >= MOST_LISTENERS:
         return Response(status=204)
-    stream = _stream(broadcast, streams, client)
-    return Response(stream, mimetype="text/event-stream", headers=HEADERS)
+    return Response(_stream(broadcast), mimetype="text/event-stream", headers=HEADERS)
 
 
-def _stream(broadcast: Broadcast[Moment], streams: Counter[str], client: str) -> Iterator[bytes]:
+def _stream(broadcast: Broadcast[Moment]) -> Iterator[bytes]:
     """Write the stream, long after the request that asked for it is over."""
     ends_at = monotonic() + LIFETIME + random.uniform(0, SPREAD)  # noqa: S311
-    streams[client] += 1
-    try:
-        yield RETRY
-        with closing(broadcast.subscribe()) as moments:
-            for moment in moments:
-                yield NOTHING_NEW if moment is None else _event(moment)
-                if monotonic() > ends_at:
-                    return
-    finally:
-        streams[client] -= 1
-        if not streams[client]:
-            del streams[client]
+    yield RETRY
+    with closing(broadcast.subscribe()) as moments:
+        for moment in moments:
+            yield NOTHING_NEW if moment is None else _event(moment)
+            if monotonic() > ends_at:
+                return
 
 
 @lru_cache(1)
