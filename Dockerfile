@@ -1,7 +1,8 @@
 # The lottery with a database file of its own, without Compose:
 #     docker build -t lottery .
 #     docker run -p 127.0.0.1:8080:8080 -v lottery:/var/lib/lottery lottery
-FROM python:3.13-slim
+ARG PYTHON_IMAGE=python:3.13-slim
+FROM ${PYTHON_IMAGE}
 
 # The number is fixed, so that a volume stays this user's whichever image is built next.
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin lottery \

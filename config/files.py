@@ -1,9 +1,13 @@
-"""Files that are made once and kept: keys and other secrets of an installation."""
+"""Files of an installation: their permissions, and secrets that are made once and kept."""
 
 import os
+import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+#: what nobody but the owner of a file may do with it: anything
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def made_once(path: Path, make: Callable[[], str]) -> str:
@@ -32,6 +36,26 @@ def made_once(path: Path, make: Callable[[], str]) -> str:
             draft.unlink()
         flush_folder(path.parent)
     return path.read_text(encoding="utf-8")
+
+
+def keep_files_private() -> None:
+    """Have whatever this process makes from now on readable by its user alone (umask)."""
+    os.umask(OTHERS)
+
+
+def made_private(files: Iterable[Path]) -> list[Path]:
+    """Take from others what they may do with files, and return those where that failed."""
+    failed = []
+    for file in files:
+        try:
+            mode = file.stat().st_mode
+            if mode & OTHERS:
+                file.chmod(stat.S_IMODE(mode) & ~OTHERS)
+        except FileNotFoundError:
+            pass
+        except OSError:  # somebody else's
+            failed.append(file)
+    return failed
 
 
 def flush_folder(folder: Path) -> None:

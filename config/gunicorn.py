@@ -19,26 +19,41 @@ from gunicorn.glogging import Logger
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from config import load
+from config.connections import LIVE, BoundedWorker
+from config.files import keep_files_private
+from config.log_lines import BoundedLine, FloodFilter
 
+keep_files_private()
 _settings = load(os.environ)
 
-#: the address of the streams
-LIVE = "/live"
 
 wsgi_app = "lottery_system:create_app()"
 bind = _settings.bind
 workers = _settings.workers
-worker_class = "gevent"
 control_socket_disable = True
-#: connections that a worker serves at once: several times what may wait in its ballot box, so that
-#: a full box is told to those who come, who would otherwise wait unseen
-worker_connections = 4000
+#: connections of a worker at once: those that wait for their request, the streams of `/live`, and
+#: twice what may wait in its ballot box, so that a full box is told to those who come
+worker_connections = 6000
+#: the application alone knows whom to believe (LOTTERY_TRUSTED_PROXIES); gunicorn believes nobody,
+#: not even this machine, about addresses, scheme or paths
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
 #: seconds that a worker may take to finish what it has begun; the ballot box needs less
 graceful_timeout = 30
 proc_name = "lottery"
 
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))  # each connection is an open file
+
+
+class Worker(BoundedWorker):
+    """A worker that knows how many proxies are in front."""
+
+    trusted_proxies = _settings.trusted_proxies
+
+
+worker_class = Worker
 
 
 class EventLogger(Logger):
@@ -54,13 +69,26 @@ logconfig_dict = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+            "()": BoundedLine,
+            "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },
+    "filters": {"floods": {"()": FloodFilter}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
-        "gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
+        "gunicorn.error": {
+            "level": "INFO",
+            "handlers": ["stderr"],
+            "filters": ["floods"],
+            "propagate": False,
+        },
+        # what strangers can cause as often as they like
+        "lottery_system.ballot_box": {"filters": ["floods"]},
+        "lottery_system.security": {"filters": ["floods"]},
+        "lottery_system.web.errors": {"filters": ["floods"]},
+        "lottery_system.web.monitoring": {"filters": ["floods"]},
+        "lottery_system.web.proxies": {"filters": ["floods"]},
         # it notes every tick; what a tick did is noted by the draws
         "apscheduler": {"level": "WARNING"},
         "alembic": {"level": "WARNING"},
@@ -145,6 +173,7 @@ def post_worker_init(worker: Any) -> None:
     def stop(number: int, frame: Any) -> None:
         worker.handle_exit(number, frame)
         gevent.spawn(broadcast.end)  # a signal handler must not wait for a lock
+        gevent.spawn(worker.cut_idle)
 
     signal.signal(signal.SIGTERM, stop)
     signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn has it

@@ -14,6 +14,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy import make_url
+
 from config.database_address import checked_address, file_address
 from config.files import made_once
 from config.sets import SETS
@@ -100,12 +102,27 @@ class Settings:
         return (own, self.mark) if self.mark else (own,)
 
     @property
+    def database_file(self) -> Path | None:
+        """Return the file of SQLite; None for PostgreSQL."""
+        url = make_url(self.database_url)
+        return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+    @property
     def folders(self) -> tuple[Path, ...]:
         """Return the folders that are written to: that of the keys, and that of a database file."""
-        file = self.database_url.removeprefix("sqlite:///")
-        if file == self.database_url:
-            return (self.storage,)
-        return (self.storage, Path(file.split("?")[0]).parent)
+        file = self.database_file
+        return (self.storage, file.parent) if file else (self.storage,)
+
+    @property
+    def private_files(self) -> list[Path]:
+        """Return the files that hold secrets: the database, keys, marks, whichever there are."""
+        files = [*self.marks, self.storage / "secret_key", self.storage / "clock_offset"]
+        for name in ("log_key", "chain_tip"):  # with those of journals that have ended
+            files += self.storage.glob(f"{name}*")
+        file = self.database_file
+        if file:
+            files += [file.with_name(file.name + end) for end in ("", "-wal", "-shm")]
+        return files
 
     @property
     def is_production(self) -> bool:

@@ -20,12 +20,14 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     Raises:
         SettingsError: a setting is wrong.
     """
+    import logging
     import os
 
     from flask import Flask
 
     import config
     from config.database_address import for_reading
+    from config.files import keep_files_private, made_private
     from lottery_system import access, cli, database, web
     from lottery_system.ballot_box import BallotBox
     from lottery_system.clock_check import ClockCheck
@@ -44,7 +46,12 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from lottery_system.pause import Pause
     from lottery_system.rollback import Rollback
 
+    keep_files_private()
     settings = settings or config.load(os.environ)
+    for file in made_private(settings.private_files):
+        logging.getLogger(__name__).warning(
+            "files: others may read %s, which is not ours to change: chmod 600 it", file
+        )
     app = Flask(__name__, static_folder="../static", template_folder="../templates")
     app.config.from_mapping(_flask_config(settings))
     url = settings.database_url

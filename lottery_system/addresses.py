@@ -32,19 +32,41 @@ def parsed_address(text: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
+def told_by_proxies(header: str, count: int) -> str:
+    """Return what the outermost of our proxies put into a header; nothing where none put anything.
+
+    Of more values than there are proxies those before were sent by the client. Of fewer the first
+    is taken, since many proxies replace a value where others add one.
+
+    Args:
+        header: values with commas between, as one proxy after the other adds them.
+        count: how many proxies are ours, at least one.
+    """
+    values = [value.strip() for value in header.split(",")]
+    return values[-min(count, len(values))]
+
+
 def client_address() -> IPv4Address | IPv6Address | None:
     """Return the client's address; None where a proxy passes on what is none."""
     return parsed_address(request.remote_addr or "")
 
 
+def network_of(text: str) -> str | None:
+    """Return what counts as one client: an IPv4 address, or the /64 network of an IPv6 address."""
+    address = parsed_address(text)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, IPV6_PREFIX), strict=False))
+    return str(address) if address else None
+
+
 def client_network() -> str:
-    """Return whom a throttle counts: the IPv4 address, or the /64 network of an IPv6 address.
+    """Return whom a throttle counts.
 
     Raises:
         HTTPException: the address is not known, so that all such clients would be counted as one.
     """
-    address = client_address()
-    if address is None:
+    network = network_of(request.remote_addr or "")
+    if network is None:
         abort(
             400,
             gettext(
@@ -52,9 +74,7 @@ def client_network() -> str:
                 "others here. Try another network, or tell the operator."
             ),
         )
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, IPV6_PREFIX), strict=False))
-    return str(address)
+    return network
 
 
 def own_path(target: str | None) -> str | None:

@@ -8,17 +8,17 @@ from flask_apscheduler import APScheduler
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf import CSRFProtect
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
+from lottery_system.csrf_tokens import MaskedTokens
 from lottery_system.database import READING, ReadingSession
 from lottery_system.models import Base
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": ReadingSession})
 migrate = Migrate()
 login_manager = LoginManager()
-csrf = CSRFProtect()
+csrf = MaskedTokens()
 scheduler = APScheduler(GeventScheduler())
 
 

@@ -42,4 +42,6 @@ def note(event: str, account: Account | None, *, with_path: bool = False) -> Non
     who = f"user={quote(account.username)} id={account.id}" if account else "user=- id=-"
     path = f" path={request.method}:{quote(request.path)[:LONGEST]}" if with_path else ""
     at = f"{utcnow():%Y-%m-%dT%H:%M:%SZ}"
-    log.info("%s %s from=%s at=%s%s", event, who, request.remote_addr or "-", at, path)
+    # a flood is summed up by what it is of, so that nobody's hides what others do
+    kind = {"kind": (event, account and account.id)}
+    log.info("%s %s from=%s at=%s%s", event, who, request.remote_addr or "-", at, path, extra=kind)

@@ -105,14 +105,18 @@ class Player:
     def play(self) -> None:
         self.receipts.append(self.submit(self.form(), random.randint(1, 20)))
 
-    def hang_up(self, form: Form, ballot_count: int, *, part: float = 1) -> None:
-        """Send a form, or the first part of it, and be gone before the answer comes."""
+    def request(self, form: Form, ballot_count: int) -> bytes:
+        """Return what a browser sends for a form."""
         body = urlencode(form.filled_in(ballot_count)).encode()
         head = "".join(f"{name}: {value}\r\n" for name, value in self._headers().items())
-        request = (
+        return (
             f"POST {form.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}"
             f"Content-Length: {len(body)}\r\n\r\n"
         ).encode() + body
+
+    def hang_up(self, form: Form, ballot_count: int, *, part: float = 1) -> None:
+        """Send a form, or the first part of it, and be gone before the answer comes."""
+        request = self.request(form, ballot_count)
         with socket.create_connection(("127.0.0.1", self.server.port)) as connection:
             connection.setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, random.choice([CUT, bytes(8)])

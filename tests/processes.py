@@ -22,6 +22,8 @@ import libfaketime
 from tests.postgres import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
+#: how the lottery is served
+CONFIG = ROOT / "config" / "gunicorn.py"
 #: seconds after which what was to happen is taken not to happen
 PATIENCE = 60
 
@@ -89,6 +91,7 @@ class Gunicorn:
         storage: an existing folder; the log is kept there too.
         at: what the clock shows now. It runs on while the server is down, as clocks do; to set it
             again, or stop it, there is `clock`. The usual clock where left out.
+        config: for gunicorn, another one than that of `make run`.
         preload: a library that takes the place of some of the system's calls.
         settings: further ones, by their names in the environment.
     """
@@ -100,11 +103,13 @@ class Gunicorn:
         *,
         workers: int = 1,
         at: datetime | None = None,
+        config: Path = CONFIG,
         preload: Path | None = None,
         **settings: str,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._config = config
         self.log_file = storage / "gunicorn.log"
         self.log_file.touch()
         self.clock = MovedClock(storage / "clock")
@@ -160,7 +165,7 @@ class Gunicorn:
         assert self._master is None, "runs already"
         with self.log_file.open("ab") as log:
             self._master = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py"],
+                [sys.executable, "-m", "gunicorn", "--config", str(self._config)],
                 cwd=ROOT,
                 env=self._environ,
                 stdout=log,

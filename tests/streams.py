@@ -21,8 +21,8 @@ DATA = b"data: "
 class Stream:
     """A page that is open, and what it was told last."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, port: int, address: str) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), None, (address, 0))
         self.socket.sendall(REQUEST)
         self.socket.setblocking(False)
         self._received = b""
@@ -46,10 +46,11 @@ class Streams:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, count + 500)), hard))
         self._selector = selectors.DefaultSelector()
-        self.all = [self._open(port) for _ in range(count)]
+        # a school or two at each address
+        self.all = [self._open(port, f"127.0.1.{1 + number // 200}") for number in range(count)]
 
-    def _open(self, port: int) -> Stream:
-        stream = Stream(port)
+    def _open(self, port: int, address: str) -> Stream:
+        stream = Stream(port, address)
         self._selector.register(stream.socket, selectors.EVENT_READ, stream)
         return stream
 

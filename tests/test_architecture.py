@@ -32,7 +32,7 @@ FLOORS = (
     {"rollback"},
     {"extensions"},
     {"keys", "certificates"},
-    {"queries", "database", "addresses", "schema", "security_log"},
+    {"queries", "database", "addresses", "schema", "security_log", "csrf_tokens"},
     {"clock_check"},
     {"models", "drand"},
     {"passwords", "free_space", "ballot_rate"},

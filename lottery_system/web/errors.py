@@ -76,6 +76,9 @@ SENTENCES = {
 #: refusals that the security log has, by its names
 SECURITY_EVENTS = {403: "access_denied", 429: "throttled"}
 
+#: characters of a path that the log has
+MOST_OF_PATH = 200
+
 #: seconds after which whoever was turned away may try again
 RETRY_AFTER = 5
 
@@ -136,13 +139,14 @@ def no_database(error: SQLAlchemyError, retry: Submission | None = None) -> Resp
 def _note_refusal(response: Response) -> Response:
     """Note in one line that something was refused; whatever failed has been noted by its cause.
 
-    The line has the method and the path alone: what was typed may hold a password. The path is
-    quoted, so that nobody writes a second line with it.
+    The line has the method and the path alone: what was typed may hold a password. Many of one
+    status are told by their number (`config/log_lines.py`).
     """
-    if response.status_code in SECURITY_EVENTS:
-        note(SECURITY_EVENTS[response.status_code], _known(), with_path=True)
-    elif 400 <= response.status_code < 500:
-        log.info("%s %s: %d", request.method, quote(request.path), response.status_code)
+    status = response.status_code
+    if status in SECURITY_EVENTS:
+        note(SECURITY_EVENTS[status], _known(), with_path=True)
+    elif 400 <= status < 500:
+        log.info("%s %s: %d", request.method, _quoted_path(), status, extra={"kind": status})
     return response
 
 
@@ -150,6 +154,12 @@ def _known() -> Viewer | None:
     """Return who is there, where that has been asked already: a refusal must cost no query."""
     found = g.get("_login_user")
     return found if isinstance(found, Viewer) else None
+
+
+def _quoted_path() -> str:
+    """Return the beginning of the path, so written that nobody makes a second line with it."""
+    quoted = quote(request.path)
+    return quoted if len(quoted) <= MOST_OF_PATH else quoted[:MOST_OF_PATH] + "..."
 
 
 def _refused(error: LotteryError) -> Response:
@@ -200,5 +210,5 @@ def _http(error: HTTPException) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    log.exception("%s %s: a fault of ours", request.method, quote(request.path))
+    log.exception("%s %s: a fault of ours", request.method, _quoted_path())
     return error_page(500)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from time import monotonic
 
-from flask import Blueprint, Flask, current_app
+from flask import Blueprint, Flask, current_app, request
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody
@@ -19,7 +19,7 @@ from lottery_system.queries.live import Moment, look_around
 
 blueprint = Blueprint("live", __name__)
 
-#: streams that a worker has at once, half of its connections; pages work without one
+#: streams that a worker has at once; those of one client are bounded by `config/connections.py`
 MOST_LISTENERS = 2000
 #: seconds that a stream lasts, and up to which it lasts longer, so that those that began together
 #: do not end together; the browser connects again
@@ -49,8 +49,10 @@ def register(app: Flask) -> None:
 def live() -> Response:
     """Tell a page how many ballots the day has, and when to ask again for what it shows.
 
-    204 says that there is no room, and that the browser is not to try again.
+    204 says that there is no room, and that the browser is not to try again; pages work without.
     """
+    if request.method == "HEAD":
+        return Response(mimetype="text/event-stream", headers=HEADERS)
     broadcast: Broadcast[Moment] = current_app.extensions["broadcast"]
     if broadcast.listener_count >= MOST_LISTENERS:
         return Response(status=204)

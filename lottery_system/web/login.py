@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import Flask, current_app, g, redirect, request, session, url_for
+from flask import Flask, current_app, redirect, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
@@ -42,7 +42,6 @@ def log_in(user: User, token: str) -> None:
     login_user(
         Viewer(user.id, user.username, user.is_organiser, user.language, user.seen_until, token)
     )
-    g.pop("csrf_token", None)  # signed by the session that is over
     forget_language()
 
 
@@ -57,7 +56,6 @@ def forget() -> None:
     """Let the browser hold nothing of a log-in that is over."""
     logout_user()
     session.clear()
-    g.pop("csrf_token", None)  # signed by the session that is over
     forget_language()
 
 

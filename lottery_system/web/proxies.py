@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from werkzeug.sansio.utils import host_is_trusted
 from werkzeug.wrappers import Response
 
-from lottery_system.addresses import parsed_address
+from lottery_system.addresses import parsed_address, told_by_proxies
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -36,9 +36,7 @@ class Proxies:
 
     Args:
         app: what answers.
-        count: how many proxies in front are ours. Of a header that holds more values than that,
-            those before were sent by the client; of one that holds fewer, the first is taken, since
-            many proxies replace a value where others add one.
+        count: how many proxies in front are ours.
         hosts: the names that the site answers to, one with a leading dot for all below it; empty
             for all.
     """
@@ -90,9 +88,7 @@ class Proxies:
 
     def _told(self, environ: WSGIEnvironment, name: str) -> str:
         """Return what the outermost of our proxies said; nothing where none said anything."""
-        text: str = environ.get(name, "")
-        values = [value.strip() for value in text.split(",")]
-        return values[-min(self._count, len(values))]
+        return told_by_proxies(environ.get(name, ""), self._count)
 
 
 # without a page, whose links would need the host that was just refused

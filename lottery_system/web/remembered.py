@@ -1,20 +1,19 @@
-"""Per-process caches of addresses, CSRF tokens and the frames of pages.
+"""Per-process caches of addresses and the frames of pages.
 
 A cache depends on nothing but its key. What takes more than plain arguments is made `apart`:
 templates read whatever is global, and what one visitor's request says is not for the next.
 """
 
-import secrets
 from collections.abc import Callable
 from contextvars import Context
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from flask import Flask, current_app, g, request, session
+from flask import Flask, current_app, g, request
 from flask_login import current_user
-from itsdangerous import URLSafeTimedSerializer
 from markupsafe import Markup
 
+from lottery_system.csrf_tokens import csrf_token
 from lottery_system.models.login_session import Viewer
 from lottery_system.web.languages import language
 
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 REMEMBERED = 4096
-#: Flask-WTF's own, which checks what is signed here
-CSRF_SALT = "wtf-csrf-token"
+#: what a remembered part has where each page has a token of its own
+TOKEN = "the CSRF token of the page"  # noqa: S105
 
 Made = TypeVar("Made")
 #: what is put into an address, or asked for behind it
@@ -74,7 +73,6 @@ class Seen(NamedTuple):
     here: str
     username: str
     is_organiser: bool
-    token: str
 
     def __repr__(self) -> str:
         """Show what is no secret."""
@@ -99,17 +97,16 @@ class Frame:
         viewer = current_user._get_current_object()
         place = (language(), request.environ.get("SCRIPT_NAME", ""), request.endpoint or "")
         if isinstance(viewer, Viewer):
-            seen = Seen(*place, viewer.username, viewer.is_organiser, csrf_token())
-        else:
-            seen = Seen(*place, "", False, "")
-        return self._remembered(seen)
+            part = self._remembered(Seen(*place, viewer.username, viewer.is_organiser))
+            return Markup(part.replace(TOKEN, csrf_token()))  # noqa: S704 - a template
+        return self._remembered(Seen(*place, "", False))
 
     def _rendered(self, seen: Seen) -> Markup:
         def path_of_part(endpoint: str, **values: Value) -> str:
             return _path(self._app, seen.root, endpoint, tuple(values.items()))
 
         def render() -> str:
-            return self._template.render(seen._asdict(), url_for=path_of_part)
+            return self._template.render(seen._asdict(), token=TOKEN, url_for=path_of_part)
 
         return Markup(apart(self._app, render, seen.code))  # noqa: S704 - a template
 
@@ -117,14 +114,6 @@ class Frame:
 def path_for(endpoint: str, **values: Value) -> str:
     """Return the path of an endpoint, as `url_for` does."""
     return _path_maker()(endpoint, **values)
-
-
-def csrf_token() -> str:
-    """Return a CSRF token of this session; as none ends before its session, one is enough."""
-    secret = session.get("csrf_token")
-    if secret is None:
-        secret = session["csrf_token"] = secrets.token_hex(20)
-    return _csrf_token(current_app.secret_key or "", secret)
 
 
 def _of_page() -> dict[str, Callable[..., str]]:
@@ -152,10 +141,3 @@ def _path(app: Flask, root: str, endpoint: str, values: tuple[tuple[str, Value],
     if any(name.startswith("_") for name, _ in values):
         raise ValueError(f"only paths are remembered; ask flask.url_for for {values}")
     return app.url_map.bind("", root).build(endpoint, dict(values))
-
-
-@lru_cache(REMEMBERED)
-def _csrf_token(key: str | bytes, secret: str) -> str:
-    """Sign the secret of a session, as Flask-WTF does; it may be signed at any instant."""
-    token: str | bytes = URLSafeTimedSerializer(key, salt=CSRF_SALT).dumps(secret)
-    return token if isinstance(token, str) else token.decode()

@@ -11,7 +11,7 @@ from lottery_system.clock import closes_at
 from tests.conftest import FIRST_DAY
 from tests.players import Player, open_lottery
 from tests.postgres import NoServer, Server
-from tests.processes import Gunicorn
+from tests.processes import CONFIG, Gunicorn
 
 MIDNIGHT = closes_at(FIRST_DAY)
 LATE = MIDNIGHT - timedelta(seconds=2)
@@ -50,7 +50,13 @@ def server(
     """Serve by a clock that stands still, shortly before midnight, until a test lets it run."""
     open_lottery(session)
     server = Gunicorn(
-        served_url, tmp_path, workers=workers, at=LATE, preload=preload, **served_settings
+        served_url,
+        tmp_path,
+        workers=workers,
+        at=LATE,
+        config=CONFIG,
+        preload=preload,
+        **served_settings,
     )
     server.clock.stand_at(LATE)
     with server:

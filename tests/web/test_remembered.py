@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask import session as flask_session
-from flask_wtf.csrf import validate_csrf
 from jinja2 import DictLoader
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -20,7 +18,7 @@ from lottery_system.models import Lottery
 from lottery_system.pause import Pause
 from lottery_system.queries.live import Moment
 from lottery_system.web import winners
-from lottery_system.web.remembered import Frame, csrf_token, path_for
+from lottery_system.web.remembered import Frame, path_for
 from lottery_system.web.winners import SeenAs
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.operators import run_due
@@ -139,18 +137,6 @@ def test_an_address_is_remembered_as_a_path_alone(app: Flask) -> None:
         assert path_for("winners.index", date="2026-11-19") == "/winners?date=2026-11-19"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_token_is_of_the_session_at_hand_though_another_has_just_ended(app: Flask) -> None:
-    with app.test_request_context():
-        ended = csrf_token()
-        flask_session.clear()
-
-        begun = csrf_token()
-
-        assert begun != ended
-        validate_csrf(begun)
-
-
 # --- no cache reads more than its key ----------------------------------------------------------
 
 #: what each is asked for; those that are not functions of a module have tests of their own
@@ -166,7 +152,6 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
     "web/cards.py _font": lambda app: ("DejaVuSans", 40),
     "web/draws.py _certificate": lambda app: (app, FIRST_DAY),
     "web/live.py _event": lambda app: (Moment(FIRST_DAY, 1, None, None, None),),
-    "web/remembered.py _csrf_token": lambda app: (app.secret_key, "secret"),
     "web/remembered.py _path": lambda app: (app, "/below", "winners.index", (("date", "x"),)),
     "web/static_files.py version_of": lambda app: (app.static_folder,),
     "web/texts.py _said_in": lambda app: (app.static_folder,),

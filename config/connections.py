@@ -1,0 +1,250 @@
+"""Connections of clients: request timeouts, and limits against slow clients (slowloris).
+
+A request is read whole, head and body, before the application hears of it, and within a time. So a
+connection is in one of two states: it waits for a request, which may take long and is bounded in
+number, or it is served.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from http import HTTPStatus
+from time import monotonic
+from typing import Any
+
+from gevent.socket import SHUT_RD, socket
+from gunicorn.http.body import LengthReader
+from gunicorn.http.errors import NoMoreData
+from gunicorn.workers.ggevent import GeventWorker
+
+from lottery_system.addresses import network_of, told_by_proxies
+
+#: seconds that a client may take until the first byte of its first request; browsers connect
+#: before they know what to ask
+FIRST_BYTE = 10
+#: seconds for the head of a request, from its first byte
+HEAD = 20
+#: seconds for a request, head and body: a phone on 2G takes 30 for a form
+REQUEST = 60
+#: seconds in which a client must take in a part of an answer
+ANSWER = 60
+#: bytes of a body; more is refused by the application (MAX_CONTENT_LENGTH), and never read
+MOST_BYTES = 64 * 1024
+#: connections of one client that a worker holds; a school of 60 has six each at the very most
+MOST_OF_ONE = 600
+#: the address of the streams, and how many one client may have; the school has two tabs each.
+#: Refused here, before the application, since a flood of refusals by it would hold up all others
+LIVE = "/live"
+MOST_STREAMS = 300
+#: connections that wait for their request in a worker; for one more, the oldest is cut
+MOST_WAITING = 2000
+#: seconds that a connection may wait whatever comes
+LEAST_WAIT = 1
+
+
+class Refused(Exception):
+    """A connection is closed for what its client does; not an error of ours."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
+
+
+class Connection(socket):  # type: ignore[misc]
+    """A client's connection, whose reads end in time."""
+
+    def __init__(self, client: socket) -> None:
+        super().__init__(client.family, client.type, client.proto, client.detach())
+        self._ends_at = 0.0
+        self._is_cut = False
+        #: whether nothing has come of the next request
+        self.is_idle = True
+        self.began_at = 0.0
+
+    def expect_request(self, seconds: float) -> None:
+        """Wait at most so long for the first byte, then for the head."""
+        self.is_idle = True
+        self._ends_at = monotonic() + seconds
+
+    def expect_body(self) -> None:
+        """Wait for the rest of the request."""
+        self._ends_at = self.began_at + REQUEST
+
+    def recv(self, *args: Any) -> bytes:
+        """Read what is there, or nothing where no request began in time.
+
+        Raises:
+            Refused: a request began, and did not go on in time.
+        """
+        left = self._ends_at - monotonic()
+        if left <= 0:
+            return self._too_late()
+        self.settimeout(left)
+        try:
+            data: bytes = super().recv(*args)
+        except TimeoutError:
+            return self._too_late()
+        except OSError:  # so gevent wakes who reads from what was shut down
+            if not self._is_cut:
+                raise
+            data = b""
+        finally:
+            self.settimeout(ANSWER)
+        if self._is_cut:
+            return self._too_late()
+        if self.is_idle:
+            self.is_idle = False
+            self.began_at = monotonic()
+            self._ends_at = self.began_at + HEAD
+        return data
+
+    def cut(self) -> None:
+        """Let whoever reads know that it is over; nobody is interrupted who does anything else."""
+        self._is_cut = True
+        with suppress(OSError):
+            self.shutdown(SHUT_RD)
+
+    def _too_late(self) -> bytes:
+        if self.is_idle:
+            return b""
+        raise Refused(HTTPStatus.REQUEST_TIMEOUT)
+
+
+class BoundedWorker(GeventWorker):  # type: ignore[misc]
+    """Serves requests once they are there, and no client more connections than its share."""
+
+    #: how many proxies in front may be believed about the client
+    trusted_proxies = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._held: Counter[tuple[str, str]] = Counter()
+        #: connections that wait for a request, the oldest first, and since when
+        self._waiting: dict[Connection, float] = {}
+
+    def handle(self, listener: socket, client: socket, addr: tuple[Any, ...]) -> None:
+        """Serve a connection, unless its client has too many.
+
+        Behind a proxy nobody knows whose it is before the head is read.
+        """
+        connection = Connection(client)
+        try:
+            with nullcontext() if self.trusted_proxies else self._share_of(addr[0]):
+                self._wait(connection, FIRST_BYTE)
+                super().handle(listener, connection, addr)
+        except Refused as refused:
+            self.handle_error(None, connection, addr, refused)
+        finally:
+            self._waiting.pop(connection, None)
+            connection.close()
+
+    def timeout_ctx(self) -> AbstractContextManager[None]:
+        """Leave it to the connection how long it waits."""
+        return nullcontext()
+
+    def handle_request(
+        self, listener_name: object, req: Any, sock: Connection, addr: tuple[Any, ...]
+    ) -> None:
+        """Read a request to its end, and have the application answer it."""
+        sock.expect_body()
+        self._read_body(req, sock, addr)
+        del self._waiting[sock]
+        client = self._told_client(req) or addr[0]
+        streams = self._share_of(client, LIVE, MOST_STREAMS)
+        try:
+            with streams if req.path == LIVE else nullcontext():
+                super().handle_request(listener_name, req, sock, addr)
+        except TimeoutError:  # the answer was not taken in
+            raise StopIteration from None
+        self._wait(sock, self.cfg.keepalive)
+
+    def handle_error(
+        self, req: Any, client: Connection, addr: tuple[Any, ...], exc: BaseException
+    ) -> None:
+        """Tell a client why its connection is closed."""
+        if not isinstance(exc, Refused):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.info("connection of %s closed: %s", addr[0], exc)
+        with suppress(OSError):
+            client.sendall(
+                f"HTTP/1.1 {exc.status.value} {exc.status.phrase}\r\nRetry-After: 10\r\n"
+                "Connection: close\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+
+    def cut_idle(self) -> None:
+        """Close the connections over which nothing comes, as a worker that stops does."""
+        for connection in list(self._waiting):
+            if connection.is_idle:
+                connection.cut()
+
+    def _wait(self, connection: Connection, seconds: float) -> None:
+        """Have a connection wait for a request, and cut the one that has waited longest for it."""
+        connection.expect_request(seconds)
+        now = self._waiting[connection] = monotonic()
+        if len(self._waiting) > MOST_WAITING:
+            oldest, since = next(iter(self._waiting.items()))
+            if now - since > LEAST_WAIT:
+                del self._waiting[oldest]
+                oldest.cut()
+
+    def _read_body(self, req: Any, connection: Connection, addr: tuple[Any, ...]) -> None:
+        """Put the body of a request into memory.
+
+        Raises:
+            Refused: it does not come in time, or a proxy's client sends too many at once.
+            NoMoreData: it ends too early, so that a form would not be what was filled in.
+        """
+        reader = req.body.reader
+        length = reader.length if isinstance(reader, LengthReader) else None
+        if length == 0:
+            return
+        if length is not None and length > MOST_BYTES:
+            req.force_close()
+            return
+        if req._expected_100_continue:
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            req._expected_100_continue = False
+        client = self._told_client(req)
+        with self._share_of(client) if client else nullcontext():
+            body = req.body.read(MOST_BYTES + 1)
+        if length is not None and len(body) < length:
+            raise NoMoreData(body)
+        if len(body) > MOST_BYTES:  # in chunks, without a length
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        req.body = io.BytesIO(body)
+
+    def _told_client(self, req: Any) -> str:
+        """Return the client that the outermost trusted proxy tells; nothing where there is none."""
+        if not self.trusted_proxies:
+            return ""
+        told = ",".join(value for name, value in req.headers if name == "X-FORWARDED-FOR")
+        return told_by_proxies(told, self.trusted_proxies)
+
+    @contextmanager
+    def _share_of(self, address: str, what: str = "", most: int = 0) -> Iterator[None]:
+        """Count a connection to its client's; one whose client is not known to nobody's.
+
+        Args:
+            address: the client's.
+            what: that is counted apart; connections of any kind where left out.
+            most: how many a client may have of it.
+
+        Raises:
+            Refused: the client has as many as one may have.
+        """
+        network = network_of(address)
+        if network is None:
+            yield
+            return
+        client = network, what
+        if self._held[client] >= (most or MOST_OF_ONE):
+            raise Refused(HTTPStatus.TOO_MANY_REQUESTS)
+        self._held[client] += 1
+        try:
+            yield
+        finally:
+            self._held[client] -= 1
+            if not self._held[client]:
+                del self._held[client]

@@ -1,0 +1,57 @@
+"""Lines of the log are bounded in length and in number."""
+
+import logging
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+
+from config.log_lines import MOST_OF_LINE, MOST_OF_TRACEBACK, BoundedLine, FloodFilter
+from tests.processes import wait_for
+
+
+@pytest.fixture
+def written() -> Iterator[StringIO]:
+    """Have what is logged at `flood` written here, at most 3 lines of a kind in 0.2 seconds."""
+    text = StringIO()
+    handler = logging.StreamHandler(text)
+    handler.setFormatter(BoundedLine(fmt="%(levelname)s %(name)s: %(message)s"))
+    log = logging.getLogger("flood")
+    floods = FloodFilter(most=3, window=0.2)
+    log.addFilter(floods)
+    log.addHandler(handler)
+    log.propagate = False
+    yield text
+    log.removeFilter(floods)
+    log.removeHandler(handler)
+
+
+def test_a_line_is_one_line_of_so_many_printable_characters(written: StringIO) -> None:
+    logging.getLogger("flood").warning("%s", "x\r\nERROR \x1b[2J\u202e\ud800\xff" + 9000 * "\n")
+
+    (line,) = written.getvalue().splitlines()
+    assert line.startswith(r"WARNING flood: x\r\nERROR \x1b[2J\u202e\ud800\xff\n")
+    assert len(line) <= MOST_OF_LINE + 3
+
+
+def test_a_traceback_is_kept_up_to_its_end(written: StringIO) -> None:
+    try:
+        raise ValueError(9000 * "x" + " the end")
+    except ValueError:
+        logging.getLogger("flood").exception("a fault")
+
+    assert written.getvalue().endswith(" the end\n")
+    assert len(written.getvalue()) < MOST_OF_LINE + MOST_OF_TRACEBACK
+
+
+def test_many_lines_of_a_kind_are_told_by_their_number(written: StringIO) -> None:
+    log = logging.getLogger("flood")
+    for status in (404, 404, 404, 404, 404, 403):
+        log.warning("GET /: %d", status, extra={"kind": status})
+
+    assert written.getvalue().splitlines() == 3 * ["WARNING flood: GET /: 404"] + [
+        "WARNING flood: GET /: 403"
+    ]
+    wait_for(lambda: "2 more lines in 0.2 s like: GET /: 404" in written.getvalue(), "the number")
+    log.warning("GET /: %d", 404, extra={"kind": 404})  # another window
+    assert written.getvalue().endswith("WARNING flood: GET /: 404\n")
