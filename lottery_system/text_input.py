@@ -31,6 +31,10 @@ _IGNORABLE = (
 #: Brahmi's number joiner, the blanks of hieroglyphs, the filler of Khitan, a null notehead
 _BLANK = frozenset("\u2800\U0001107f\U00013441\U00013442\U00016fe4\U0001d159")
 
+#: how a picture is told from a plain sign, and pictures are put together (UTS 51, 1.4.9)
+EMOJI_JOINTS = frozenset("\ufe0e\ufe0f\u200d")
+KEYCAPS = frozenset("#*0123456789")
+
 _UNICODE = UnicodeData()
 
 
@@ -47,21 +51,37 @@ def is_invisible(sign: str) -> bool:
 def is_printable(text: str) -> bool:
     """Tell whether all characters are for people to read; joiners are, where they belong.
 
-    That is where RFC 5892 appendix A.1 and A.2 allow them.
+    That is where RFC 5892 appendix A.1 and A.2 allow them, and between pictures.
     """
     return text.isprintable() or all(
-        sign.isprintable() or (sign in JOINERS and not context_rule_error(text, at, _UNICODE))
+        sign.isprintable()
+        or (sign in JOINERS and not context_rule_error(text, at, _UNICODE))
+        or is_emoji_joint(text, at)
         for at, sign in enumerate(text)
     )
 
 
-def demand_visible(text: str) -> None:
+def is_emoji_joint(text: str, at: int) -> bool:
+    """Tell whether a character belongs to the picture before it, as phones write them."""
+    before = text[at - 1 : at].replace("\ufe0f", text[at - 2 : at - 1])
+    is_picture = before and (unicodedata.category(before) in ("So", "Sk") or before in KEYCAPS)
+    return text[at] in EMOJI_JOINTS and bool(is_picture)
+
+
+def demand_visible(text: str, *, with_emoji: bool = False) -> None:
     """Refuse a name with characters that nobody sees.
+
+    Args:
+        text: the name.
+        with_emoji: whether it may have those by which phones write pictures.
 
     Raises:
         BadText: with a sentence for whoever typed it.
     """
-    hidden = any(is_invisible(sign) for sign in text if sign not in JOINERS)
+    hidden = any(
+        is_invisible(sign) and sign not in JOINERS and not (with_emoji and is_emoji_joint(text, at))
+        for at, sign in enumerate(text)
+    )
     if hidden or not is_printable(text):
         raise BadText("Remove the invisible characters; use plain text.")
 

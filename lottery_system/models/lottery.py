@@ -37,7 +37,7 @@ def enforce_name(text: str) -> str:
         raise BadText("A name has at most %(most)s characters.", most=NAME_LENGTH)
     if not name:
         raise BadText("Enter a name.")
-    demand_visible(name)
+    demand_visible(name, with_emoji=True)
     demand_few_marks(name)
     return name
 
@@ -51,7 +51,7 @@ def enforce_prize(text: str) -> str:
     prize = text.strip().replace("\r\n", "\n")
     if len(prize) > PRIZE_LENGTH:
         raise BadText("A prize has at most %(most)s characters.", most=PRIZE_LENGTH)
-    if not is_printable(prize.replace("\n", " ")):
+    if not is_printable(prize.replace("\n", " ").replace("\t", " ")):
         raise BadText("Remove the invisible characters; use plain text.")
     return prize
 

@@ -162,10 +162,9 @@ def test_a_header_of_garbage_is_never_a_fault_of_ours(alice: Visitor, big_chance
 
 
 @pytest.mark.parametrize("given_settings", [{"LOTTERY_TRUSTED_PROXIES": "1"}])
-def test_a_host_or_a_scheme_that_is_none_is_refused(stranger: Visitor) -> None:
+def test_a_host_that_is_none_is_refused(stranger: Visitor) -> None:
     for header, text in (
         ("Host", "["), ("Host", "localhost:abc"), ("Host", "x" * 300), ("X-Forwarded-Host", "a/b"),
-        ("X-Forwarded-Proto", "javascript"),
     ):  # fmt: skip
         answer = stranger.get("/winners", headers={header: text})
 

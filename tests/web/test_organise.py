@@ -34,6 +34,23 @@ def test_an_organiser_creates_a_lottery_that_is_open(
 
 
 @pytest.mark.parametrize(
+    ("name", "prize"),
+    [
+        ("Sun ☀\ufe0f Raffle", "Cheese\tand ❤\ufe0f\u200d🔥"),
+        ("👩\u200d👩\u200d👧 club", "1\ufe0f\u20e3 a bell"),
+        ("قرعه\u200cکشی", "नमस्\u200dते"),
+    ],
+)
+def test_a_lottery_is_named_as_phones_write(
+    alice: Visitor, session: Session, name: str, prize: str
+) -> None:
+    answer = alice.post(NEW, name=name, prize=prize, closes_on="2026-12-24")
+
+    assert answer.status_code == 303
+    assert lotteries(session) == [(name, prize, date(2026, 12, 24))]
+
+
+@pytest.mark.parametrize(
     ("field", "value", "says"),
     [
         ("name", "", "Enter a name."),
@@ -42,6 +59,8 @@ def test_an_organiser_creates_a_lottery_that_is_open(
         ("name", "Rafﬂe\u202e", "invisible characters"),
         ("name", "Rafﬂe\u200b", "invisible characters"),
         ("name", "Rafﬂe\u3164", "invisible characters"),
+        ("name", "Rafﬂe\ufe0f", "invisible characters"),
+        ("name", "\u200dRafﬂe", "invisible characters"),
         ("name", "\u0301", "none on its own"),
         ("name", "Z" + "\u0301\u0327\u0323\u0308\u0330", "at most 4 accents"),
         ("prize", "x" * 5001, "at most 5,000 characters"),

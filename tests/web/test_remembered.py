@@ -147,6 +147,7 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
     "models/holding.py _adding": lambda app: (_dialect(app),),
     "models/offer.py _keeping": lambda app: (_dialect(app),),
     "models/offer.py _keeping_won": lambda app: (_dialect(app),),
+    "confusables.py _prototypes": lambda app: (),
     "passwords.py _common": lambda app: (),
     "web/cards.py _drawn": lambda app: ("lottery.local", "770", "won, of 834 ballots", "Sunday"),
     "web/cards.py _font": lambda app: ("DejaVuSans", 40),
