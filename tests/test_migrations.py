@@ -46,8 +46,7 @@ LANDED = {
         "cb5ea9bc21bc68d86de2f3449c8a33eba138775f9e10c05246224f4df677876d",
     "0007_journals_that_end.py":
         "726fd9fab71778e398224d30cd3ee34201110b75f58c6f4447123c1252945f28",
-    "0009_look_alike_keys.py":
-        "e9366851a25aabe4c97bb22820afda7bfb0ffc2a371b77b171f296b08e56de1b",
+    "0008_look_alike_keys.py": "32edbff551d1baa0d171e0799127a2ee6799cf4904758f5a74eadd3cf1363034",
 }  # fmt: skip
 
 

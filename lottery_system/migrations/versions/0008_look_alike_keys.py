@@ -10,7 +10,7 @@ from alembic import op
 
 from lottery_system.usernames import look_alike_key
 
-revision = "0009"
+revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
