@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 
@@ -25,7 +26,7 @@ class ToldGroup(click.Group):
         """Run a command of the group.
 
         Raises:
-            click.ClickException: the domain or the database refused.
+            click.ClickException: the domain or the database refused, or there is a fault of ours.
         """
         try:
             return super().invoke(ctx)
@@ -36,6 +37,23 @@ class ToldGroup(click.Group):
         except SQLAlchemyError as error:
             raise click.ClickException(
                 f"The database cannot be reached, or refuses: {reason_of(error)}"
+            ) from None
+        except UnicodeError:
+            raise click.ClickException(
+                "What was typed is no UTF-8 text. Set the terminal to UTF-8, and type it again."
+            ) from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except OSError as error:
+            raise click.ClickException(
+                f"{error.filename or 'The system'}: {error.strerror}."
+            ) from None
+        except Exception as error:
+            if current_app and current_app.debug:
+                raise
+            raise click.ClickException(
+                f"A fault of ours ({type(error).__name__}). What was not finished was not done. "
+                "Run it again with FLASK_DEBUG=1 to see where it is, and report it."
             ) from None
 
 

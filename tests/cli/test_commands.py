@@ -1,12 +1,14 @@
 """What operators type."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from lottery_system import cli
 from lottery_system.models import LoginSession, Lottery, User, Winner
 from lottery_system.passwords import check_password
 from tests.cli.conftest import Type
@@ -64,6 +66,33 @@ def test_a_password_that_is_no_text_ends_with_a_sentence(app: Flask, clock: Cloc
     assert (done.exit_code, done.output) == (
         1, "Error: The password on standard input is no UTF-8 text.\n"
     )  # fmt: skip
+
+
+def test_a_fault_of_ours_is_told_without_a_traceback_and_what_was_in_it(
+    type_: Type, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a password: hunter2")
+
+    monkeypatch.setattr(cli, "look_up", fail)
+
+    done = type_("draw show")
+
+    assert (done.exit_code, done.output) == (
+        1,
+        "Error: A fault of ours (RuntimeError). What was not finished was not done. Run it again "
+        "with FLASK_DEBUG=1 to see where it is, and report it.\n",
+    )
+
+
+def test_a_file_that_cannot_be_read_is_named(type_: Type, cast: Cast, tmp_path: Path) -> None:
+    (tmp_path / "log_key").unlink()
+    (tmp_path / "log_key").mkdir()
+
+    done = type_("draw run")
+
+    assert done.exit_code == 1
+    assert "log_key" in done.output
 
 
 def test_a_user_is_made_an_organiser_and_a_participant_again_and_logs_in_anew(
