@@ -1,7 +1,8 @@
-"""What can be taken away as a table, CSV as in RFC 4180, in UTF-8."""
+"""Exports: tables as CSV (RFC 4180), UTF-8 with a byte order mark, which Excel opens rightly."""
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain
@@ -19,8 +20,12 @@ from lottery_system.web.downloads import download
 
 blueprint = Blueprint("exports", __name__)
 
-#: what a spreadsheet would take for the beginning of a formula (OWASP, "CSV Injection")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: without it Excel takes UTF-8 for the encoding of the machine; a first line `sep=,` would make it
+#: forget that again, and is a row of the table to everybody else
+BYTE_ORDER_MARK = "\ufeff"
+#: where a spreadsheet would take what follows for a formula (OWASP, "CSV Injection"): at the
+#: beginning, and behind what separates cells where a comma does not; in full-width forms as well
+FORMULA = re.compile(r"(^\s*|[;\t]\s*)(?=[=+@\-\uff1d\uff0b\uff20\uff0d\ufe66\ufe62\ufe6b\ufe63])")
 
 
 @blueprint.get("/winners.csv")
@@ -137,7 +142,8 @@ def _pieces(
 def _table(
     name: str, head: Sequence[str], pieces: Iterable[Iterable[Sequence[object]]]
 ) -> Response:
-    return download(name, "text/csv", (_lines(rows) for rows in chain([[head]], pieces)))
+    lines = (_lines(rows) for rows in pieces)
+    return download(name, "text/csv", chain([BYTE_ORDER_MARK + _lines([head])], lines))
 
 
 def _lines(rows: Iterable[Sequence[object]]) -> str:
@@ -148,4 +154,4 @@ def _lines(rows: Iterable[Sequence[object]]) -> str:
 
 def _plain(value: object) -> object:
     """Return a value that no spreadsheet runs."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return FORMULA.sub(r"\1'", value) if isinstance(value, str) else value

@@ -20,7 +20,7 @@ from tests.web.conftest import LogIn, Visitor, text_of
 
 def rows(answer: TestResponse) -> list[dict[str, str]]:
     assert answer.mimetype == "text/csv"
-    return list(csv.DictReader(io.StringIO(answer.text)))
+    return list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
 
 
 def test_all_winners_can_be_taken_away_days_without_ballots_included(
@@ -78,7 +78,9 @@ def test_my_ballots_are_mine_alone(
     assert (row["first_number"], row["last_number"], row["result"]) == ("3", "5", "waiting")
 
 
-@pytest.mark.parametrize("name", ["=1+1", "@sum", "+49 weeks", "-5 euros"])
+@pytest.mark.parametrize(
+    "name", ["=1+1", "@sum", "+49 weeks", "-5 euros", "＝1+1", "＋1", "－1", "＠sum", "﹦1", "﹣1"]
+)
 def test_no_name_becomes_a_formula_in_a_spreadsheet(
     session: Session, cast: Cast, submit: Submit, log_in: LogIn, name: str
 ) -> None:
@@ -90,6 +92,30 @@ def test_no_name_becomes_a_formula_in_a_spreadsheet(
     (row,) = rows(log_in("bob").get("/ballots.csv"))
 
     assert row["lottery"] == f"'{name}"
+
+
+def test_a_cell_that_begins_behind_a_semicolon_runs_no_formula_either(
+    session: Session, cast: Cast, submit: Submit, log_in: LogIn
+) -> None:
+    """By which spreadsheets separate cells where a comma stands in numbers."""
+    with session.begin():
+        lottery = Lottery.create("a; =1+1;b; c-d", "", FIRST_DAY + timedelta(days=1), FIRST_NOON)
+        session.add(lottery)
+    submit(cast.bob, lottery)
+
+    (row,) = rows(log_in("bob").get("/ballots.csv"))
+
+    assert row["lottery"] == "a; '=1+1;b; c-d"
+
+
+@pytest.mark.parametrize("path", ["/winners.csv", "/ballots.csv", "/organiser/participants.csv"])
+def test_a_table_begins_with_the_byte_order_mark_by_which_excel_knows_its_letters(
+    alice: Visitor, path: str
+) -> None:
+    data = alice.get(path).data
+
+    assert data.startswith(b"\xef\xbb\xbf" + (b"day" if "part" not in path else b"username"))
+    assert data.count(b"\xef\xbb\xbf") == 1
 
 
 def test_only_organisers_take_away_who_plays(bob: Visitor, stranger: Visitor) -> None:
