@@ -65,6 +65,8 @@ class Settings:
     max_count: int
     #: ballots that a participant may add for each hour of a day; None for any number
     ballots_per_hour: int | None
+    #: forms to sign up that an address may send an hour; None for any number
+    sign_ups_per_hour: int | None
     #: megabytes that must be free on disk for ballots to be taken; None where nobody looks
     free_space: int | None
     host: str
@@ -162,6 +164,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         max_count=max_count,
         # at least what a single submission may be, which could not be stored at any hour
         ballots_per_hour=_number_or_off(values, "LOTTERY_BALLOTS_PER_HOUR", max_count, 999_999_999),
+        sign_ups_per_hour=_number_or_off(values, "LOTTERY_SIGN_UPS_PER_HOUR", 1, 999_999_999),
         free_space=_number_or_off(values, "LOTTERY_FREE_SPACE", 1, 999_999_999),
         host=_host(values, "LOTTERY_HOST"),
         port=_number(values, "LOTTERY_PORT", 1, 65_535),
@@ -192,6 +195,7 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_PLACES": "1",
     "LOTTERY_MAX_COUNT": "1000",
     "LOTTERY_BALLOTS_PER_HOUR": "100000",
+    "LOTTERY_SIGN_UPS_PER_HOUR": "60",
     "LOTTERY_FREE_SPACE": "256",
     "LOTTERY_HOST": "127.0.0.1",
     "LOTTERY_PORT": "8080",
