@@ -112,6 +112,8 @@ def _flask_config(settings: "Settings") -> dict[str, object]:
         "SESSION_REFRESH_EACH_REQUEST": False,
         # a form may stay open for as long as its session
         "WTF_CSRF_TIME_LIMIT": None,
+        # `csrf_tokens` looks at more than the Referer
+        "WTF_CSRF_SSL_STRICT": False,
         "MAX_CONTENT_LENGTH": 64 * 1024,
         "SCHEDULER_API_ENABLED": False,
     }

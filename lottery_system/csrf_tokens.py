@@ -1,4 +1,4 @@
-"""CSRF tokens, masked anew for every page (BREACH).
+"""CSRF protection: tokens, masked anew for every page (BREACH), and the origin of forms under TLS.
 
 A page is compressed on its way. Whoever can have a browser ask for a page that repeats what was
 asked for, and sees how long the answers are, finds out what else stands in it, letter by letter,
@@ -9,9 +9,12 @@ own (as Django's does): random bytes, and those bytes XOR the secret.
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
-from flask import current_app, g, session
+from flask import current_app, g, request, session
 from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
 from itsdangerous import URLSafeTimedSerializer
+
+from lottery_system.form_origin import FormOrigin, origin_of_form
 
 #: in a session, where Flask-WTF looks for the secret too
 NAME = "csrf_token"
@@ -21,7 +24,23 @@ BYTES = 20
 
 
 class MaskedTokens(CSRFProtect):  # type: ignore[misc]
-    """Flask-WTF's check, of tokens that are masked."""
+    """Flask-WTF's check, of tokens that are masked.
+
+    Under TLS it asks for a Referer, which privacy settings leave out; here any word of the browser
+    that the form is this site's own is enough. Without TLS whoever is in between can do anything.
+    """
+
+    def protect(self, **options: bool) -> None:
+        """Refuse a form without the token of its session, and under TLS one of another origin.
+
+        Raises:
+            CSRFError: with the reason, for the log.
+        """
+        super().protect(**options)
+        if g.get("csrf_valid") and request.is_secure:
+            origin = origin_of_form()
+            if origin is not FormOrigin.OURS:
+                raise CSRFError(f"origin {origin.value}")
 
     def _get_csrf_token(self) -> str | None:
         token: str | None = super()._get_csrf_token()

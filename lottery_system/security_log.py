@@ -31,17 +31,21 @@ class Account(Protocol):
         """Return its name, as it was signed up."""
 
 
-def note(event: str, account: Account | None, *, with_path: bool = False) -> None:
+def note(event: str, account: Account | None, *, with_path: bool = False, reason: str = "") -> None:
     """Write down what the request at hand did.
 
     Args:
         event: a name in snake case.
         account: whose; None where that is not known.
         with_path: and at which address; never its query, nor what was typed.
+        reason: in snake case, where an event has several.
     """
     who = f"user={quote(account.username)} id={account.id}" if account else "user=- id=-"
     path = f" path={request.method}:{quote(request.path)[:LONGEST]}" if with_path else ""
+    why = f" reason={reason}" if reason else ""
     at = f"{utcnow():%Y-%m-%dT%H:%M:%SZ}"
     # a flood is summed up by what it is of, so that nobody's hides what others do
     kind = {"kind": (event, account and account.id)}
-    log.info("%s %s from=%s at=%s%s", event, who, request.remote_addr or "-", at, path, extra=kind)
+    log.info(
+        "%s %s from=%s at=%s%s%s", event, who, request.remote_addr or "-", at, path, why, extra=kind
+    )

@@ -33,6 +33,7 @@ FLOORS = (
     {"extensions"},
     {"keys", "certificates"},
     {"queries", "database", "addresses", "schema", "security_log", "csrf_tokens"},
+    {"form_origin"},
     {"clock_check"},
     {"models", "drand"},
     {"passwords", "free_space", "ballot_rate"},

@@ -27,6 +27,7 @@ from lottery_system.models import Submission
 from lottery_system.models.login_session import Viewer
 from lottery_system.security_log import note
 from lottery_system.web.languages import ask_nobody
+from lottery_system.web.refused_forms import why_refused
 from lottery_system.web.resuming import form_again
 from lottery_system.web.words import told
 
@@ -175,21 +176,16 @@ def _unfit_keys(error: UnfitKeys) -> Response:
 
 
 def _foreign_form(error: CSRFError) -> Response:
+    reason, sentence = why_refused(str(error.description))
     try:
-        again = form_again()
+        again = form_again(sentence)
     except HTTPException as refusal:  # an error within the handling of one is caught by nobody
         return _http(refusal)
     except SQLAlchemyError as gone:
         return no_database(gone)
     finally:
-        note("csrf_refused", _known(), with_path=True)
-    return again or error_page(
-        400,
-        gettext(
-            "The form was not sent from this site, or your session has ended since you opened it. "
-            "Nothing was stored. Open the page again and send it once more."
-        ),
-    )
+        note("csrf_refused", _known(), with_path=True, reason=reason)
+    return again or error_page(400, sentence)
 
 
 def _throttled(error: TooManyAttempts) -> Response:

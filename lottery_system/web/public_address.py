@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from flask import Flask, request
 
-from lottery_system.access import settings
+from lottery_system.form_origin import public_url
 
 
 def register(app: Flask) -> None:
@@ -20,7 +20,7 @@ def register(app: Flask) -> None:
 
 def public_root() -> str:
     """Return LOTTERY_URL, or where this request came to; it ends with a slash."""
-    return settings().url or request.host_url
+    return public_url() or request.host_url
 
 
 def site_root() -> str:

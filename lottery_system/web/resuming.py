@@ -6,7 +6,6 @@ stored then; but the form comes back, filled in, at once or behind the log-in.
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, make_response, render_template, request
 from flask_babel import gettext
@@ -14,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from lottery_system.access import check
+from lottery_system.form_origin import FormOrigin, origin_of_form
 from lottery_system.web.forms import AccountForm
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -40,25 +40,25 @@ def resumes_at(form_page: Callable[..., Any], *fields: str) -> Callable[[View], 
     return declare
 
 
-def form_again() -> Response | None:
-    """Answer a form whose session is not its own any more, where it came from this site.
+def form_again(notice: str) -> Response | None:
+    """Answer a form that was refused for its session, where it came from this site.
 
     With the form itself, or, where nobody is logged in who must be, with the log-in page. Whoever
     may not see the form gets what they would get at its page.
+
+    Args:
+        notice: why, and what to do.
 
     Raises:
         HTTPException: somebody may not see the form, or there is no such thing any more.
     """
     page = _form_page(request.endpoint)
-    if page is None or request.endpoint is None or not _is_own():
+    if page is None or request.endpoint is None or origin_of_form() is FormOrigin.FOREIGN:
         return None
     refused = check(request.endpoint)
     if refused is not None:
         return refused
-    g.notice = gettext(
-        "This form is out of date: your session has ended since you opened it. Nothing was "
-        "stored. Send it once more."
-    )
+    g.notice = notice
     return make_response(page(**(request.view_args or {})), 400)
 
 
@@ -67,7 +67,7 @@ def typed_form() -> Response | None:
 
     None where nothing was typed, or the form came from elsewhere.
     """
-    if not _is_own() or not _typed(request.endpoint):
+    if origin_of_form() is FormOrigin.FOREIGN or not _typed(request.endpoint):
         return None
     g.notice = gettext(
         "You are not logged in any more. Nothing was stored, and nothing that you typed is "
@@ -132,12 +132,3 @@ def _typed(endpoint: str | None) -> list[tuple[str, str]]:
         for name in getattr(view, "kept_fields", ())
         if name in request.form
     ]
-
-
-def _is_own() -> bool:
-    """Tell whether a form was sent by a page of this site; browsers say so (Fetch, `Origin`).
-
-    What can be no origin was made `null` before (`incoming`).
-    """
-    origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host

@@ -153,6 +153,7 @@ def test_the_log_in_page_resumes_nothing_but_forms_of_this_site(alice: Visitor, 
 
 def test_a_sign_up_form_that_is_out_of_date_keeps_the_username(stranger: Visitor) -> None:
     form = {"csrf_token": "of yesterday", "username": "dana", "password": PASSWORD}
+    stranger.get("/signup")
 
     answer = stranger.client.post("/signup", data=form)
 

@@ -57,7 +57,7 @@ def test_each_event_of_an_account_is_one_line_that_says_who_from_where_and_when(
         f"other_log_ins_ended {bob}",
         f"password_changed {bob}",
         f"access_denied {bob} path=GET:/organiser",
-        f"csrf_refused {bob} path=POST:/account/sessions",
+        f"csrf_refused {bob} path=POST:/account/sessions reason=old_token",
         f"account_closed {bob}",
     ]
 
