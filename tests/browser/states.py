@@ -38,7 +38,7 @@ def fill(button: str, **fields: str) -> Callable[[Page], object]:
     return act
 
 
-def sign_up_out_of_date(page: Page) -> None:
+def sign_up_without_cookie(page: Page) -> None:
     page.context.clear_cookies()
     page.get_by_role("button", name="Sign up").click()
 
@@ -67,7 +67,7 @@ STATES = {
         "This username is taken",
         act=fill("Sign up", username="bob", password=PASSWORD),
     ),
-    "sign up, out of date": State("/signup", "This form is out of date", act=sign_up_out_of_date),
+    "sign up, without a cookie": State("/signup", "sent no cookie", act=sign_up_without_cookie),
     "log in": State("/login", "New here?"),
     "log in, empty": State("/login", "Enter a username.", act=press("Log in")),
     "log in, wrong": State(
