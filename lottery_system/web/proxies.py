@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from ipaddress import IPv6Address
 from logging import getLogger
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,8 @@ PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 #: a name, an IPv4 address, or an IPv6 address in brackets, and maybe a port (RFC 9110, 7.2)
 _HOST = re.compile(
-    r"(?P<name>[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\])\.?(?P<port>:[0-9]{1,5})?"
+    r"(?P<name>[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?|\[(?P<ipv6>[0-9a-f:.]{2,45})\])\.?"
+    r"(?P<port>:[0-9]{1,5})?"
 )
 
 
@@ -79,6 +81,8 @@ class Proxies:
         found = _HOST.fullmatch(environ["HTTP_HOST"].lower())
         if not found or int((found["port"] or ":1")[1:]) not in range(1, 65_536):
             return False
+        if found["ipv6"] and not _is_ipv6(found["ipv6"]):
+            return False
         environ["HTTP_HOST"] = found["name"] + (found["port"] or "")
         return (
             not self._hosts
@@ -89,6 +93,14 @@ class Proxies:
     def _told(self, environ: WSGIEnvironment, name: str) -> str:
         """Return what the outermost of our proxies said; nothing where none said anything."""
         return told_by_proxies(environ.get(name, ""), self._count)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 # without a page, whose links would need the host that was just refused

@@ -171,7 +171,7 @@ def test_a_host_name_that_is_not_ours_is_refused(clock: Clock, stranger: Visitor
 @pytest.mark.parametrize(
     "host",
     ["", " ", "/", "a b", "a/b", "a@b", "a:b", "a:99999", "a:0", "http://a", "[::1", "a..", "\xe9",
-     "a\\b", "?x", ":80", "a,b"],
+     "a\\b", "?x", ":80", "a,b", "[.:]", "[12.34]", "[1.2.3.4]"],
 )  # fmt: skip
 def test_a_host_that_is_none_is_refused(clock: Clock, stranger: Visitor, host: str) -> None:
     answer = stranger.client.get("/how-it-works", headers={"Host": host})
