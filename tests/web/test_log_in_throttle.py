@@ -28,12 +28,12 @@ def guess(visitor: Visitor, username: str, times: int) -> list[int]:
     return [visitor.log_in(username, "wrong horse battery").status_code for _ in range(times)]
 
 
-def wrong_before(session: Session, username: str, count: int) -> None:
+def wrong_before(session: Session, username: str, count: int, where: str = "account") -> None:
     """Have so many wrong passwords of an account been counted, at many addresses."""
     with session.begin():
         session.merge(
             Throttle(
-                key=f"log in/account/{Attempt(username).account}", attempt_count=count,
+                key=f"log in/{where}/{Attempt(username).account}", attempt_count=count,
                 expires_at=FIRST_NOON + timedelta(hours=1),
             )
         )  # fmt: skip
@@ -205,6 +205,36 @@ def test_a_known_browser_may_not_guess_for_ever_either(app: Flask, cast: Cast) -
     bob.post("/logout", page="/")
 
     assert guess(bob, "bob", 11) == [422] * 10 + [429]
+
+
+def test_whoever_has_made_many_known_browsers_waits_and_makes_no_other_wait(
+    app: Flask, cast: Cast, session: Session, waits: list[float]
+) -> None:
+    """Somebody who knew the password before it was changed may have logged in many times."""
+    thief, other = at(app, "192.0.2.1"), at(app, "192.0.2.2")
+    for known in (thief, other):
+        known.log_in("bob")
+        known.post("/logout", page="/")
+    wrong_before(session, "bob", 99, "known")
+    guess(thief, "bob", 1)
+    assert waits == []
+
+    assert guess(other, "bob", 1) == [422]
+    assert waits == [1]
+    assert at(app, "198.51.100.7").log_in("bob").status_code == 303
+    assert waits == [1]
+
+
+def test_an_account_is_guessed_at_as_one_however_its_name_is_typed(app: Flask, cast: Cast) -> None:
+    named = Visitor(app.test_client()).post(
+        "/signup", username="ᾴων", password="seven lazy badgers"
+    )
+    assert named.status_code == 303
+    thief = at(app, "192.0.2.1")
+
+    assert guess(thief, "ᾴων", 10) == [422] * 10
+    for typed in ("α\u0345\u0301ων", "Α\u0301\u0345ΩΝ", " ᾴΩΝ "):
+        assert guess(thief, typed, 1) == [429], typed
 
 
 def test_a_known_browser_of_one_account_is_unknown_to_another(app: Flask, cast: Cast) -> None:
