@@ -160,6 +160,7 @@ def test_wrong_passwords_of_one_address_do_not_slow_the_account_down_for_others(
     assert sorted(counts) == [0, 0, 10, 10, 10]
 
 
+@pytest.mark.parametrize("given_settings", [{"LOTTERY_SIGN_UPS_PER_HOUR": "2"}])
 def test_what_is_refused_writes_nothing_and_hashes_nothing(
     app: Flask, cast: Cast, engines: list[Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,8 +171,9 @@ def test_what_is_refused_writes_nothing_and_hashes_nothing(
     guess(thief, "bob", 10)
     for _ in range(10):
         bob.client.post("/account/close", data={"csrf_token": token, "current": "wrong horse"})
-    for _ in range(60):
-        crowd.post("/signup", username="x", password="y")
+    for number in range(2):
+        crowd.post("/signup", username=f"crowd{number}", password=PASSWORD)
+        crowd.post("/logout", page="/")
     monkeypatch.setattr(passwords, "_offload", None)  # what would hash or check, fails
 
     with statements(engines) as found:
@@ -290,10 +292,17 @@ def test_a_forged_cookie_makes_no_browser_known(app: Flask, cast: Cast, cookie: 
     assert guess(thief, "bob", 11)[-1] == 429
 
 
-def test_sign_ups_from_one_address_are_bounded(app: Flask, cast: Cast) -> None:
-    visitor = at(app, "192.0.2.1")
+@pytest.mark.parametrize("given_settings", [{"LOTTERY_SIGN_UPS_PER_HOUR": "3"}])
+def test_sign_ups_from_one_address_are_bounded_however_many_forms_are_mistyped(
+    app: Flask, cast: Cast
+) -> None:
+    def sign_up(username: str, password: str = PASSWORD, address: str = "192.0.2.1") -> int:
+        return at(app, address).post("/signup", username=username, password=password).status_code
 
-    answers = [visitor.post("/signup", username="x", password="y") for _ in range(61)]
+    mistyped = [("x", PASSWORD), ("", ""), ("dana", "short"), ("dana", "password1")]
+    assert [sign_up(*each) for each in mistyped] == [422] * 4
 
-    assert [answer.status_code for answer in answers] == [422] * 60 + [429]
-    assert "Wait 60 minutes, then try again." in text_of(answers[-1])
+    assert [sign_up("dana"), sign_up("bob"), sign_up("erin")] == [303, 422, 303]  # bob is there
+    assert [sign_up("frank"), sign_up(*mistyped[0])] == [429, 429]
+    assert sign_up("frank", address="192.0.2.2") == 303
+    assert "Wait 60 minutes, then try again." in text_of(at(app, "192.0.2.1").post("/signup"))
