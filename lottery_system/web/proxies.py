@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv6Address
 from logging import getLogger
 from typing import TYPE_CHECKING
 
-from werkzeug.sansio.utils import host_is_trusted
+from werkzeug.sansio.utils import get_current_url, get_host, host_is_trusted
 from werkzeug.wrappers import Response
 
 from lottery_system.addresses import parsed_address, told_by_proxies
@@ -28,9 +27,11 @@ PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 #: a name, an IPv4 address, or an IPv6 address in brackets, and maybe a port (RFC 9110, 7.2)
 _HOST = re.compile(
-    r"(?P<name>[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?|\[(?P<ipv6>[0-9a-f:.]{2,45})\])\.?"
-    r"(?P<port>:[0-9]{1,5})?"
+    r"(?P<name>[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\])\.?(?P<port>:[0-9]{1,5})?"
 )
+#: what Werkzeug cannot always write down in links: other brackets than IPv6's, underscores,
+#: which are in names of containers, and letters beyond ASCII that cannot be decoded
+_ODD = re.compile(r"\[|_|xn--")
 
 
 class Proxies:
@@ -81,26 +82,23 @@ class Proxies:
         found = _HOST.fullmatch(environ["HTTP_HOST"].lower())
         if not found or int((found["port"] or ":1")[1:]) not in range(1, 65_536):
             return False
-        if found["ipv6"] and not _is_ipv6(found["ipv6"]):
+        host = environ["HTTP_HOST"] = found["name"] + (found["port"] or "")
+        if environ.get("PATH_INFO") in PROBES:
+            return True
+        if _ODD.search(host) and not _is_written_down(host):
             return False
-        environ["HTTP_HOST"] = found["name"] + (found["port"] or "")
-        return (
-            not self._hosts
-            or environ.get("PATH_INFO") in PROBES
-            or host_is_trusted(environ["HTTP_HOST"], self._hosts)
-        )
+        return not self._hosts or host_is_trusted(host, self._hosts)
 
     def _told(self, environ: WSGIEnvironment, name: str) -> str:
         """Return what the outermost of our proxies said; nothing where none said anything."""
         return told_by_proxies(environ.get(name, ""), self._count)
 
 
-def _is_ipv6(text: str) -> bool:
+def _is_written_down(host: str) -> bool:
     try:
-        IPv6Address(text)
+        return bool(get_host("http", host) and get_current_url("http", host))
     except ValueError:
         return False
-    return True
 
 
 # without a page, whose links would need the host that was just refused
