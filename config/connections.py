@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from http import HTTPStatus
 from time import monotonic
 from typing import Any
+from urllib.parse import unquote
 
 from gevent.socket import SHUT_RD, socket
 from gunicorn.http.body import LengthReader
@@ -41,6 +42,15 @@ MOST_STREAMS = 300
 MOST_WAITING = 2000
 #: seconds that a connection may wait whatever comes
 LEAST_WAIT = 1
+
+
+def is_stream(req: Any) -> bool:
+    """Tell whether a request is for the stream, however its path is written.
+
+    What ends like it and is none is counted along: it is answered at once. The application decodes
+    percent signs, drops slashes before a path, and may be reached below another path.
+    """
+    return unquote(req.path).endswith(LIVE)
 
 
 class Refused(Exception):
@@ -153,7 +163,7 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
         client = self._told_client(req) or addr[0]
         streams = self._share_of(client, LIVE, MOST_STREAMS)
         try:
-            with streams if req.path == LIVE else nullcontext():
+            with streams if is_stream(req) else nullcontext():
                 super().handle_request(listener_name, req, sock, addr)
         except TimeoutError:  # the answer was not taken in
             raise StopIteration from None

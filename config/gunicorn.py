@@ -19,7 +19,7 @@ from gunicorn.glogging import Logger
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from config import load
-from config.connections import LIVE, BoundedWorker
+from config.connections import BoundedWorker, is_stream
 from config.files import keep_files_private
 from config.log_lines import BoundedLine, FloodFilter
 
@@ -154,7 +154,7 @@ def pre_request(worker: Any, request: Any) -> None:
     for seconds.
     """
     gevent.sleep(0)
-    if request.path == LIVE:
+    if is_stream(request):
         # a stream takes its connection along: a worker that stops need not wait whether another
         # request comes over it
         request.force_close()

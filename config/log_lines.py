@@ -24,9 +24,11 @@ class BoundedLine(logging.Formatter):
         return line if len(line) <= MOST_OF_LINE else line[:MOST_OF_LINE] + "..."
 
     def formatException(self, ei: object) -> str:  # noqa: N802
-        """Write the end of a traceback."""
+        """Write the end of a traceback, none of whose lines can be taken for an event."""
         text = super().formatException(ei)  # type: ignore[arg-type]
-        return text if len(text) <= MOST_OF_TRACEBACK else "..." + text[-MOST_OF_TRACEBACK:]
+        if len(text) > MOST_OF_TRACEBACK:
+            text = "..." + text[-MOST_OF_TRACEBACK:]
+        return "\n".join("  " + "".join(map(_visible, line)) for line in text.split("\n"))
 
 
 def _visible(character: str) -> str:

@@ -65,7 +65,7 @@ class Settings:
     max_count: int
     #: ballots that a participant may add for each hour of a day; None for any number
     ballots_per_hour: int | None
-    #: forms to sign up that an address may send an hour; None for any number
+    #: accounts that may be made from one address in an hour; None for any number
     sign_ups_per_hour: int | None
     #: megabytes that must be free on disk for ballots to be taken; None where nobody looks
     free_space: int | None
@@ -195,7 +195,7 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_PLACES": "1",
     "LOTTERY_MAX_COUNT": "1000",
     "LOTTERY_BALLOTS_PER_HOUR": "100000",
-    "LOTTERY_SIGN_UPS_PER_HOUR": "60",
+    "LOTTERY_SIGN_UPS_PER_HOUR": "200",
     "LOTTERY_FREE_SPACE": "256",
     "LOTTERY_HOST": "127.0.0.1",
     "LOTTERY_PORT": "8080",

@@ -32,7 +32,9 @@ def origin_of_form() -> FormOrigin:
     if origin is None:
         return FormOrigin.FOREIGN if site in ("same-site", "cross-site") else FormOrigin.UNKNOWN
     scheme, host, port = _parts(origin)
-    roots = [_parts(root) for root in (request.host_url, public_url()) if root]
+    # as browsers write the host: `host_url` has the letters of xn-- names
+    here = f"{request.scheme}://{request.host}"
+    roots = [_parts(root) for root in (here, public_url()) if root]
     for of_root, host_of_root, port_of_root in roots:
         # a proxy may not tell that it speaks TLS; a page without TLS is never that of one with it
         if (host, port) == (host_of_root, port_of_root) or (

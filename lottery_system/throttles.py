@@ -40,21 +40,11 @@ def look(limits: Sequence[Limit], now: datetime) -> list[int]:
     return [counted.get(limit.key, (0, now))[0] for limit in limits]
 
 
-def take(limits: Sequence[Limit], now: datetime) -> None:
-    """Count an attempt by every limit, the narrowest first, or by none where one is reached.
+def count(limits: Sequence[Limit], now: datetime) -> None:
+    """Count an attempt, the narrowest limit first, of which `look` has just found none reached.
 
     An attempt that is refused writes nothing: whoever floods costs others no more than a read. Only
     attempts of one instant, of which the first took the last place, get as far as the transaction.
-
-    Raises:
-        TooManyAttempts: one of the limits is reached.
-    """
-    look(limits, now)
-    count(limits, now)
-
-
-def count(limits: Sequence[Limit], now: datetime) -> None:
-    """Count an attempt of which a look has just shown that no limit is reached.
 
     Raises:
         TooManyAttempts: one is by now; nothing is counted.
@@ -67,5 +57,5 @@ def count(limits: Sequence[Limit], now: datetime) -> None:
 
 def give_back(session: Session, limits: Sequence[Limit], now: datetime) -> None:
     """Uncount an attempt that turned out to be none of those that are limited."""
-    for limit in limits:  # in the order in which `take` locks the rows
+    for limit in limits:  # in the order in which `count` locks the rows
         Throttle.take_back(session, limit.key, now)

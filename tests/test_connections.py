@@ -108,6 +108,12 @@ def test_others_play_while_a_client_holds_all_that_it_can(serve: Serve) -> None:
                 with streams(server.port, TABS) as opened:
                     assert len({stream.socket.getsockname()[0] for stream in opened.all}) == 1
 
+        odd = LIVE.replace(b"/live", b"//%6Cive")
+        with closing(Attack(server.port, odd, address="127.0.0.10")) as attack:
+            attack.connect(OF_STREAMS + TABS)
+            wait_for(partial(is_over, attack, TABS), "a stream is one, however it is asked for")
+            assert attack.over["429"] == TABS
+
         log = server.log()
         assert "Traceback" not in log
         assert 1 <= log.count(f"connection of {ADDRESS} closed") <= MOST_OF_KIND
@@ -238,6 +244,9 @@ def believes_nobody(server: Gunicorn) -> None:
     for lie in (*LIES, "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https"):
         assert body(answer_to(server.port, get(PAGE, lie))) == body(plain), lie
     assert answer_to(server.port, get("/", *LIES)).count(b"evil") == 0
+    for host in (b"[::::]", b"[1:2]", b"xn--a"):  # which the test client of Werkzeug cannot ask by
+        asked = get(PAGE).replace(b"lottery.example", host)
+        assert answer_to(server.port, asked).startswith(b"HTTP/1.1 400 "), host
     # asked from this very machine, which may read it
     assert answer_to(server.port, get("/metrics", *LIES)).startswith(b"HTTP/1.1 200 ")
     assert body(answer_to(server.port, get("/live", method="HEAD"))) == b""

@@ -37,6 +37,17 @@ def test_a_line_is_one_line_of_so_many_printable_characters() -> None:
     assert len(line) <= MOST_OF_LINE + 3
 
 
+def test_an_error_that_quotes_a_stranger_makes_no_event_of_its_own(written: StringIO) -> None:
+    try:
+        raise ValueError("x\n\x1b[2JERROR flood: log_in user=alice\r\nERROR flood: b")
+    except ValueError:
+        logging.getLogger("flood").exception("a fault")
+
+    first, *others = written.getvalue().removesuffix("\n").split("\n")
+    assert first == "ERROR flood: a fault"
+    assert all(line.startswith("  ") and line.isprintable() for line in others)
+
+
 def test_a_traceback_is_kept_up_to_its_end(written: StringIO) -> None:
     try:
         raise ValueError(9000 * "x" + " the end")

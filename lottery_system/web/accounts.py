@@ -19,7 +19,7 @@ from lottery_system.passwords import (
     hash_password,
 )
 from lottery_system.security_log import note
-from lottery_system.throttles import Limit, take
+from lottery_system.throttles import Limit, count, look
 from lottery_system.usernames import BadUsername, enforce_username
 from lottery_system.web import login
 from lottery_system.web.errors import retry_after, wait_for
@@ -43,9 +43,8 @@ def new() -> str | Response:
 @resumes_at(lambda: _sign_up_page(AccountForm()))
 def create() -> Response | tuple[str, int]:
     """Make a user, and log the new user in."""
-    most = settings().sign_ups_per_hour
-    if most is not None:
-        take([Limit(f"sign up/{client_network()}", most, AN_HOUR)], utcnow())
+    limits = [Limit(f"sign up/{client_network()}", settings().sign_ups_per_hour, AN_HOUR)]
+    look(limits, utcnow())
     form = AccountForm()
     if not form.validate():
         return _sign_up_page(form), 422
@@ -59,6 +58,7 @@ def create() -> Response | tuple[str, int]:
         form.password.errors = [told(error)]
         return _sign_up_page(form), 422
     now = utcnow()
+    count(limits, now)  # not before: a class mistypes as often as it signs up
     user = User.sign_up(username, hash_password(password), now)
     before = login.token_held()
     try:

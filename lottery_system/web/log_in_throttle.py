@@ -4,8 +4,9 @@ Wrong passwords are limited by account and address together, and by address. Tho
 over all addresses are never a reason to refuse, since strangers could then keep its holder out: the
 more there were, the longer each further try waits before it is looked at. Whoever logs in gets a
 cookie by which the browser is known from then on; a known browser has a limit of its own, which
-nobody else's guesses use up, and never waits. (OWASP, "Slow Down Online Guessing Attacks with
-Device Cookies".)
+nobody else's guesses use up, and waits for no stranger's. It waits for those of the account's other
+known browsers: whoever has once known the password may have made any number of them. (OWASP, "Slow
+Down Online Guessing Attacks with Device Cookies".)
 """
 
 import secrets
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from hashlib import sha256
 from threading import BoundedSemaphore
 from time import sleep
@@ -26,7 +28,12 @@ from lottery_system.addresses import client_network
 from lottery_system.clock import utcnow
 from lottery_system.errors import TooManyAttempts
 from lottery_system.throttles import Limit, count, give_back, look
-from lottery_system.usernames import RAW_LONGEST, username_key
+from lottery_system.usernames import (
+    RAW_LONGEST,
+    BadUsername,
+    normalise_username,
+    username_key,
+)
 from lottery_system.web.cookies import keep, kept
 
 TEN_MINUTES = timedelta(minutes=10)
@@ -37,7 +44,8 @@ OF_ACCOUNT_AT_ADDRESS = 10
 OF_ADDRESS = 100
 OF_KNOWN_BROWSER = 10
 
-#: wrong passwords of an account in an hour, over all addresses, after which further tries wait
+#: wrong passwords of an account in an hour, over all addresses or of all browsers that are known,
+#: after which further tries wait
 UNHINDERED = 100
 #: further ones, each of which makes the wait a second longer, up to the longest
 A_SECOND_EACH = 20
@@ -60,10 +68,14 @@ class Attempt:
 
     username: str
 
-    @property
+    @cached_property
     def account(self) -> str:
-        """Return what stands for the account in keys; of one length, whatever was typed."""
-        key = username_key(self.username[:RAW_LONGEST])
+        """Return what stands for the account in keys; of one length, however its name is typed."""
+        try:
+            name = normalise_username(self.username)  # as whoever is looked for has it
+        except BadUsername:
+            name = self.username[:RAW_LONGEST]
+        key = username_key(name)
         return sha256(key.encode(errors="replace")).hexdigest()[:32]
 
     def take(self) -> None:
@@ -76,7 +88,7 @@ class Attempt:
         """
         limits = self._limits()
         counted = look(limits, utcnow())
-        seconds = wait_of(counted[-1]) if limits[-1].most is None else 0
+        seconds = wait_of(counted[-1])
         with _place_to_wait() if seconds else nullcontext():
             count(limits, utcnow())
             if seconds:
@@ -96,7 +108,10 @@ class Attempt:
         browser = self._known_browser()
         if browser:
             key = f"log in/browser/{self.account}/{browser}"
-            return [Limit(key, OF_KNOWN_BROWSER, TEN_MINUTES)]
+            return [
+                Limit(key, OF_KNOWN_BROWSER, TEN_MINUTES),
+                Limit(f"log in/known/{self.account}", None, AN_HOUR),
+            ]
         address = client_network()
         return [
             Limit(f"log in/both/{self.account}/{address}", OF_ACCOUNT_AT_ADDRESS, TEN_MINUTES),

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from logging import getLogger
 from typing import TYPE_CHECKING
 
-from werkzeug.sansio.utils import host_is_trusted
+from werkzeug.sansio.utils import get_current_url, get_host, host_is_trusted
 from werkzeug.wrappers import Response
 
 from lottery_system.addresses import parsed_address, told_by_proxies
@@ -29,6 +29,9 @@ PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _HOST = re.compile(
     r"(?P<name>[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\])\.?(?P<port>:[0-9]{1,5})?"
 )
+#: what Werkzeug cannot always write down in links: other brackets than IPv6's, underscores,
+#: which are in names of containers, and letters beyond ASCII that cannot be decoded
+_ODD = re.compile(r"\[|_|xn--")
 
 
 class Proxies:
@@ -79,16 +82,23 @@ class Proxies:
         found = _HOST.fullmatch(environ["HTTP_HOST"].lower())
         if not found or int((found["port"] or ":1")[1:]) not in range(1, 65_536):
             return False
-        environ["HTTP_HOST"] = found["name"] + (found["port"] or "")
-        return (
-            not self._hosts
-            or environ.get("PATH_INFO") in PROBES
-            or host_is_trusted(environ["HTTP_HOST"], self._hosts)
-        )
+        host = environ["HTTP_HOST"] = found["name"] + (found["port"] or "")
+        if environ.get("PATH_INFO") in PROBES:
+            return True
+        if _ODD.search(host) and not _is_written_down(host):
+            return False
+        return not self._hosts or host_is_trusted(host, self._hosts)
 
     def _told(self, environ: WSGIEnvironment, name: str) -> str:
         """Return what the outermost of our proxies said; nothing where none said anything."""
         return told_by_proxies(environ.get(name, ""), self._count)
+
+
+def _is_written_down(host: str) -> bool:
+    try:
+        return bool(get_host("http", host) and get_current_url("http", host))
+    except ValueError:
+        return False
 
 
 # without a page, whose links would need the host that was just refused

@@ -28,12 +28,12 @@ def guess(visitor: Visitor, username: str, times: int) -> list[int]:
     return [visitor.log_in(username, "wrong horse battery").status_code for _ in range(times)]
 
 
-def wrong_before(session: Session, username: str, count: int) -> None:
+def wrong_before(session: Session, username: str, count: int, where: str = "account") -> None:
     """Have so many wrong passwords of an account been counted, at many addresses."""
     with session.begin():
         session.merge(
             Throttle(
-                key=f"log in/account/{Attempt(username).account}", attempt_count=count,
+                key=f"log in/{where}/{Attempt(username).account}", attempt_count=count,
                 expires_at=FIRST_NOON + timedelta(hours=1),
             )
         )  # fmt: skip
@@ -160,6 +160,7 @@ def test_wrong_passwords_of_one_address_do_not_slow_the_account_down_for_others(
     assert sorted(counts) == [0, 0, 10, 10, 10]
 
 
+@pytest.mark.parametrize("given_settings", [{"LOTTERY_SIGN_UPS_PER_HOUR": "2"}])
 def test_what_is_refused_writes_nothing_and_hashes_nothing(
     app: Flask, cast: Cast, engines: list[Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,8 +171,9 @@ def test_what_is_refused_writes_nothing_and_hashes_nothing(
     guess(thief, "bob", 10)
     for _ in range(10):
         bob.client.post("/account/close", data={"csrf_token": token, "current": "wrong horse"})
-    for _ in range(60):
-        crowd.post("/signup", username="x", password="y")
+    for number in range(2):
+        crowd.post("/signup", username=f"crowd{number}", password=PASSWORD)
+        crowd.post("/logout", page="/")
     monkeypatch.setattr(passwords, "_offload", None)  # what would hash or check, fails
 
     with statements(engines) as found:
@@ -205,6 +207,36 @@ def test_a_known_browser_may_not_guess_for_ever_either(app: Flask, cast: Cast) -
     bob.post("/logout", page="/")
 
     assert guess(bob, "bob", 11) == [422] * 10 + [429]
+
+
+def test_whoever_has_made_many_known_browsers_waits_and_makes_no_other_wait(
+    app: Flask, cast: Cast, session: Session, waits: list[float]
+) -> None:
+    """Somebody who knew the password before it was changed may have logged in many times."""
+    thief, other = at(app, "192.0.2.1"), at(app, "192.0.2.2")
+    for known in (thief, other):
+        known.log_in("bob")
+        known.post("/logout", page="/")
+    wrong_before(session, "bob", 99, "known")
+    guess(thief, "bob", 1)
+    assert waits == []
+
+    assert guess(other, "bob", 1) == [422]
+    assert waits == [1]
+    assert at(app, "198.51.100.7").log_in("bob").status_code == 303
+    assert waits == [1]
+
+
+def test_an_account_is_guessed_at_as_one_however_its_name_is_typed(app: Flask, cast: Cast) -> None:
+    named = Visitor(app.test_client()).post(
+        "/signup", username="ᾴων", password="seven lazy badgers"
+    )
+    assert named.status_code == 303
+    thief = at(app, "192.0.2.1")
+
+    assert guess(thief, "ᾴων", 10) == [422] * 10
+    for typed in ("α\u0345\u0301ων", "Α\u0301\u0345ΩΝ", " ᾴΩΝ "):
+        assert guess(thief, typed, 1) == [429], typed
 
 
 def test_a_known_browser_of_one_account_is_unknown_to_another(app: Flask, cast: Cast) -> None:
@@ -260,10 +292,17 @@ def test_a_forged_cookie_makes_no_browser_known(app: Flask, cast: Cast, cookie: 
     assert guess(thief, "bob", 11)[-1] == 429
 
 
-def test_sign_ups_from_one_address_are_bounded(app: Flask, cast: Cast) -> None:
-    visitor = at(app, "192.0.2.1")
+@pytest.mark.parametrize("given_settings", [{"LOTTERY_SIGN_UPS_PER_HOUR": "3"}])
+def test_sign_ups_from_one_address_are_bounded_however_many_forms_are_mistyped(
+    app: Flask, cast: Cast
+) -> None:
+    def sign_up(username: str, password: str = PASSWORD, address: str = "192.0.2.1") -> int:
+        return at(app, address).post("/signup", username=username, password=password).status_code
 
-    answers = [visitor.post("/signup", username="x", password="y") for _ in range(61)]
+    mistyped = [("x", PASSWORD), ("", ""), ("dana", "short"), ("dana", "password1")]
+    assert [sign_up(*each) for each in mistyped] == [422] * 4
 
-    assert [answer.status_code for answer in answers] == [422] * 60 + [429]
-    assert "Wait 60 minutes, then try again." in text_of(answers[-1])
+    assert [sign_up("dana"), sign_up("bob"), sign_up("erin")] == [303, 422, 303]  # bob is there
+    assert [sign_up("frank"), sign_up(*mistyped[0])] == [429, 429]
+    assert sign_up("frank", address="192.0.2.2") == 303
+    assert "Wait 60 minutes, then try again." in text_of(at(app, "192.0.2.1").post("/signup"))

@@ -165,13 +165,14 @@ def test_a_host_name_that_is_not_ours_is_refused(clock: Clock, stranger: Visitor
     assert refused.headers["X-Content-Type-Options"] == "nosniff"
     for path in ("/healthz", "/readyz", "/metrics"):  # as load balancers ask
         assert asked("10.0.0.7:8080", path) in (200, 503)
+        assert asked("my_lottery:8080", path) in (200, 503)
         assert asked("evil.example", path + "/") != 200
 
 
 @pytest.mark.parametrize(
     "host",
     ["", " ", "/", "a b", "a/b", "a@b", "a:b", "a:99999", "a:0", "http://a", "[::1", "a..", "\xe9",
-     "a\\b", "?x", ":80", "a,b"],
+     "a\\b", "?x", ":80", "a,b", "[.:]", "[12.34]", "[1.2.3.4]", "a_b"],
 )  # fmt: skip
 def test_a_host_that_is_none_is_refused(clock: Clock, stranger: Visitor, host: str) -> None:
     answer = stranger.client.get("/how-it-works", headers={"Host": host})

@@ -51,6 +51,15 @@ def test_any_word_of_the_browser_that_a_form_is_ours_is_enough(
     assert count_users(session) == 1
 
 
+def test_a_site_whose_name_has_letters_beyond_ascii_takes_its_own_forms(
+    clock: Clock, stranger: Visitor, session: Session
+) -> None:
+    root = "https://xn--glck-0ra.example"
+
+    assert send(stranger, {"Origin": root}, root)[0] == 303
+    assert count_users(session) == 1
+
+
 @pytest.mark.parametrize(
     ("headers", "says", "reason"),
     [
