@@ -4,6 +4,7 @@ Whoever normalises text (NFC, NFKC, PRECIS) looks at its length before: that wor
 the text, and what is to become 32 characters may come as a megabyte.
 """
 
+import re
 import unicodedata
 
 from precis_i18n.context import context_rule_error
@@ -35,6 +36,13 @@ _BLANK = frozenset("\u2800\U0001107f\U00013441\U00013442\U00016fe4\U0001d159")
 EMOJI_JOINTS = frozenset("\ufe0e\ufe0f\u200d")
 KEYCAPS = frozenset("#*0123456789")
 
+#: what makes a black flag that of England, Scotland or Wales: letters that show nothing, of which
+#: phones write these alone (UTS 51, RGI_Emoji_Tag_Sequence)
+_FLAG_TAGS = re.compile(
+    "(?<=\U0001f3f4)\U000e0067\U000e0062(\U000e0065\U000e006e\U000e0067|"
+    "\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)\U000e007f"
+)
+
 _UNICODE = UnicodeData()
 
 
@@ -53,7 +61,10 @@ def is_printable(text: str) -> bool:
 
     That is where RFC 5892 appendix A.1 and A.2 allow them, and between pictures.
     """
-    return text.isprintable() or all(
+    if text.isprintable():
+        return True
+    text = _FLAG_TAGS.sub("", text)
+    return all(
         sign.isprintable()
         or (sign in JOINERS and not context_rule_error(text, at, _UNICODE))
         or is_emoji_joint(text, at)
@@ -78,6 +89,8 @@ def demand_visible(text: str, *, with_emoji: bool = False) -> None:
     Raises:
         BadText: with a sentence for whoever typed it.
     """
+    if with_emoji:
+        text = _FLAG_TAGS.sub("", text)
     hidden = any(
         is_invisible(sign) and sign not in JOINERS and not (with_emoji and is_emoji_joint(text, at))
         for at, sign in enumerate(text)

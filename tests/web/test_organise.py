@@ -13,6 +13,8 @@ from tests.web.conftest import Visitor, text_of
 
 NEW = "/organiser/lotteries/new"
 LIST = "/organiser/lotteries"
+#: the flag, as phones write it
+ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 GOOD = {"name": "Spring Raffle", "prize": "A bicycle\r\nand a bell", "closes_on": "2026-12-24"}
 
 
@@ -38,6 +40,7 @@ def test_an_organiser_creates_a_lottery_that_is_open(
     [
         ("Sun ☀\ufe0f Raffle", "Cheese\tand ❤\ufe0f\u200d🔥"),
         ("👩\u200d👩\u200d👧 club", "1\ufe0f\u20e3 a bell"),
+        (f"{ENGLAND} Cup", f"Two days in {ENGLAND}"),
         ("قرعه\u200cکشی", "नमस्\u200dते"),
     ],
 )
@@ -61,6 +64,8 @@ def test_a_lottery_is_named_as_phones_write(
         ("name", "Rafﬂe\u3164", "invisible characters"),
         ("name", "Rafﬂe\ufe0f", "invisible characters"),
         ("name", "\u200dRafﬂe", "invisible characters"),
+        ("name", f"Raffle {ENGLAND[1:]}", "invisible characters"),
+        ("name", f"Raffle {ENGLAND[:3]}", "invisible characters"),
         ("name", "\u0301", "none on its own"),
         ("name", "Z" + "\u0301\u0327\u0323\u0308\u0330", "at most 4 accents"),
         ("prize", "x" * 5001, "at most 5,000 characters"),
