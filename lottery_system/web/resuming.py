@@ -53,7 +53,7 @@ def form_again(notice: str) -> Response | None:
         HTTPException: somebody may not see the form, or there is no such thing any more.
     """
     page = _form_page(request.endpoint)
-    if page is None or request.endpoint is None or origin_of_form() is FormOrigin.FOREIGN:
+    if page is None or request.endpoint is None or _is_foreign():
         return None
     refused = check(request.endpoint)
     if refused is not None:
@@ -67,7 +67,7 @@ def typed_form() -> Response | None:
 
     None where nothing was typed, or the form came from elsewhere.
     """
-    if origin_of_form() is FormOrigin.FOREIGN or not _typed(request.endpoint):
+    if _is_foreign() or not _typed(request.endpoint):
         return None
     g.notice = gettext(
         "You are not logged in any more. Nothing was stored, and nothing that you typed is "
@@ -132,3 +132,13 @@ def _typed(endpoint: str | None) -> list[tuple[str, str]]:
         for name in getattr(view, "kept_fields", ())
         if name in request.form
     ]
+
+
+def _is_foreign() -> bool:
+    """Tell whether a form may have been filled in by another site, whose words none of ours shows.
+
+    An origin that is `null` may be any site's (a frame in a sandbox), where nothing else is told.
+    """
+    origin = origin_of_form()
+    is_hidden = origin is FormOrigin.UNKNOWN and "Origin" in request.headers
+    return origin is FormOrigin.FOREIGN or is_hidden
