@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 from hashlib import sha256
 from threading import BoundedSemaphore
 from time import sleep
@@ -68,7 +67,7 @@ class Attempt:
 
     username: str
 
-    @cached_property
+    @property
     def account(self) -> str:
         """Return what stands for the account in keys; of one length, however its name is typed."""
         try:
