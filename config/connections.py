@@ -19,6 +19,7 @@ from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.ggevent import GeventWorker
 
+from config.settings import LONGEST_BODY
 from lottery_system.addresses import network_of, told_by_proxies
 
 #: seconds that a client may take until the first byte of its first request; browsers connect
@@ -30,8 +31,6 @@ HEAD = 20
 REQUEST = 60
 #: seconds in which a client must take in a part of an answer
 ANSWER = 60
-#: bytes of a body; more is refused by the application (MAX_CONTENT_LENGTH), and never read
-MOST_BYTES = 64 * 1024
 #: connections of one client that a worker holds; a school of 60 has six each at the very most
 MOST_OF_ONE = 600
 #: the address of the streams, and how many one client may have; the school has two tabs each.
@@ -78,7 +77,10 @@ class Connection(socket):  # type: ignore[misc]
         self._ends_at = monotonic() + seconds
 
     def expect_body(self) -> None:
-        """Wait for the rest of the request."""
+        """Wait for the rest of the request, whose head may have come along with the one before."""
+        if self.is_idle:
+            self.is_idle = False
+            self.began_at = monotonic()
         self._ends_at = self.began_at + REQUEST
 
     def recv(self, *args: Any) -> bytes:
@@ -210,7 +212,7 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
         length = reader.length if isinstance(reader, LengthReader) else None
         if length == 0:
             return
-        if length is not None and length > MOST_BYTES:
+        if length is not None and length > LONGEST_BODY:
             req.force_close()
             return
         if req._expected_100_continue:
@@ -218,10 +220,10 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
             req._expected_100_continue = False
         client = self._told_client(req)
         with self._share_of(client) if client else nullcontext():
-            body = req.body.read(MOST_BYTES + 1)
+            body = req.body.read(LONGEST_BODY + 1)
         if length is not None and len(body) < length:
             raise NoMoreData(body)
-        if len(body) > MOST_BYTES:  # in chunks, without a length
+        if len(body) > LONGEST_BODY:  # in chunks, without a length
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         req.body = io.BytesIO(body)
 

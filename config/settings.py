@@ -23,6 +23,8 @@ from config.sets import SETS
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "LOTTERY_"
 SECRET_KEY_BYTES = 32
+#: bytes of a body; more is refused, and never read
+LONGEST_BODY = 64 * 1024
 #: the addresses that stand for all of a machine, and the machine's own beside each
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 

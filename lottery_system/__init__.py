@@ -94,6 +94,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
 
 def _flask_config(settings: "Settings") -> dict[str, object]:
     """Translate our settings into the names that Flask and its extensions know."""
+    from config.settings import LONGEST_BODY
     from lottery_system.models.login_session import LIFETIME
     from lottery_system.web.cookies import tag_of
 
@@ -114,6 +115,6 @@ def _flask_config(settings: "Settings") -> dict[str, object]:
         "WTF_CSRF_TIME_LIMIT": None,
         # `csrf_tokens` looks at more than the Referer
         "WTF_CSRF_SSL_STRICT": False,
-        "MAX_CONTENT_LENGTH": 64 * 1024,
+        "MAX_CONTENT_LENGTH": LONGEST_BODY,
         "SCHEDULER_API_ENABLED": False,
     }

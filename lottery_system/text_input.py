@@ -17,6 +17,8 @@ from lottery_system.errors import LotteryError
 RAW_TIMES = 4
 #: combining marks in a row (UTS 39 section 5.4)
 MOST_MARKS = 4
+#: the class of the marks that join consonants of India and its neighbours (UAX 44, table 15)
+VIRAMA = 9
 
 #: U+200C and U+200D, which some words of Persian or Hindi are not spelt right without
 JOINERS = frozenset("\u200c\u200d")
@@ -109,9 +111,19 @@ def demand_few_marks(text: str) -> None:
     for sign in unicodedata.normalize("NFD", text):
         category = unicodedata.category(sign)
         row = row + 1 if category in ("Mn", "Me") else 0
-        if row > MOST_MARKS or (category[0] == "M" and before == " "):
+        stands_alone = category[0] == "M" and before == " "
+        if unicodedata.combining(sign) == VIRAMA:  # between letters of its script, or unseen
+            stands_alone = (
+                _script(before) != _script(sign) or unicodedata.combining(before) == VIRAMA
+            )
+        if row > MOST_MARKS or stands_alone:
             raise BadText(
                 "Put at most %(most)s accents or other marks on a letter, and none on its own.",
                 most=MOST_MARKS,
             )
         before = sign
+
+
+def _script(sign: str) -> str:
+    """Return what a character's name begins with, which for letters and marks is their script."""
+    return unicodedata.name(sign, "").partition(" ")[0]
