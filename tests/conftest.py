@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -27,6 +28,7 @@ import config
 from lottery_system import create_app
 from lottery_system.ballot_box import BallotBox
 from lottery_system.extensions import db
+from lottery_system.fairness import commitment
 from lottery_system.models import Base, Lottery, Submission, User
 from tests.operators import keep_keys
 from tests.postgres import NoServer, Server
@@ -182,6 +184,17 @@ def compiled_templates() -> Iterator[None]:
     """Compile each template once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Flask, "jinja_options", {"bytecode_cache": CompiledTemplates()})
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def chains_followed_once() -> Iterator[None]:
+    """Remember where steps along a secret chain lead: all tests have the same chain.
+
+    A day that is closed goes along a hundred years of it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commitment, "follow_chain", lru_cache(1000)(commitment.follow_chain))
         yield
 
 

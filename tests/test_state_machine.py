@@ -71,7 +71,7 @@ from tests.operators import OPERATOR, begin
 
 EXAMPLES = "EXAMPLES"
 SETTINGS = settings(
-    max_examples=int(os.environ.get(EXAMPLES, "50")),
+    max_examples=int(os.environ.get(EXAMPLES, "25")),
     stateful_step_count=30,
     derandomize=EXAMPLES not in os.environ,
     print_blob=True,
