@@ -21,8 +21,9 @@ run: $(VENV)/app ## serve the lottery on http://127.0.0.1:8080/
 test: $(VENV)/dev $(VENV)/browser ## run all tests, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest
 
-faults: $(VENV)/dev $(VENV)/browser ## kill, cut, fill and slow everything many times, while people play
-	@STRIKES=10 $(BIN)/python -m pytest tests/faults
+faults: $(VENV)/dev $(VENV)/browser ## what make test tries in short: each fault many times, each character changed
+	@STRIKES=10 EXAMPLES=250 $(BIN)/python -m pytest tests/faults tests/test_state_machine.py \
+		tests/fairness/test_verify.py tests/browser/test_verifier.py
 
 fuzz: $(VENV)/fuzz ## let atheris try for a minute to make the verifier stumble
 	@$(BIN)/python -m tests.fairness.fuzz -max_total_time=$${SECONDS_TO_FUZZ:-60} -max_len=20000

@@ -9,22 +9,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 import time_machine
+from argon2 import PasswordHasher
 from flask import Flask
 from flask_migrate import upgrade
-from sqlalchemy import Engine, create_engine, make_url, text
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+from sqlalchemy import Engine, make_url
 from sqlalchemy.orm import Session
 
 import config
 from lottery_system import create_app
 from lottery_system.ballot_box import BallotBox
 from lottery_system.extensions import db
+from lottery_system.fairness import commitment
 from lottery_system.models import Base, Lottery, Submission, User
-from lottery_system.passwords import hash_password
 from tests.operators import keep_keys
 from tests.postgres import NoServer, Server
 
@@ -32,6 +37,8 @@ from tests.postgres import NoServer, Server
 FIRST_DAY = date(2026, 11, 19)
 FIRST_NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery"
+#: bytes of a table that is emptied by making its file anew
+LARGE = 256 * 1024
 
 
 class Clock:
@@ -109,22 +116,29 @@ def migrate(url: str) -> None:
 
 
 def empty(url: str) -> None:
-    """Forget all rows; only TRUNCATE may, what is kept for ever being kept from DELETE.
+    """Forget all rows, also those that triggers keep from DELETE, and number new ones from 1.
 
-    It waits for all who read, for ever: for a transaction that a test left open when it failed,
-    too. So whoever is connected still is ended first.
+    A session in the role of a replica fires no triggers. TRUNCATE fires none of these either, but
+    makes the files of all tables anew, which takes twenty times as long; it is for large ones.
+
+    Whoever is connected still is ended first: either would wait for a transaction that a test left
+    open when it failed, for ever.
     """
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-    engine = create_engine(url)
-    with engine.begin() as connection:
+    tables = [table.name for table in Base.metadata.sorted_tables]
+    with psycopg.connect(url) as connection:
         connection.execute(
-            text(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-    engine.dispose()
+        largest = connection.execute(
+            "SELECT max(pg_relation_size(oid)) FROM pg_class WHERE relname = ANY(%s)", [tables]
+        ).fetchone()
+        if largest is None or largest[0] > LARGE:
+            connection.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+            return
+        connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute("; ".join(f"DELETE FROM {table}" for table in tables))
+        connection.execute("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'")
 
 
 def settings_for(url: str, **given: str) -> config.Settings:
@@ -145,6 +159,54 @@ def app(database_url: str, given_settings: dict[str, str], tmp_path: Path) -> It
     settings = settings_for(database_url, LOTTERY_STORAGE=str(tmp_path), **given_settings)
     with running(settings) as app:
         yield app
+
+
+class CompiledTemplates(BytecodeCache):
+    """The templates as Python code, for all applications of this process.
+
+    Every test has an application of its own, and each would compile the templates anew, which takes
+    longer than all else that most tests do. Jinja asks here by their source.
+    """
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if found := self._code.get(bucket.key):
+            bucket.bytecode_from_string(found)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_modules() -> Iterator[None]:
+    """Let the processes that tests start keep what they compile, whatever the environment says.
+
+    A sixth of a start is compiling the modules of the house.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates() -> Iterator[None]:
+    """Compile each template once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "jinja_options", {"bytecode_cache": CompiledTemplates()})
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def chains_followed_once() -> Iterator[None]:
+    """Remember where steps along a secret chain lead: all tests have the same chain.
+
+    A day that is closed goes along a hundred years of it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commitment, "follow_chain", lru_cache(1000)(commitment.follow_chain))
+        yield
 
 
 @contextmanager
@@ -174,6 +236,15 @@ def session(engine: Engine) -> Iterator[Session]:
         yield session
 
 
+def hash_of_password() -> str:
+    """Hash the password that all have, so that it is checked fast: many tests begin with a log-in.
+
+    A hash says how dear it is to check. How dear those are that the lottery makes,
+    `tests/web/test_sign_up.py` sees to.
+    """
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+
 @dataclass(frozen=True)
 class Cast:
     """Who plays a part in the tests."""
@@ -186,7 +257,7 @@ class Cast:
 @pytest.fixture(scope="session")
 def password_hash() -> str:
     """Hash the cast's password once."""
-    return hash_password(PASSWORD)
+    return hash_of_password()
 
 
 @pytest.fixture

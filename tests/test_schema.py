@@ -17,7 +17,7 @@ from lottery_system.extensions import db, reading
 from lottery_system.schema import demand_current
 from tests.conftest import running, settings_for
 from tests.operators import keep_keys
-from tests.processes import PATIENCE, ROOT, Gunicorn, wait_for
+from tests.processes import ROOT, Gunicorn, wait_for
 from tests.test_migrations import LANDED
 
 NEWEST = max(LANDED)[:4]
@@ -214,19 +214,11 @@ def test_the_start_refuses_a_database_of_another_version(
 
 def test_the_start_goes_on_where_no_database_can_be_asked(tmp_path: Path) -> None:
     server = Gunicorn(NOWHERE, tmp_path)
-    with server.log_file.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py"],
-            cwd=ROOT,
-            env=server._environ,
-            stdout=log,
-            stderr=log,
-        )
+    server.start_up()
     try:
         wait_for(lambda: "Booting worker" in server.log(), "a worker starts")
     finally:
-        process.terminate()
-        process.wait(PATIENCE)
+        server.kill()
 
     assert "start: connection " in server.log()
     assert "much-secret" not in server.log()

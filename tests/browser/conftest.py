@@ -29,8 +29,7 @@ from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import starts_at
 from lottery_system.extensions import db
 from lottery_system.models import Draw, Lottery, Submission, User
-from lottery_system.passwords import hash_password
-from tests.conftest import PASSWORD, running, settings_for
+from tests.conftest import PASSWORD, hash_of_password, running, settings_for
 from tests.operators import OPERATOR, begin, keep_keys
 from tests.processes import PATIENCE, Gunicorn
 
@@ -161,7 +160,7 @@ class Seeded:
 
     def sign_up(self, *usernames: str) -> Self:
         """Sign people up; alice organises."""
-        password_hash = hash_password(PASSWORD)
+        password_hash = hash_of_password()
         with self._session.begin():
             self._session.add_all(
                 User.sign_up(name, password_hash, noon(self._begins), is_organiser=name == "alice")

@@ -1,17 +1,18 @@
-"""Lighthouse, as a function: how a page scores on a phone, and what costs it points."""
+"""Lighthouse, as a process: how a page scores on a phone, and what costs it points."""
 
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from threading import Timer
+from typing import Any, Self
 
 from tests.browser.conftest import ARGUMENTS, BROWSERS
-from tests.browser.floors import LIGHTHOUSE
+from tests.browser.floors import MODULES
 from tests.processes import PATIENCE
 
 #: what Lighthouse says where the browser gave it no record of the load, as on a busy machine; there
@@ -22,8 +23,9 @@ CHROME_FLAGS = (
     "--headless=new",
     *ARGUMENTS,
     # a Chrome that Lighthouse starts would ask for its maker's sites by itself
-    "--host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+PROGRAM = Path(__file__).with_suffix(".mjs")
 
 
 @dataclass(frozen=True)
@@ -46,52 +48,67 @@ class Report:
         ]
 
 
-def measure(url: str, categories: Iterable[str], cookies: str = "") -> Report:
-    """Let Lighthouse load a page as a phone with a slow line does, and judge it.
+class LighthouseFailed(Exception):
+    """There is no such page, or Lighthouse could not judge it."""
 
-    Args:
-        categories: performance among them.
-        cookies: what the browser sends along, as the header Cookie.
 
-    Raises:
-        ValueError: the page that was judged is not the one asked for.
-        subprocess.CalledProcessError: there is no page, or Lighthouse failed.
-    """
-    categories = list(categories)
-    with TemporaryDirectory() as folder:
-        headers = Path(folder) / "headers.json"
-        # in a file, for all can read what a program is called with; a log-in is nobody else's
-        headers.write_text(json.dumps({"Cookie": cookies} if cookies else {}))
-        command = [
-            *LIGHTHOUSE,
-            url,
-            "--output=json",
-            "--output-path=stdout",
-            "--quiet",
-            "--no-enable-error-reporting",
-            f"--only-categories={','.join(categories)}",
-            f"--extra-headers={headers}",
-            f"--chrome-flags={' '.join(CHROME_FLAGS)}",
-        ]
-        ran = _run(command)
-        for _ in range(TRIES - 1):
-            if ran.returncode == 0 or NOT_RECORDED not in ran.stderr:
+class Lighthouse:
+    """Lighthouse as a process that judges one page after another; see `lighthouse.mjs`."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            ["node", str(PROGRAM), str(MODULES), *CHROME_FLAGS],
+            env={**os.environ, **browser_named()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=PATIENCE)
+
+    def measure(self, url: str, categories: Iterable[str], cookies: str = "") -> Report:
+        """Let Lighthouse load a page as a phone with a slow line does, and judge it.
+
+        Args:
+            categories: performance among them.
+            cookies: what the browser sends along, as the header Cookie.
+
+        Raises:
+            ValueError: the page that was judged is not the one asked for.
+            LighthouseFailed: nothing was judged.
+        """
+        categories = list(categories)
+        headers = {"Cookie": cookies} if cookies else {}
+        asked = json.dumps({"url": url, "categories": categories, "headers": headers})
+        for _ in range(TRIES):
+            answer = json.loads(self._answer(asked))
+            if NOT_RECORDED not in answer.get("error", ""):
                 break
-            ran = _run(command)
-    print(ran.stderr)
-    ran.check_returncode()
-    return read(json.loads(ran.stdout), url, categories)
+        if "error" in answer:
+            raise LighthouseFailed(answer["error"])
+        return read(answer["result"], url, categories)
+
+    def _answer(self, asked: str) -> str:
+        reads, writes = self._process.stdout, self._process.stdin
+        assert reads is not None
+        assert writes is not None
+        writes.write(f"{asked}\n")
+        writes.flush()
+        with too_long_for(self._process, 2 * PATIENCE):
+            return reads.readline() or '{"error": "Lighthouse ended"}'
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        env={**os.environ, **browser_named()},
-        capture_output=True,
-        text=True,
-        timeout=2 * PATIENCE,
-        check=False,
-    )
+@contextmanager
+def too_long_for(process: subprocess.Popen[str], seconds: float) -> Iterator[None]:
+    """End a process that is not done in time."""
+    timer = Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def browser_named() -> dict[str, str]:

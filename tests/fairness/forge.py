@@ -1,6 +1,7 @@
 """Whole days made by hand, honest or forged at one place, and signed with a key of the tests."""
 
 import json
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -36,7 +37,17 @@ from lottery_system.fairness.records import (
 )
 from lottery_system.fairness.selection import seed_of, winning_ballots
 from lottery_system.fairness.tiles import TILE_WIDTH, ReadTiles, Tile, TilePath, format_path
+from tests.faults.strikes import STRIKES
 from tests.rounds import BEACON_DAY, BEACON_GAP, BEACON_ROUND, SIGNATURES
+
+#: `make test` changes one character in so many, others each time; `make faults` changes each
+STRIDE = 8 if STRIKES == 1 else 1
+
+
+def places_to_change(text: str) -> range:
+    """Return at which characters a test that changes one at a time is to change it."""
+    return range(random.randrange(STRIDE), len(text), STRIDE)
+
 
 KEY = SigningKey("forge.example", b"\x05" * 32)
 TIP = b"\x06" * 32

@@ -24,7 +24,7 @@ def test_whoever_signs_up_is_logged_in(clock: Clock, stranger: Visitor, session:
     assert "Log out Dana" in text_of(stranger.get("/"))
     user = session.scalars(select(User)).one()
     assert (user.username, user.is_organiser) == ("Dana", False)
-    assert user.password_hash.startswith("$argon2id$")
+    assert user.password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 @pytest.mark.parametrize(
