@@ -1,6 +1,6 @@
 /**
  * The public beacon drand: which round a day takes, and whether its signature holds
- * (daily-draw/v1, section 5).
+ * (daily-draw/v1, section 9: beacon).
  *
  * Only its scheme `bls-unchained-g1-rfc9380` is known here: signatures in G1, public keys in G2 of
  * BLS12-381, messages hashed to the curve as in RFC 9380.

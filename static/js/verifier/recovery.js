@@ -1,5 +1,5 @@
 /**
- * Recovery statements: what was lost with a database, signed (daily-draw/v1, section 16).
+ * Recovery statements: what was lost with a database, signed (daily-draw/v1, section 16: recovery).
  *
  * A statement ends one journal and begins the next; the keys of both sign it.
  */

@@ -1,4 +1,4 @@
-/** From the seed to the winning ballots, without bias (daily-draw/v1, section 6). */
+/** From seed to winners, without bias (daily-draw/v1, section 10: winning ballots). */
 
 import { hash, toInteger, u64be, utf8 } from "./bytes.js";
 import { NAMESPACE } from "./records.js";

@@ -1,5 +1,5 @@
 /**
- * All checks of a certificate, each by its name (daily-draw/v1, section 8).
+ * All checks of a certificate, each by its name (daily-draw/v1, section 11: checks).
  *
  * Written against the protocol and independent of the server's own verifier. Nothing here trusts
  * the server: what cannot be checked, because something needed for it was not given, is named with
