@@ -1,9 +1,16 @@
-"""Each rule for semgrep is shown to fire; `make lint` holds rules and examples together."""
+"""Linting: each rule for semgrep is shown to fire, and what npm brings is pinned.
 
+`make lint` holds rules and examples together.
+"""
+
+import json
 import re
 from pathlib import Path
 
+import pytest
+
 RULES = Path(__file__).resolve().parent / "rules"
+LOCKS = sorted((RULES.parent.parent / "requirements").glob("*/package-lock.json"))
 
 
 def test_every_rule_of_ours_has_an_example_of_what_it_forbids() -> None:
@@ -12,3 +19,11 @@ def test_every_rule_of_ours_has_an_example_of_what_it_forbids() -> None:
 
     assert rules
     assert set(re.findall(r"ruleid: (\S+)", examples)) == set(rules)
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
+def test_what_npm_installs_is_pinned_by_hash_and_from_whichever_registry(lock: Path) -> None:
+    packages = json.loads(lock.read_text("utf-8"))["packages"]
+
+    assert "resolved" not in json.dumps(packages)
+    assert all("integrity" in each for name, each in packages.items() if name)

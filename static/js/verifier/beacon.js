@@ -44,7 +44,12 @@ export function dueTime(freeze, gap) {
   return inRange((isLate(freeze, gap) ? freeze.frozen : freeze.closes) + gap);
 }
 
-/** The first round at an instant or after it: ceil((t - genesis_time) / period) + 1. */
+/**
+ * The first round at an instant or after it: ceil((t - genesis_time) / period) + 1.
+ *
+ * @param {{genesisTime: bigint, period: bigint}} info
+ * @param {bigint} at
+ */
 export function roundAt(info, at) {
   const number = -floorDivide(info.genesisTime - at, info.period) + 1n;
   return number > 1n ? number : 1n;

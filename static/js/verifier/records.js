@@ -112,6 +112,8 @@ export function parseFreeze(record) {
   };
 }
 
+/** @typedef {ReturnType<typeof parseFreeze>} Freeze */
+
 /** The pattern of a record: its lines in their order, and what may follow them. */
 export function pattern(kind, lines, rest = "") {
   const body = Object.entries(lines).map(([key, value]) => `${key} (?<${key}>${value})\n`);
