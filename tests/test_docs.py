@@ -11,7 +11,12 @@ from config.settings import DEFAULTS
 
 ROOT = Path(__file__).resolve().parent.parent
 INTERFACE = (ROOT / "docs" / "interface.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / ".github").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 #: where the documentation is referred to
 SOURCES = sorted(
     file
@@ -150,3 +155,16 @@ def sections_of_the_protocol() -> dict[str, str]:
 def one_line(text: str) -> str:
     """Join the lines of a text, and of its comments."""
     return re.sub(r"\s*\n[ \t]*(?:\* |#:? |// )?\s*", " ", text)
+
+
+def test_every_decision_is_in_the_list_of_decisions() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(
+        r"^\| (\d+) \| \[(.+?)\]\((.+?)\) \|$", (folder / "README.md").read_text("utf-8"), re.M
+    )
+    found = sorted(folder.glob("0*.md"))
+
+    assert [(folder / name) for _, _, name in listed] == found
+    for (number, title, _), page in zip(listed, found, strict=True):
+        assert page.name.startswith(f"{int(number):04}-")
+        assert page.read_text("utf-8").startswith(f"# {number}. {title}\n\nAccepted, ")
