@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SCAN := .venv-lint
+# where tests run in one process, which sees what they take
+IN_PROCESS := tests/cli tests/fairness tests/models tests/web
 LINT_JS := $(SCAN)/js/node_modules/.bin
 SEMGREP := $(SCAN)/bin/semgrep scan --metrics=off --disable-version-check
 FLASK := $(BIN)/flask --app lottery_system
@@ -21,6 +23,10 @@ run: $(VENV)/app ## serve the lottery on http://127.0.0.1:8080/
 
 test: $(VENV)/dev $(VENV)/browser ## run all tests, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest
+
+coverage: $(VENV)/dev ## tell which lines and branches the tests in one process take
+	@$(BIN)/python -m coverage run -m pytest --numprocesses=0 --quiet $(IN_PROCESS)
+	@$(BIN)/python -m coverage report
 
 faults: $(VENV)/dev $(VENV)/browser ## kill, cut, fill and slow everything many times, while people play
 	@STRIKES=10 $(BIN)/python -m pytest tests/faults
@@ -93,4 +99,4 @@ $(VENV)/browser: $(VENV)/dev tests/setup.sh requirements/floors/package-lock.jso
 	@PLAYWRIGHT=$(BIN)/playwright FLOORS=$(VENV)/floors tests/setup.sh
 	@touch $@
 
-.PHONY: help run test faults fuzz bench texts pictures lint lint-pages format lock
+.PHONY: help run test coverage faults fuzz bench texts pictures lint lint-pages format lock
