@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SCAN := .venv-lint
+# where tests run in one process, which sees what they take
+IN_PROCESS := tests/cli tests/fairness tests/models tests/web
+LINT_JS := $(SCAN)/js/node_modules/.bin
 SEMGREP := $(SCAN)/bin/semgrep scan --metrics=off --disable-version-check
 FLASK := $(BIN)/flask --app lottery_system
 
@@ -20,6 +23,10 @@ run: $(VENV)/app ## serve the lottery on http://127.0.0.1:8080/
 
 test: $(VENV)/dev $(VENV)/browser ## run all tests, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest
+
+coverage: $(VENV)/dev ## tell which lines and branches the tests in one process take
+	@$(BIN)/python -m coverage run -m pytest --numprocesses=0 --quiet $(IN_PROCESS)
+	@$(BIN)/python -m coverage report
 
 faults: $(VENV)/dev $(VENV)/browser ## what make test tries in short: each fault many times, each character changed
 	@STRIKES=10 EXAMPLES=250 $(BIN)/python -m pytest tests/faults tests/test_state_machine.py \
@@ -37,7 +44,7 @@ texts: $(VENV)/dev ## bring the catalogues of all languages up to date with the 
 pictures: $(VENV)/dev $(VENV)/browser ## take the pictures in docs/screenshots anew
 	@$(BIN)/python -m tests.browser.screenshots
 
-lint: $(VENV)/dev $(SCAN)/lint ## check style, types, templates and what may be a way in
+lint: $(VENV)/dev $(SCAN)/lint ## check style, types, templates, scripts and what may be a way in
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -45,6 +52,13 @@ lint: $(VENV)/dev $(SCAN)/lint ## check style, types, templates and what may be 
 	@$(SCAN)/bin/bandit --quiet --recursive --configfile pyproject.toml lottery_system config requirements
 	@$(SEMGREP) --test tests/rules >/dev/null
 	@$(SEMGREP) --quiet --error --config tests/rules/house.yml lottery_system config templates
+	@$(MAKE) --no-print-directory lint-pages
+
+lint-pages: $(SCAN)/js/installed ## check scripts, their types, and styles; part of lint
+	@cp requirements/lint-js/*.js $(SCAN)/js
+	@$(LINT_JS)/eslint --config $(SCAN)/js/eslint.config.js static/js
+	@$(LINT_JS)/tsc --project requirements/lint-js
+	@$(LINT_JS)/stylelint --config $(SCAN)/js/stylelint.config.js 'static/css/*.css'
 
 format: $(VENV)/dev ## write the code in the one style
 	@$(BIN)/ruff check --fix .
@@ -74,8 +88,16 @@ $(SCAN)/lint: requirements/lint.txt $(VENV)/app
 	@$(SCAN)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# Into a folder of its own, so that the checkout stays as it is.
+$(SCAN)/js/installed: requirements/lint-js/package-lock.json requirements/lint-js/package.json
+	@command -v npm >/dev/null || { echo "To check scripts and styles, install Node.js 20.19 or newer, with npm." >&2; exit 1; }
+	@echo "Setting up $(SCAN)/js ..."
+	@mkdir -p $(SCAN)/js && cp $^ $(SCAN)/js
+	@npm ci --prefix $(SCAN)/js --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
 $(VENV)/browser: $(VENV)/dev tests/setup.sh requirements/floors/package-lock.json
 	@PLAYWRIGHT=$(BIN)/playwright FLOORS=$(VENV)/floors tests/setup.sh
 	@touch $@
 
-.PHONY: help run test faults fuzz bench texts pictures lint format lock
+.PHONY: help run test coverage faults fuzz bench texts pictures lint lint-pages format lock

@@ -24,6 +24,7 @@ pinned() {
         "(MIT licence, Paul Miller; see LICENSE-noble.txt)."
     echo "Bundled by esbuild $(pinned devDependencies esbuild); requirements/vendor.sh writes this" \
         "file again, byte for byte. */"
+    echo "// @ts-nocheck: types are checked where it is written"
     # its launcher finds the binary for this machine without the install script that is left out
     node_modules/.bin/esbuild noble.js --bundle --format=esm --target=es2022 --minify \
         --legal-comments=none --charset=ascii --log-level=warning

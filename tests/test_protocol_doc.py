@@ -88,7 +88,7 @@ def test_every_record_on_the_page_is_one(
 @pytest.mark.parametrize("kind", ["ballot", "genesis", "freeze", "recovery"])
 def test_the_grammar_is_the_one_that_the_code_reads_by(kind: str) -> None:
     values = dict(line.split(maxsplit=1) for line in blocks("grammar")[0].splitlines())
-    values["KEY"] = recovery._KEY  # section 5 says it in words
+    values["KEY"] = recovery._KEY  # in words in daily-draw/v1, section 5: signed notes
 
     (grammar,) = blocks(f"grammar {kind}")
     written = f"daily-draw/v1 {kind}\n" + "".join(

@@ -1,4 +1,4 @@
-"""Certificates and receipts, as JSON (daily-draw/v1, section 7).
+"""Certificates and receipts, as JSON (daily-draw/v1, section 11: certificate, receipt).
 
 JSON carries texts; what is hashed are the texts, so its spacing and the order of its keys do not
 matter. Everything else does: a key that is missing, unknown or there twice, a number that is not

@@ -7,7 +7,7 @@ from lottery_system.fairness.records import NAMESPACE
 SECRET_BYTES = 32
 SALT_BYTES = 16
 HOLDER_BYTES = 32
-#: links of the secret chain: a draw a day for a hundred years (daily-draw/v1, section 3)
+#: links of the chain: a draw a day for a hundred years (daily-draw/v1, section 7: secret chain)
 DRAWS = 36525
 
 _HOLDER = NAMESPACE + b"holder\n"

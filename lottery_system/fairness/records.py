@@ -1,4 +1,4 @@
-"""The three kinds of records that logs consist of (daily-draw/v1, section 2).
+"""The three kinds of records that logs consist of (daily-draw/v1, section 4: records).
 
 A record is ASCII text: a first line with the kind, then lines `key value` in a fixed order, each
 ended by a line feed. Nothing else parses: `parse(format(x)) == x` and `format(parse(t)) == t`.

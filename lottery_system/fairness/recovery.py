@@ -1,4 +1,4 @@
-"""Recovery statements: what was lost with a database, signed (daily-draw/v1, section 16).
+"""Recovery statements: what was lost with a database, signed (daily-draw/v1, section 16: recovery).
 
 A statement ends one journal and begins the next. It is a signed note: the key of the journal that
 ends and that of the journal that follows both sign it.

@@ -1,4 +1,4 @@
-"""From the seed to the winning ballots, without bias (daily-draw/v1, section 6)."""
+"""From seed to winners, without bias (daily-draw/v1, section 10: winning ballots)."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""All checks of a certificate, each by its name (daily-draw/v1, section 8).
+"""All checks of a certificate, each by its name (daily-draw/v1, section 11: checks).
 
 Nothing here trusts the server. What cannot be checked, because something needed for it was not
 given, is named with the reason and never counts as checked.

@@ -1,8 +1,8 @@
 """The journal, the lottery's one long-lived log: how it began, and what each day's end fixed.
 
-Record 0 is the genesis, record i+1 the freeze of draw i (daily-draw/v1, section 1). Each record
-is stored with the checkpoint that was signed when it was the last one, so that a certificate, once
-published, stays the same for ever.
+Record 0 is the genesis, record i+1 the freeze of draw i (daily-draw/v1, section 2: kinds of
+logs). Each record is stored with the checkpoint that was signed when it was the last one, so that
+a certificate, once published, stays the same for ever.
 """
 
 from collections.abc import Collection

@@ -107,6 +107,7 @@ function listen() {
 }
 
 function hear(state) {
+  /** @type {HTMLElement | null} */
   const today = document.querySelector("[data-day]");
   if (!today) return;
   const isNew = version === null ? performance.now() > FRESH : state.version !== version;
@@ -144,9 +145,16 @@ function askSoon(after = 0) {
   }, after + Math.random() * SPREAD);
 }
 
+/** @returns {string | undefined} where this page is had again, if it is one that is renewed */
+function addressOfPage() {
+  /** @type {HTMLElement | null} */
+  const part = document.querySelector("[data-at]");
+  return part?.dataset.at;
+}
+
 /** Tell whether the page was had, and is shown; what is being submitted is left alone. */
 async function ask({ isOwn = false } = {}) {
-  const address = document.querySelector("[data-at]")?.dataset.at;
+  const address = addressOfPage();
   if (!address || (isSubmitting() && !isOwn)) return false;
   asked += 1;
   const mine = asked;
@@ -177,11 +185,18 @@ function takeOver(page) {
   if (top !== undefined) scrollBy(0, top - place.top);
 }
 
-/** Where the focus is, and how to find the same thing in what takes its place. */
+/**
+ * Where the focus is, and how to find the same thing in what takes its place.
+ *
+ * @returns {{element: Element, find: () => HTMLElement | undefined} | null}
+ */
 function focusIn(element) {
   const part = element?.closest("[data-live]");
   if (!part) return null;
-  const all = () => [...document.getElementById(part.id).querySelectorAll("a, button, input, summary")];
+  /** @returns {HTMLElement[]} */
+  const all = () => Array.from(
+    document.getElementById(part.id).querySelectorAll("a, button, input, summary"),
+  );
   const at = all().indexOf(element);
   const { id, tagName } = element;
   return {
@@ -226,8 +241,10 @@ async function submitInPlace(form) {
     return;
   }
   form.ariaBusy = "true";
+  /** @type {any} texts alone, and no files */
+  const fields = new FormData(form);
   const answer = await fetch(form.action, {
-    method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual",
+    method: "POST", body: new URLSearchParams(fields), redirect: "manual",
   }).catch(() => null);
   if (answer?.type !== "opaqueredirect") {
     form.submit();
@@ -235,7 +252,7 @@ async function submitInPlace(form) {
   }
   const before = document.querySelector(".receipt");
   if (!await ask({ isOwn: true })) {
-    location.assign(document.querySelector("[data-at]").dataset.at);
+    location.assign(addressOfPage());
     return;
   }
   const receipt = document.querySelector(".receipt");
@@ -243,13 +260,15 @@ async function submitInPlace(form) {
 }
 
 addEventListener("submit", (event) => {
-  if (!event.target.matches("[data-in-place]")) return;
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (!form.matches("[data-in-place]")) return;
   event.preventDefault();
-  submitInPlace(event.target);
+  submitInPlace(form);
 });
 // the second click of a double click asks for nothing more
 addEventListener("click", (event) => {
-  if (event.detail > 1 && event.target.closest("[data-in-place] button")) event.preventDefault();
+  const clicked = /** @type {Element} */ (event.target);
+  if (event.detail > 1 && clicked.closest("[data-in-place] button")) event.preventDefault();
 }, { capture: true });
 // a page that comes back out of the browser's memory is not of this moment
 addEventListener("pageshow", ({ persisted }) => { if (persisted) ask(); });

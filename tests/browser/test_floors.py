@@ -14,10 +14,3 @@ def test_each_program_is_pinned_to_one_version() -> None:
     assert set(asked_for) == {"lighthouse", "vnu-jar"}
     for name, version in asked_for.items():
         assert locked[f"node_modules/{name}"]["version"] == version
-
-
-def test_the_lock_of_the_programs_names_no_registry() -> None:
-    packages = json.loads((PINNED / "package-lock.json").read_text())
-
-    assert "resolved" not in json.dumps(packages)
-    assert all("integrity" in each for name, each in packages["packages"].items() if name)

@@ -1151,10 +1151,3 @@ def test_the_bundle_is_of_the_versions_that_are_pinned() -> None:
     for name, version in versions.items():
         assert f"{name} {version}" in head
     assert "MIT licence" in head
-
-
-def test_the_lock_of_the_bundle_names_no_registry() -> None:
-    packages = json.loads((ROOT / "requirements" / "vendor" / "package-lock.json").read_text())
-
-    assert "resolved" not in json.dumps(packages)
-    assert all("integrity" in each for name, each in packages["packages"].items() if name)

@@ -1,6 +1,6 @@
 /**
  * The public beacon drand: which round a day takes, and whether its signature holds
- * (daily-draw/v1, section 5).
+ * (daily-draw/v1, section 9: beacon).
  *
  * Only its scheme `bls-unchained-g1-rfc9380` is known here: signatures in G1, public keys in G2 of
  * BLS12-381, messages hashed to the curve as in RFC 9380.
@@ -44,7 +44,12 @@ export function dueTime(freeze, gap) {
   return inRange((isLate(freeze, gap) ? freeze.frozen : freeze.closes) + gap);
 }
 
-/** The first round at an instant or after it: ceil((t - genesis_time) / period) + 1. */
+/**
+ * The first round at an instant or after it: ceil((t - genesis_time) / period) + 1.
+ *
+ * @param {{genesisTime: bigint, period: bigint}} info
+ * @param {bigint} at
+ */
 export function roundAt(info, at) {
   const number = -floorDivide(info.genesisTime - at, info.period) + 1n;
   return number > 1n ? number : 1n;

@@ -53,7 +53,12 @@ export function inRange(instant) {
   return instant;
 }
 
-/** Divide and round down; BigInt's own division rounds towards zero. */
+/**
+ * Divide and round down; BigInt's own division rounds towards zero.
+ *
+ * @param {bigint} number
+ * @param {bigint} divisor
+ */
 export function floorDivide(number, divisor) {
   const quotient = number / divisor;
   return number % divisor < 0n ? quotient - 1n : quotient;

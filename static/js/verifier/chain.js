@@ -4,18 +4,20 @@ import { equal, hash, utf8 } from "./bytes.js";
 import { NAMESPACE } from "./records.js";
 
 export const SALT_BYTES = 16;
-/** links of the secret chain: a draw a day for a hundred years (daily-draw/v1, section 3) */
+/** links of the chain: a draw a day for a hundred years (daily-draw/v1, section 7: secret chain) */
 const DRAWS = 36_525n;
 
 const HOLDER = utf8(`${NAMESPACE}holder\n`);
 const CHAIN = utf8(`${NAMESPACE}chain\n`);
 
-/** H(NS || "holder\n" || salt || username), which names nobody without the salt (section 2). */
+/** H(NS || "holder\n" || salt || username), which names nobody without the salt
+ * (daily-draw/v1, section 4: ballot). */
 export function holderHash(salt, username) {
   return hash(HOLDER, salt, utf8(username));
 }
 
-/** Go along the secret chain: c_(i+1) = H(NS || "chain\n" || c_i) (section 3). */
+/** Go along the secret chain: c_(i+1) = H(NS || "chain\n" || c_i)
+ * (daily-draw/v1, section 7: secret chain). */
 export function followChain(link, steps) {
   for (let step = 0; step < steps; step += 1) link = hash(CHAIN, link);
   return link;

@@ -32,6 +32,9 @@ export const FAILED = "FAIL";
 /** it was not made, which says nothing either way */
 export const NOT_MADE = "--";
 
+/** @typedef {"ok" | "FAIL" | "--"} Verdict */
+/** @typedef {{name: string, verdict: Verdict, detail: string}} Check */
+
 /** A check does not hold. */
 export class Failed extends Error {
   name = "Failed";
@@ -47,7 +50,7 @@ export class NotMade extends Error {
  *
  * @param {string} name
  * @param {() => string | Promise<string>} check returns what holds
- * @returns {Promise<{name: string, verdict: string, detail: string}>}
+ * @returns {Promise<Check>}
  */
 export async function make(name, check) {
   try {
@@ -59,7 +62,7 @@ export async function make(name, check) {
   }
 }
 
-/** Say of a check that it was not made. */
+/** Say of a check that it was not made. @returns {Check} */
 export function notMade(name, why) {
   return { name, verdict: NOT_MADE, detail: why };
 }

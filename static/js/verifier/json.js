@@ -54,6 +54,7 @@ function asText(file) {
 const SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 // what stands between two escapes of a text: no quotation mark, no backslash, no control character
+// eslint-disable-next-line no-control-regex -- they are what it ends at
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 const WORDS = new Map([["true", true], ["false", false], ["null", null]]);

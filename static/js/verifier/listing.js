@@ -29,7 +29,7 @@ export class Listing {
  *
  * @param {Listing} listing takes the roots at `earlierSize` and at the end
  * @param {Iterable<Uint8Array> | AsyncIterable<Uint8Array> | undefined} ballots in their order
- * @param {object} freeze
+ * @param {import("./records.js").Freeze} freeze
  * @param {bigint} earlierSize at which the root is wanted, too
  * @param {(done: bigint, size: bigint) => void} progress told now and then
  * @throws {NotMade} there is no list

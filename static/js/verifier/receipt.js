@@ -27,7 +27,7 @@ export class ReceiptCase {
    * @param {object} key the lottery's
    * @param {string} name the lottery's, as its genesis has it
    * @param {object} freeze of the day that the receipt should be of
-   * @param {{led: object[], after: object[]}} [succession] what statements of losses say of the
+   * @param {import("./recovery.js").Succession} [succession] what statements of losses say of the
    *   journal at hand; a receipt may be of before, or signed afterwards
    */
   constructor(receipt, key, name, freeze, succession = { led: [], after: [] }) {

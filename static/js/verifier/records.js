@@ -1,5 +1,5 @@
 /**
- * The three kinds of records that logs consist of (daily-draw/v1, section 2).
+ * The three kinds of records that logs consist of (daily-draw/v1, section 4: records).
  *
  * A record is ASCII text: a first line with the kind, then lines `key value` in a fixed order, each
  * ended by a line feed. Nothing else parses.
@@ -111,6 +111,8 @@ export function parseFreeze(record) {
     previous: fromHex(found.previous),
   };
 }
+
+/** @typedef {ReturnType<typeof parseFreeze>} Freeze */
 
 /** The pattern of a record: its lines in their order, and what may follow them. */
 export function pattern(kind, lines, rest = "") {

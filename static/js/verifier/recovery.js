@@ -1,5 +1,5 @@
 /**
- * Recovery statements: what was lost with a database, signed (daily-draw/v1, section 16).
+ * Recovery statements: what was lost with a database, signed (daily-draw/v1, section 16: recovery).
  *
  * A statement ends one journal and begins the next; the keys of both sign it.
  */
@@ -75,6 +75,8 @@ export function parseRecovery(text) {
   };
 }
 
+/** @typedef {ReturnType<typeof parseRecovery>} Recovery */
+
 /**
  * Return a recovery that is signed by the key that ends and by the one that follows; whose keys
  * these are must be known from elsewhere.
@@ -87,13 +89,15 @@ export function openRecovery(note) {
   return recovery;
 }
 
+/** @typedef {{led: Recovery[], after: Recovery[]}} Succession */
+
 /**
  * Find what statements, in any order, say of the journal that begins with a genesis.
  *
- * @param {object[]} recoveries
+ * @param {Recovery[]} recoveries
  * @param {Uint8Array} genesis H of the journal's genesis
- * @returns {{led: object[], after: object[]}} those that led to it; and the one that ended it with
- *   those that ended the journals that followed: the oldest first, each from its key to the next
+ * @returns {Succession} those that led to it; and the one that ended it with those that ended the
+ *   journals that followed: the oldest first, each from its key to the next
  * @throws {RecordError} one of them is not of the line of journals that this one stands in, or
  *   contradicts another one
  */

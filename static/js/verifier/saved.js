@@ -31,7 +31,8 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   check();
 });
-form.addEventListener("change", ({ target }) => {
+form.addEventListener("change", (event) => {
+  const target = /** @type {HTMLInputElement} */ (event.target);
   if (target.type === "file") take(target.files);
 });
 // the whole window takes what is dropped, lest the browser opens it
@@ -75,7 +76,8 @@ async function outcome() {
   if (!files.has(CERTIFICATE)) {
     return ["--", "Choose the certificate of a draw: a receipt is held against one."];
   }
-  const key = form.elements.key.value.trim() || undefined;
+  const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("key"));
+  const key = field.value.trim() || undefined;
   const receipt = files.get(RECEIPT);
   const recoveries = files.has(STATEMENT) ? [new TextDecoder().decode(files.get(STATEMENT))] : [];
   try {

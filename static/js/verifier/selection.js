@@ -1,4 +1,4 @@
-/** From the seed to the winning ballots, without bias (daily-draw/v1, section 6). */
+/** From seed to winners, without bias (daily-draw/v1, section 10: winning ballots). */
 
 import { hash, toInteger, u64be, utf8 } from "./bytes.js";
 import { NAMESPACE } from "./records.js";
@@ -31,6 +31,9 @@ export function* pickStream(seed) {
  * Integers at or above the greatest multiple of `size` are refused, so that no remainder is
  * likelier than another; a number that has a place already is passed over.
  *
+ * @param {Iterable<bigint>} stream
+ * @param {bigint} size
+ * @param {bigint} places
  * @returns {{place: bigint, number: bigint, counter: bigint}[]}
  */
 export function select(stream, size, places, bits = BITS) {

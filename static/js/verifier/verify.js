@@ -1,5 +1,5 @@
 /**
- * All checks of a certificate, each by its name (daily-draw/v1, section 8).
+ * All checks of a certificate, each by its name (daily-draw/v1, section 11: checks).
  *
  * Written against the protocol and independent of the server's own verifier. Nothing here trusts
  * the server: what cannot be checked, because something needed for it was not given, is named with
@@ -46,9 +46,8 @@ export { CHECKS, NoteError, Unreadable, holds, parseVkey, readRecords, tilesFrom
  *   where there is no list
  * @param {(done: bigint, size: bigint) => void} [given.progress] told, now and then, how many of
  *   the list's ballots have been read
- * @returns {Promise<{name: string, verdict: "ok" | "FAIL" | "--", detail: string}[]>} all checks
- *   in the order of `CHECKS`, and `RECOVERY` before those of lists and receipts where a statement
- *   is given
+ * @returns {Promise<import("./checks.js").Check[]>} all checks in the order of `CHECKS`, and
+ *   `RECOVERY` before those of lists and receipts where a statement is given
  * @throws {Unreadable} certificate or receipt are no JSON at all
  * @throws {NoteError} the key given is none
  */
