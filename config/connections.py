@@ -8,13 +8,15 @@ number, or it is served.
 import io
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from errno import EPIPE
 from http import HTTPStatus
 from time import monotonic
 from typing import Any
 from urllib.parse import unquote
 
-from gevent.socket import SHUT_RD, socket
+from gevent import Greenlet, getcurrent, kill, spawn
+from gevent.socket import MSG_PEEK, SHUT_RD, socket, wait_read
 from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.ggevent import GeventWorker
@@ -163,9 +165,11 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
         self._read_body(req, sock, addr)
         del self._waiting[sock]
         client = self._told_client(req) or addr[0]
-        streams = self._share_of(client, LIVE, MOST_STREAMS)
         try:
-            with streams if is_stream(req) else nullcontext():
+            with ExitStack() as held:
+                if is_stream(req):
+                    held.enter_context(self._share_of(client, LIVE, MOST_STREAMS))
+                    held.enter_context(_while_there(sock))
                 super().handle_request(listener_name, req, sock, addr)
         except TimeoutError:  # the answer was not taken in
             raise StopIteration from None
@@ -260,3 +264,25 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
             self._held[client] -= 1
             if not self._held[client]:
                 del self._held[client]
+
+
+@contextmanager
+def _while_there(connection: Connection) -> Iterator[None]:
+    """End what is done for a client once it closes its connection.
+
+    Else a stream would notice at its next write, and count as one of the client's until then: who
+    goes from page to page would soon have too many.
+    """
+
+    def watch(stream: Greenlet) -> None:
+        with suppress(OSError):
+            wait_read(connection.fileno())
+            if socket.recv(connection, 1, MSG_PEEK):
+                return  # whatever it is, nobody answers it any more
+        kill(stream, BrokenPipeError(EPIPE, "the client has gone"))
+
+    watcher = spawn(watch, getcurrent())
+    try:
+        yield
+    finally:
+        watcher.kill(block=False)
