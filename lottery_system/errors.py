@@ -59,7 +59,7 @@ class Paused(LotteryError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            "The lottery is paused, so you can’t add ballots right now. Your ballots only count "
+            "The lottery is paused. You can’t add ballots right now. Your ballots only count "
             "if you see a receipt. It’s safe to try again later. Nothing is counted twice. You "
             "can still look up past draws."
         )
@@ -117,7 +117,7 @@ class TooManyBallots(LotteryError):
         super().__init__(
             "That’s too many at once. You can add %(per_hour)s ballots for each hour of the day, "
             "and you’ve added %(held)s today. None of these ballots was added. You can add them "
-            "from %(time)s UTC.",
+            "from %(time)s UTC on.",
             per_hour=per_hour,
             held=held,
             time=f"{until:%H:%M}",
