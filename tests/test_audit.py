@@ -92,7 +92,7 @@ def test_a_lottery_that_has_just_begun_is_sound(session: Session, find: Find) ->
         ("UPDATE journal SET record = replace(record, 'size 702', 'size 701')",
          "record 1 of the journal and its checkpoint do not fit"),
         ("UPDATE journal SET checkpoint = replace(checkpoint, 'local', 'lokal')",
-         "the checkpoint of the public log"),
+         "the journal's checkpoint"),
         ("UPDATE draws SET day = '2026-12-24' WHERE day = '2026-11-20'", "2026-11-20 has no draw"),
         ("UPDATE journal SET record = 'gone' WHERE number = 0", "the journal's genesis"),
         ("UPDATE journal SET record = 'gone' WHERE number = 2", "is not the freeze of 2026-11-20"),

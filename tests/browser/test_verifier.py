@@ -953,9 +953,9 @@ def test_the_draw_page_checks_its_draw(page: Page, draw: Path, log: Path, day: D
     assert "Compare it with the lottery’s key from another source" in sentence
     assert verdicts(page) == ["ok"] * 11 + ["--"] * 4
     secret = page.locator("[data-name=secret]")
-    assert secret.inner_text() == f"Holds. {checks.CHECKS['secret']}."
+    assert secret.inner_text() == f"Passed. {checks.CHECKS['secret']}."
     assert page.locator("[data-name=beacon]").inner_text() == (
-        "Holds. Mode operator has no beacon to check."  # and not that its signature is right
+        "Passed. There is no public random number to check."  # and not that its signature is right
     )
 
     page.locator("[data-key]").fill(day.key)
@@ -965,7 +965,7 @@ def test_the_draw_page_checks_its_draw(page: Page, draw: Path, log: Path, day: D
         "They can’t show that whoever runs the server added no late ballots to change the result."
     )
     assert verdicts(page) == ["ok"] * 12 + ["--"] * 3
-    assert secret.inner_text() == f"Holds. {checks.CHECKS['secret']}."  # once, not twice
+    assert secret.inner_text() == f"Passed. {checks.CHECKS['secret']}."  # once, not twice
 
 
 def test_the_draw_page_finds_ones_own_ballot(page: Page, draw: Path, log: Path) -> None:
@@ -973,7 +973,7 @@ def test_the_draw_page_finds_ones_own_ballot(page: Page, draw: Path, log: Path) 
 
     verdict, sentence = ask_for_ballot(page)
 
-    assert (verdict, sentence[:28]) == ("ok", "Yes, this ballot was in the draw.")
+    assert (verdict, sentence[:33]) == ("ok", "Yes, this ballot was in the draw.")
 
 
 def test_the_draw_page_convicts_who_drops_a_ballot(page: Page, draw: Path, log: Path) -> None:
@@ -1103,13 +1103,13 @@ def test_the_saved_file_takes_key_and_receipt(saved: Page, day: Day) -> None:
 
     saved.get_by_label("The lottery’s key").fill(day.key.replace("lottery", "other"))
     saved.get_by_role("button", name="Check").click()
-    expect(saved.locator("output")).to_contain_text("The key is not one of a lottery.")
+    expect(saved.locator("output")).to_contain_text("This isn’t a lottery’s key.")
 
 
 def test_the_saved_file_says_what_is_no_certificate(saved: Page) -> None:
     drop(saved, "photo.json", b"not json")
 
-    expect(saved.locator("output")).to_contain_text("This is no certificate or receipt")
+    expect(saved.locator("output")).to_contain_text("This isn’t a certificate or a receipt")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

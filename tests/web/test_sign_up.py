@@ -21,7 +21,7 @@ def test_whoever_signs_up_is_logged_in(clock: Clock, stranger: Visitor, session:
     answer = stranger.post("/signup", username="Dana", password="correct horse")
 
     assert (answer.status_code, answer.location) == (303, "/")
-    assert "Log out ( Dana )" in text_of(stranger.get("/"))
+    assert "Log out (Dana)" in text_of(stranger.get("/"))
     user = session.scalars(select(User)).one()
     assert (user.username, user.is_organiser) == ("Dana", False)
     assert user.password_hash.startswith("$argon2id$")
