@@ -1005,7 +1005,7 @@ def test_the_draw_page_names_what_does_not_hold(page: Page, draw: Path, day: Day
 
     sentence = check(page)
 
-    assert sentence.startswith("This draw does not hold. What failed: winners, ballots.")
+    assert sentence.startswith("This draw is not correct. Failed: winners, ballots.")
     assert page.locator("[data-name=winners]").get_attribute("data-verdict") == "FAIL"
     assert page.locator("[data-name=winners] [data-mark]").inner_text().strip() == "Failed."
 
@@ -1019,7 +1019,7 @@ def test_the_draw_page_ends_in_a_sentence_whatever_happens(
 
     page.locator("[data-key]").fill("")
     (draw / "certificate.json").write_text("<!doctype html>")
-    assert check(page).startswith("What the lottery sent cannot be read: this is not JSON")
+    assert check(page).startswith("We can’t read what the lottery sent: this is not JSON")
 
     (draw / "certificate.json").unlink()
     assert check(page).startswith("There’s nothing to check here yet.")
