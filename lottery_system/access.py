@@ -67,15 +67,13 @@ def check(endpoint: str) -> Response | None:
     """Refuse whoever may not call an endpoint, or send them to log in; None where they may."""
     access = getattr(current_app.view_functions[endpoint], "access")  # noqa: B009
     if access is Access.OPERATORS and not _is_operator():
-        abort(403, gettext("This page is for the operator’s own network."))
+        abort(403, gettext("You can only view this page from the server’s own network."))
     if access in (Access.USERS, Access.ORGANISERS) and not current_user.is_authenticated:
         return cast(Response, login_manager.unauthorized())
     if access is Access.ORGANISERS and not viewer().is_organiser:
         abort(
             403,
-            gettext(
-                "This page is for organisers. Ask one of them, or the operator, to make you one."
-            ),
+            gettext("This page is for organisers. To become one, ask whoever runs the server."),
         )
     return None
 
@@ -94,7 +92,7 @@ def viewer() -> Viewer:
 
 def lottery_or_404(lottery_id: int) -> Lottery:
     """Load a lottery, or answer that there is none."""
-    return db.get_or_404(Lottery, lottery_id, description=gettext("There is no such lottery."))
+    return db.get_or_404(Lottery, lottery_id, description=gettext("This lottery doesn’t exist."))
 
 
 def settings() -> Settings:

@@ -70,8 +70,8 @@ def client_network() -> str:
         abort(
             400,
             gettext(
-                "A proxy on the way does not tell your address, which is needed to tell you from "
-                "others here. Try another network, or tell the operator."
+                "A proxy between you and us hides your address, and we need it to tell you apart "
+                "from other people. Try another network, or tell whoever runs the server."
             ),
         )
     return network

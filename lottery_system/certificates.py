@@ -62,8 +62,8 @@ class Unsound(LotteryError):
 
     def __init__(self, day: date) -> None:
         super().__init__(
-            "The certificate of %(day)s does not pass its own checks and is not published. The "
-            "operator has been told in the log; `flask draw audit` says more.",
+            "The certificate for %(day)s fails its own checks, so we don’t publish it. Whoever "
+            "runs the server finds the reason in its log; `flask draw audit` says more.",
             day=day,
         )
 
@@ -78,7 +78,7 @@ def certificate_of(connection: Connection, day: date, operator: Operator) -> str
     draw, winners = look_up(connection, day, user_id=None)
     frozen = freeze_of(connection, day)
     if draw is None or draw.status != DRAWN or frozen is None:
-        raise NotDrawn("There is no certificate of %(day)s, or not yet.", day=day)
+        raise NotDrawn("There’s no certificate for %(day)s, or not yet.", day=day)
     timeline = frozen.timeline
     genesis = journal_record(connection, 0, timeline)
     assert genesis is not None
@@ -151,13 +151,13 @@ def receipt_of(
     if not found or found[0].user_id != user_id or not found[0].salts:
         _tell_lost(connection, day, number, is_lost=draw is not None and draw.status == LOST)
         raise NoSuchReceipt(
-            "You have no ballot %(number)s of %(day)s with a receipt.", number=number, day=day
+            "You have no ballot %(number)s for %(day)s that has a receipt.", number=number, day=day
         )
     size = present if size is None else size
     if not number <= size <= present:
         raise NoSuchReceipt(
-            "The log of %(day)s has %(present)s ballots, and ballot %(number)s is in it from size "
-            "%(number)s on: ask for a size from %(number)s to %(present)s.",
+            "The log for %(day)s has %(present)s ballots, and ballot %(number)s is in it from "
+            "size %(number)s on. Ask for a size from %(number)s to %(present)s.",
             day=day,
             present=present,
             number=number,
@@ -186,9 +186,10 @@ def _tell_lost(connection: Connection, day: date, number: int, *, is_lost: bool)
         covers_day = is_lost and day < statement.first
         if covers_day or any(each.left < number <= each.signed for each in lost):
             raise NoSuchReceipt(
-                "You have no ballot %(number)s of %(day)s here. If you hold a receipt for it, it "
-                "was accepted and lost with the database: /log/recovery/%(recovery)s says so, "
-                "signed. Keep the receipt; it proves that we accepted this ballot.",
+                "You have no ballot %(number)s for %(day)s here. If you have a receipt for it, we "
+                "accepted it and later lost it with our database. Our signed statement is at "
+                "/log/recovery/%(recovery)s. Keep the receipt: it proves that we accepted this "
+                "ballot.",
                 number=number,
                 day=day,
                 recovery=timeline,

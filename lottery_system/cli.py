@@ -83,7 +83,7 @@ def create_user(name: str, organiser: bool) -> None:
             session.add(created)
     except IntegrityError:
         raise click.ClickException(
-            f"{username!r} is taken, or looks too much like a username that is."
+            f"{username!r} is taken, or looks too similar to a username that is."
         ) from None
     click.echo(f"Created {'organiser' if organiser else 'participant'} {username}.")
 

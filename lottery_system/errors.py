@@ -59,9 +59,9 @@ class Paused(LotteryError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            "The lottery is paused and takes no ballots for now. Ballots do not count unless you "
-            "see a receipt. Trying again is safe: nothing is entered twice. Everything that has "
-            "been drawn can still be looked up."
+            "The lottery is paused. You can’t add ballots right now. Your ballots only count "
+            "if you see a receipt. It’s safe to try again later. Nothing is counted twice. You "
+            "can still look up past draws."
         )
         self.reason = reason
 
@@ -70,7 +70,7 @@ class UnknownLottery(LotteryError):
     """There is no such lottery."""
 
     def __init__(self) -> None:
-        super().__init__("There is no such lottery.")
+        super().__init__("This lottery doesn’t exist.")
 
 
 class LotteryFinished(LotteryError):
@@ -78,8 +78,7 @@ class LotteryFinished(LotteryError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            "“%(name)s” has finished and takes no more ballots. No ballot was submitted; "
-            "choose a lottery that is open.",
+            "“%(name)s” has finished. No ballot was added. Choose a lottery that’s open.",
             name=name,
         )
 
@@ -88,9 +87,7 @@ class TokenTaken(LotteryError):
     """A submission's token was used by somebody else."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "This form is not yours or is out of date. No ballot was submitted; try again."
-        )
+        super().__init__("This form isn’t yours or is out of date. No ballot was added. Try again.")
 
 
 class NotAdmitted(LotteryError):
@@ -102,8 +99,8 @@ class NotAdmitted(LotteryError):
 
     def __init__(self) -> None:
         super().__init__(
-            "We could not take your ballots just now. They do not count unless you see a receipt. "
-            "Trying again is safe: nothing is entered twice."
+            "We couldn’t accept your ballots just now. They only count if you see a receipt. It’s "
+            "safe to try again. Nothing is counted twice."
         )
 
 

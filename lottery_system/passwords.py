@@ -60,12 +60,12 @@ def enforce_password(text: str, username: str, lottery_name: str) -> str:
     if len(password) < SHORTEST:
         raise _bad_length()
     if f"\n{password.casefold()}\n".encode() in _common():
-        raise BadPassword("This is one of the commonest passwords. Choose another one.")
+        raise BadPassword("This password is too common. Choose another one.")
     names = (username, lottery_name, *re.split(r"\W+", lottery_name), *LOTTERY)
     if len(_without(names, password)) < OF_ONES_OWN:
         raise BadPassword(
-            "This password is little more than your username or the name of the lottery. "
-            "Choose another one."
+            "This password is too similar to your username or the lottery’s name. Choose another "
+            "one."
         )
     return password
 
@@ -102,7 +102,7 @@ def _normalised(text: str) -> str:
         password = str(_PROFILE.enforce(text))
     except UnicodeEncodeError:
         raise BadPassword(
-            "This password has characters that cannot be used, such as tabs."
+            "You can’t use some of the characters in this password, such as tabs."
         ) from None
     if len(password) > LONGEST:
         raise _bad_length()
@@ -111,7 +111,7 @@ def _normalised(text: str) -> str:
 
 def _bad_length() -> BadPassword:
     return BadPassword(
-        "A password has %(least)s to %(most)s characters.", least=SHORTEST, most=LONGEST
+        "A password must be %(least)s to %(most)s characters long.", least=SHORTEST, most=LONGEST
     )
 
 

@@ -98,7 +98,7 @@ def demand_visible(text: str, *, with_emoji: bool = False) -> None:
         for at, sign in enumerate(text)
     )
     if hidden or not is_printable(text):
-        raise BadText("Remove the invisible characters; use plain text.")
+        raise BadText("Remove the invisible characters and use plain text.")
 
 
 def demand_few_marks(text: str) -> None:
@@ -118,7 +118,7 @@ def demand_few_marks(text: str) -> None:
             )
         if row > MOST_MARKS or stands_alone:
             raise BadText(
-                "Put at most %(most)s accents or other marks on a letter, and none on its own.",
+                "Use at most %(most)s accents or other marks on a letter, and none on their own.",
                 most=MOST_MARKS,
             )
         before = sign

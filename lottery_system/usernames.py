@@ -44,8 +44,8 @@ def normalise_username(text: str) -> str:
         return str(_PROFILE.enforce(text.strip()))
     except UnicodeEncodeError:
         raise BadUsername(
-            "This username has characters that cannot be used. Use letters, digits, "
-            "dots, hyphens and underscores."
+            "You can’t use some of the characters in this username. Use letters, numbers, dots, "
+            "hyphens and underscores."
         ) from None
 
 
@@ -64,11 +64,11 @@ def enforce_username(text: str) -> str:
     except BadText as error:
         raise BadUsername(error.sentence, **error.values) from None
     if any(not (_is_of_a_word(sign) or sign in PUNCTUATION) for sign in username):
-        raise BadUsername("Use only letters, digits, dots, hyphens and underscores.")
+        raise BadUsername("Use only letters, numbers, dots, hyphens and underscores.")
     if not SHORTEST <= len(username) <= LONGEST:
         raise _bad_length()
     if username[0] in PUNCTUATION or username[-1] in PUNCTUATION | JOINERS:
-        raise BadUsername("A username begins and ends with a letter or a digit.")
+        raise BadUsername("A username must start and end with a letter or a number.")
     return username
 
 
@@ -98,7 +98,7 @@ def _demand_raw_length(text: str) -> None:
 
 def _bad_length() -> BadUsername:
     return BadUsername(
-        "A username has %(least)s to %(most)s characters.", least=SHORTEST, most=LONGEST
+        "A username must be %(least)s to %(most)s characters long.", least=SHORTEST, most=LONGEST
     )
 
 

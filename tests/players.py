@@ -173,10 +173,10 @@ def _check_promise(headers: HTTPMessage, text: str, token: str | None) -> None:
     """Whoever is turned away is told when to come again, what counts and that it is safe."""
     assert headers["Retry-After"].isdigit()
     if "The lottery is paused" in text:
-        assert "Ballots do not count unless you see a receipt" in text
+        assert "ballots only count if you see a receipt" in text
     else:
-        assert "do not count unless you see a receipt" in text
-        assert "Trying again is safe" in text
+        assert "only count if you see a receipt" in text
+        assert "It’s safe to try again" in text
     assert "Traceback" not in text
     if token is not None:
         assert f'name="submission" value="{token}"' in text

@@ -88,7 +88,7 @@ def test_a_lottery_that_has_just_begun_is_sound(session: Session, find: Find) ->
         ("UPDATE draws SET places = 2 WHERE places = 3 AND day < '2026-11-20'",
          "what was frozen is not what is stored"),
         ("UPDATE draws SET frontier = {other} WHERE day < '2026-11-20'", "the log's head is not"),
-        ("UPDATE winners SET place = 4 WHERE place = 3", "does not pass its own checks"),
+        ("UPDATE winners SET place = 4 WHERE place = 3", "fails its own checks"),
         ("UPDATE journal SET record = replace(record, 'size 702', 'size 701')",
          "record 1 of the journal and its checkpoint do not fit"),
         ("UPDATE journal SET checkpoint = replace(checkpoint, 'local', 'lokal')",

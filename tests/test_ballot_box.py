@@ -280,7 +280,7 @@ def test_when_the_database_fails_nothing_counts_and_the_box_goes_on(
 
     token = uuid4()
     event.listen(engine, "commit", fail)
-    with caplog.at_level(logging.ERROR), pytest.raises(NotAdmitted, match="Trying again is safe"):
+    with caplog.at_level(logging.ERROR), pytest.raises(NotAdmitted, match="It’s safe to try again"):
         submit(cast.bob, big_chance, 3, token)
     event.remove(engine, "commit", fail)
 

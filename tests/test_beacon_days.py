@@ -172,7 +172,7 @@ def test_the_certificate_of_a_day_with_a_beacon_verifies(
         page = app.test_client().get(f"/draws/{BEACON_DAY}")
 
     assert holds(verify(answer.data, key=BEACON_OPERATOR.key.verifier))
-    assert "Mode beacon." in text_of(page)
+    assert "A public random number decides the draw." in text_of(page)
     assert f"Round {BEACON_ROUND} of drand" in text_of(page)
 
 
@@ -188,7 +188,7 @@ def test_while_a_draw_waits_its_pages_say_for_what(
     for page in (draw, winner):
         assert page.status_code == 200
         assert "14 October 2024, 17:13:33 UTC" in text_of(page)
-    assert "round 12040883 of the public beacon drand" in text_of(draw)
+    assert "round 12040883 of drand" in text_of(draw)
     assert ready.status_code == 200  # nothing is late yet
 
 

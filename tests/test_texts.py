@@ -13,9 +13,33 @@ from lottery_system.translations.extracting import HERE, strings_of, texts
 from lottery_system.web.languages import DEFAULT, LANGUAGES
 
 TRANSLATED = sorted(set(LANGUAGES) - {DEFAULT})
+#: worn or wrong words that pages used to have, by language
+UNWANTED = {
+    "en": re.compile(
+        r"convict|mode (operator|beacon)|in sealed form|over nothing|second throw|submit"
+        r"|same stroke|\bgenesis\b|\bjournal\b|\bbeacon\b|\bthe operator\b|arithmetic|take away",
+        re.IGNORECASE,
+    ),
+    "de": re.compile(
+        r"Gewinnlos|\bWurf|überführ|über nichts|Modus|Genesis|Journal|Beacon|Betreiber|aufs Wort"
+        r"|schließende|Nicht für dich|\babgeben|\bPreis",
+        re.IGNORECASE,
+    ),
+    "es": re.compile(
+        r"delata|sobre nada|\btic\b|se siguen? de|No es para ti|medianoche UTC que|\bentrega"
+        r"|modo (operator|beacon)|baliza|\bdiario|génesis|operador|donde la gente",
+        re.IGNORECASE,
+    ),
+    "fr": re.compile(
+        r"sur rien|Au minuit|\btient\b|pour de bon|prouve la faute|La même chose|changements"
+        r"|mode (operator|beacon)|balise|genèse|opérateur|\bjournal\b|plus lointaine",
+        re.IGNORECASE,
+    ),
+}
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\}")
 TAG = re.compile(r"<[^>]+>")
-SCRIPTS = Path(__file__).resolve().parent.parent / "static" / "js"
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = ROOT / "static" / "js"
 
 
 def catalogue(code: str) -> Catalog:
@@ -55,6 +79,19 @@ def test_a_translation_keeps_what_is_put_in_and_what_is_marked_up(code: str) -> 
             assert sorted(pattern.findall(text)) == sorted(pattern.findall(translation)), text
         # a stray sign would be read as a placeholder
         assert "%" not in PLACEHOLDER.sub("", translation).replace("%%", ""), translation
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_a_translation_has_no_word_that_readers_stumbled_over(code: str) -> None:
+    assert [each for _, each in translated(code) if UNWANTED[code].search(each)] == []
+
+
+def test_no_page_has_a_word_that_newcomers_stumble_over() -> None:
+    told = {each for message in texts() if message.id for each in english(message)}
+    assert [each for each in told if UNWANTED["en"].search(each)] == []
+
+    saved = (ROOT / "templates" / "verifier" / "saved.html").read_text(encoding="utf-8")
+    assert UNWANTED["en"].search(TAG.sub(" ", saved.partition("<body>")[2])) is None
 
 
 def test_a_text_that_is_new_is_found_to_be_missing(

@@ -8,21 +8,21 @@ from lottery_system.fairness.note import CryptographyMissing, NoteError
 
 #: the checks in their order, with what each says
 CHECKS = {
-    "format": "the certificate and its records are well formed",
-    "checkpoint": "the journal's checkpoint is signed by the lottery's key, in the genesis' name",
-    "genesis": "the genesis is the journal's first record",
-    "freeze": "the freeze stands in the journal at its draw's place",
-    "day": "the day is the draw's, and closes at the midnight that ends it",
-    "secret": "the operator's secret is the one promised in the genesis",
-    "round": "mode, chain and round of the beacon are those that genesis and day fix",
-    "beacon": "the beacon's signature is the network's own",
-    "winners": "the winning numbers follow from freeze and beacon",
-    "ballots": "each winning ballot is of the day and stands in its log",
-    "holders": "the named holders are those of the winning ballots",
-    "list": "the list of ballots is whole, in order, and the one that was frozen",
-    "receipt signed": "the receipt's checkpoint of the day is signed by the lottery's key",
-    "receipt included": "the receipt's ballot is in the log that its checkpoint signs",
-    "receipt kept": "the log that was frozen extends the one that the receipt's checkpoint signs",
+    "format": "the certificate and the records in it have the right format",
+    "checkpoint": "the checkpoint of the public log is signed with the lottery's key",
+    "genesis": "the lottery's opening record comes first in its public log",
+    "freeze": "the day's closing record is in the right place in the log",
+    "day": "the draw is for the right day, and that day closed at midnight UTC",
+    "secret": "the day's secret is the one sealed in the opening record",
+    "round": "the random number comes from the source and round fixed in advance",
+    "beacon": "the random number is signed by its network",
+    "winners": "the winning numbers are the result of the published method",
+    "ballots": "each winning ballot is in that day's list",
+    "holders": "each winning ballot belongs to the person named",
+    "list": "the list of ballots is complete, in order, and the one that was locked",
+    "receipt signed": "the receipt is signed with the lottery's key",
+    "receipt included": "the receipt's ballot was in the list when the receipt was signed",
+    "receipt kept": "the final list still has everything it had when the receipt was signed",
 }
 
 

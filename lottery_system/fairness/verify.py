@@ -159,7 +159,7 @@ def _checkpoint(case: _Case) -> str:
     if case.is_pinned:
         return CHECKS["checkpoint"]
     return (
-        "the journal's checkpoint is signed by the key that the certificate itself names; "
+        "the checkpoint of the public log is signed with the key in the certificate; "
         "whether it is the lottery's key, this certificate alone cannot tell"
     )
 
@@ -224,7 +224,7 @@ def _round(case: _Case) -> str:
             genesis.chain is None and genesis.gap == 0 and freeze.round is None and found is None,
             "mode operator has neither chain, nor gap, nor round, nor beacon",
         )
-        return "mode operator: the server alone made the draw, without a beacon"
+        return "the lottery's server made the draw, without a public random number"
     if found is None:
         raise Failed("mode beacon, but there is no beacon")
     demand(
@@ -243,7 +243,7 @@ def _round(case: _Case) -> str:
     # whoever runs a network of their own knows its numbers beforehand
     is_foreign = genesis.chain != beacon.QUICKNET.chain_hash
     return (
-        f"mode beacon: round {number}"
+        f"the random number is from round {number}"
         + ", moved since the day was frozen late" * late
         + ", of a network that is not drand's quicknet: trust it as you trust who runs it"
         * is_foreign
@@ -252,7 +252,7 @@ def _round(case: _Case) -> str:
 
 def _beacon(case: _Case) -> str:
     if case.genesis.mode == OPERATOR:
-        return "mode operator has no beacon to check"
+        return "there is no public random number to check"
     found = case.certificate.beacon
     if found is None:
         raise Failed("there is no beacon")

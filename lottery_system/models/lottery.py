@@ -34,7 +34,7 @@ def enforce_name(text: str) -> str:
     is_short = len(text) <= RAW_TIMES * NAME_LENGTH
     name = unicodedata.normalize("NFC", " ".join(text.split())) if is_short else text
     if len(name) > NAME_LENGTH:
-        raise BadText("A name has at most %(most)s characters.", most=NAME_LENGTH)
+        raise BadText("The name can be at most %(most)s characters long.", most=NAME_LENGTH)
     if not name:
         raise BadText("Enter a name.")
     demand_visible(name, with_emoji=True)
@@ -50,9 +50,9 @@ def enforce_prize(text: str) -> str:
     """
     prize = text.strip().replace("\r\n", "\n")
     if len(prize) > PRIZE_LENGTH:
-        raise BadText("A prize has at most %(most)s characters.", most=PRIZE_LENGTH)
+        raise BadText("The prize can be at most %(most)s characters long.", most=PRIZE_LENGTH)
     if not is_printable(prize.replace("\n", " ").replace("\t", " ")):
-        raise BadText("Remove the invisible characters; use plain text.")
+        raise BadText("Remove the invisible characters and use plain text.")
     return prize
 
 

@@ -69,7 +69,7 @@ def create() -> Response | tuple[str, int]:
     except IntegrityError:  # one of the unique keys: somebody was first
         form.username.errors = [
             gettext(
-                "This username is taken, or looks too much like one that is. Choose another one."
+                "This username is taken, or looks too similar to one that is. Choose another one."
             )
         ]
         return _sign_up_page(form), 422
@@ -103,7 +103,7 @@ def create_session() -> Response | tuple[str, int]:
         refusal = gettext("Too many wrong passwords.") + " " + wait_for(error)
         return make_response(log_in_page(form, refusal), 429, retry_after(error))
     user = _find(username)
-    unfit = gettext("Username and password do not fit. Try again.")
+    unfit = gettext("The username or password is incorrect. Try again.")
     if not check_password(user.password_hash if user else None, form.password.data or ""):
         note("log_in_failed", user)
         return log_in_page(form, unfit), 422

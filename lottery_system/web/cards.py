@@ -46,7 +46,7 @@ def site() -> Response:
 
 
 def _of_site(caching: str) -> Response:
-    title, subtitle = gettext("One draw a day"), gettext("that everybody can check")
+    title, subtitle = gettext("One draw a day"), gettext("that anyone can check")
     return public(_offload(_drawn, settings().name, title, subtitle, ""), "image/png", caching)
 
 
@@ -64,10 +64,13 @@ def winner(day: str) -> Response:
         title = number(winners[0].number)
         count = draw.ballot_count
         subtitle = ngettext(
-            "won, of %(count)s ballot", "won, of %(count)s ballots", count, count=number(count)
+            "won, out of %(count)s ballot",
+            "won, out of %(count)s ballots",
+            count,
+            count=number(count),
         )
     else:
-        title, subtitle = "–", gettext("Nobody played")
+        title, subtitle = "–", gettext("Nobody entered")
     card = _offload(_drawn, settings().name, title, subtitle, long_day(asked))
     return public(card, "image/png", A_DAY)
 

@@ -44,7 +44,7 @@ def day_or_404(text: str) -> date:
     """Read the day of an address, or answer how one is written."""
     day = parse_day(text)
     if day is None:
-        abort(404, gettext("“%(text)s” is not a date. Write it like 2026-12-31.", text=text))
+        abort(404, gettext("“%(text)s” isn’t a date. Enter it like 2026-12-31.", text=text))
     return day
 
 

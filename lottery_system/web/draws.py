@@ -126,7 +126,7 @@ def receipt(day: str, number: int) -> Response:
     asked = request.args.get("size", "")
     size = parse_number(asked)
     if asked and size is None:
-        abort(422, gettext("A size is a number of ballots, like 120."))
+        abort(422, gettext("Enter the size as a number of ballots, like 120."))
     of_day = day_or_404(day)
     try:
         with reading() as connection, rollback().signing(connection, of_day):
@@ -144,7 +144,7 @@ def choose_receipt(day: str) -> Response:
     """Go to the receipt of the ballot whose number was typed."""
     number = parse_number(request.args.get("number", "").strip())
     if number is None:
-        abort(422, gettext("Type the number of one of your ballots, like 12."))
+        abort(422, gettext("Enter the number of one of your ballots, like 12."))
     return redirect(url_for("draws.receipt", day=day_or_404(day).isoformat(), number=number), 303)
 
 

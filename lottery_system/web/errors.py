@@ -47,30 +47,30 @@ STATUSES: dict[type[LotteryError], int] = {
 
 TITLES = {
     400: lazy_gettext("This form is out of date"),
-    403: lazy_gettext("Not for you"),
-    404: lazy_gettext("There is nothing here"),
-    405: lazy_gettext("That cannot be done here"),
-    413: lazy_gettext("Too large"),
-    415: lazy_gettext("Not a form"),
-    422: lazy_gettext("That could not be done"),
-    429: lazy_gettext("Too much at once"),
-    500: lazy_gettext("A fault of ours"),
-    503: lazy_gettext("Not just now"),
+    403: lazy_gettext("You can’t view this page"),
+    404: lazy_gettext("Page not found"),
+    405: lazy_gettext("You can’t do that here"),
+    413: lazy_gettext("That’s too large"),
+    415: lazy_gettext("We can’t read that"),
+    422: lazy_gettext("We couldn’t do that"),
+    429: lazy_gettext("Try again later"),
+    500: lazy_gettext("Sorry, something went wrong on our side"),
+    503: lazy_gettext("Sorry, the lottery is unavailable right now"),
 }
 
 SENTENCES = {
-    404: lazy_gettext("The address may be misspelt. Start again from the front page."),
-    405: lazy_gettext("Go back and use the buttons of the page."),
-    413: lazy_gettext("What was sent is larger than any form here. Nothing was stored."),
+    404: lazy_gettext("Check the address, or start again from the front page."),
+    405: lazy_gettext("Go back and use the buttons on the page."),
+    413: lazy_gettext("What you sent is larger than any form here. Nothing was saved."),
     415: lazy_gettext(
-        "Only forms are taken here. Send the fields as a browser does, as "
-        "application/x-www-form-urlencoded. Nothing was stored."
+        "We only accept forms here. Send the fields as a browser does, as "
+        "application/x-www-form-urlencoded. Nothing was saved."
     ),
-    500: lazy_gettext("Nothing was half done. The fault has been noted; please try again."),
+    500: lazy_gettext("Nothing was left half done. We’ve recorded the problem. Please try again."),
     # a form sent earlier may be stored, and its answer lost: nothing more can be said for sure
     503: lazy_gettext(
-        "The lottery cannot reach its records just now. Ballots do not count unless you see a "
-        "receipt. Trying again is safe: nothing is entered twice."
+        "We can’t reach our records right now. Your ballots only count if you see a receipt. It’s "
+        "safe to try again. Nothing is counted twice."
     ),
 }
 
@@ -103,7 +103,7 @@ def error_page(status: int, sentence: str | None = None, **context: object) -> R
     html = render_template(
         "errors/error.html",
         status=status,
-        title=TITLES.get(status) or gettext("That did not work"),
+        title=TITLES.get(status) or gettext("That didn’t work"),
         sentence=sentence or SENTENCES.get(status, ""),
         **context,
     )
@@ -171,7 +171,10 @@ def _unfit_keys(error: UnfitKeys) -> Response:
     """Tell the operator what to restore; nobody else can do anything about it."""
     log.error("keys: %s", error)
     return error_page(
-        503, gettext("The lottery’s keys are not at hand just now. Its operator has been told.")
+        503,
+        gettext(
+            "The lottery’s keys aren’t available right now. We’ve told whoever runs the server."
+        ),
     )
 
 

@@ -76,7 +76,7 @@ class LotteryForm(Form):
     name = StringField(lazy_gettext("Name"), [InputRequired(lazy_gettext("Enter a name."))])
     prize = TextAreaField(lazy_gettext("Prize"))
     closes_on = DateField(
-        lazy_gettext("Closes on"),
+        lazy_gettext("Last day (UTC)"),
         [InputRequired(lazy_gettext("Enter the last day, like 2026-12-31."))],
     )
 
@@ -124,12 +124,12 @@ def parse_ballots(form: Mapping[str, str], most: int) -> tuple[UUID, int]:
     text = form.get("count", "").strip() or "1"
     count = parse_number(text)
     if count is None:
-        raise BadBallots("Enter a whole number of ballots, 1 to %(most)s.", most=most)
+        raise BadBallots("Enter a whole number of ballots, from 1 to %(most)s.", most=most)
     if not 1 <= count <= most:
-        raise BadBallots("Submit 1 to %(most)s ballots at once.", most=most)
+        raise BadBallots("You can add 1 to %(most)s ballots at once.", most=most)
     token = parse_token(form.get("submission", ""))
     if token is None:
-        raise BadBallots("This form has lost its token. Open the page again.")
+        raise BadBallots("Part of this form is missing. Open the page again.")
     return token, count
 
 

@@ -53,7 +53,7 @@ def checkpoint() -> Response:
         if last is not None:
             rollback().publish(connection, last)
     if last is None:
-        abort(404, gettext("The journal begins with the first draw."))
+        abort(404, gettext("The public log starts with the first draw."))
     return public(last.checkpoint, TEXT, A_MOMENT)
 
 
@@ -80,7 +80,7 @@ def recovery(timeline: int) -> Response:
     with reading() as connection:
         statement = statement_of(connection, timeline)
     if statement is None:
-        abort(404, gettext("There was no such recovery."))
+        abort(404, gettext("There’s no statement with this number."))
     return public(statement, TEXT, FOR_EVER)
 
 
@@ -112,7 +112,7 @@ def ended_tile(timeline: int, path: str) -> Response:
 def _last_of_ended(connection: Connection, timeline: int) -> AnyRow:
     last = last_record(connection, timeline) if ended_key(connection, timeline) else None
     if last is None:
-        abort(404, gettext("No such journal has ended."))
+        abort(404, gettext("There’s no earlier log with this number."))
     return last
 
 
@@ -124,7 +124,7 @@ def day_checkpoint(day: str) -> Response:
     with reading() as connection, rollback().signing(connection, asked):
         signed = newest_checkpoint(connection, asked, operator())
     if signed is None:
-        abort(404, gettext("There is no log of %(day)s.", day=long_day(asked)))
+        abort(404, gettext("There’s no log for %(day)s.", day=long_day(asked)))
     return public(signed, TEXT, A_MOMENT)
 
 
@@ -159,7 +159,7 @@ def _tile(
     seconds = FOR_EVER if is_ended else A_MOMENT
     tile = Tile(asked.level or 0, asked.number)
     if asked.width > width_at(tile, size):
-        abort(404, gettext("The log does not reach so far, or not yet."))
+        abort(404, gettext("The log isn’t that long, or not yet."))
     if asked.level is None:
         records = read_records(asked.number * TILE_WIDTH, asked.width)
         return compressed(public(format_entries(records), BYTES, seconds))
@@ -171,4 +171,4 @@ def _parsed(path: str) -> TilePath:
     try:
         return parse_path(path)
     except ValueError:
-        abort(404, gettext("There is no such tile. They are written as in C2SP tlog-tiles."))
+        abort(404, gettext("There’s no such tile. Tile addresses follow C2SP tlog-tiles."))

@@ -99,7 +99,7 @@ def choose_language() -> Answer:
     """Keep a language in the account, for whatever browser its holder logs in by."""
     chosen = request.form.get("language", "")
     if chosen not in LANGUAGES:
-        abort(422, gettext("Choose one of the languages that are offered."))
+        abort(422, gettext("Choose one of the languages in the list."))
     with transaction() as session:
         session.get_one(User, viewer().id).language = chosen
     return redirect(url_for("my_account.show"), code=303)
@@ -197,7 +197,7 @@ def _checked(field: Field) -> str | None:
 
 
 def _not_yours() -> str:
-    return str(gettext("This is not your password. Try again."))
+    return str(gettext("This isn’t your password. Try again."))
 
 
 def _document(facts: dict[str, object], user_id: int) -> Iterator[str]:

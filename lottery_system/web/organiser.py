@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
 from lottery_system.access import lottery_or_404, organisers, pause, settings, viewer
-from lottery_system.clock import ONE_DAY, closes_at, day_of, parse_day, utcnow
+from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.extensions import db, reading, transaction
 from lottery_system.health import standing
 from lottery_system.models import Draw, Lottery
@@ -50,7 +50,6 @@ def overview() -> str:
         health=health,
         overdue=health.overdue(now),
         reasons=pause().reasons,
-        next_draw=closes_at(today),
         figures=counts,
         chart=chart_of(days, today),
         changes=latest,
@@ -186,7 +185,7 @@ def _save(form: LotteryForm, lottery: Lottery | None) -> Response | tuple[str, i
         return _page(form, lottery), 422
     except IntegrityError:  # the name's unique key
         form.name.errors = [
-            gettext("There is a lottery of this name already. Choose another name.")
+            gettext("There’s already a lottery with this name. Choose another name.")
         ]
         return _page(form, lottery), 422
     return redirect(url_for("organiser.index"), code=303)

@@ -16,35 +16,35 @@ def why_refused(reason: str) -> tuple[str, str]:
     origin = origin_of_form()
     if origin is FormOrigin.FOREIGN:
         return "foreign_origin", gettext(
-            "The form was not sent from this site. Nothing was stored. Open the page here and send "
-            "it once more."
+            "This form wasn’t sent from this website, so nothing was saved. Open the page here and "
+            "send it again."
         )
     if reason == f"origin {FormOrigin.OTHER_PORT.value}":
         return "other_port", gettext(
-            "Nothing was stored. This form came from %(origin)s, but the site takes itself for "
-            "%(site)s. Tell its operator: the proxy has to pass on the host and port that were "
-            "asked for, or LOTTERY_URL has to be set.",
+            "Nothing was saved. This form came from %(origin)s, but the website thinks it is at "
+            "%(site)s. Tell whoever runs it: the proxy must pass on the host and port, or "
+            "LOTTERY_URL must be set.",
             origin=request.headers.get("Origin", ""),
             site=request.host_url.rstrip("/"),
         )
     if reason == f"origin {FormOrigin.UNKNOWN.value}":
         return "no_origin", gettext(
-            "Nothing was stored. Your browser, or a proxy on the way, does not say which site this "
-            "form is from. Allow the Origin or the Referer header for this site, then send it once "
-            "more."
+            "Nothing was saved, because your browser doesn’t say which website this form is from. "
+            "Allow it to send the Origin or Referer header to this website, then send the form "
+            "again."
         )
     if current_app.config["SESSION_COOKIE_NAME"] in request.cookies:
         return "old_token", gettext(
-            "This form is out of date: your session has ended since you opened it. Nothing was "
-            "stored. Send it once more."
+            "This form is out of date, because your session ended after you opened it. Nothing was "
+            "saved. Send it again."
         )
     needs_tls = current_app.config["SESSION_COOKIE_SECURE"] and not request.is_secure
     if needs_tls and not is_known_here_only(request.host_url):
         return "plain_http", gettext(
-            "Nothing was stored. You opened this site by http, over which your browser keeps no "
-            "log-in. Open it by https."
+            "Nothing was saved. You opened this website with http, so your browser can’t keep you "
+            "logged in. Open it with https."
         )
     return "no_cookie", gettext(
-        "Nothing was stored, since your browser sent no cookie with this form. Send it once more; "
-        "if that does not help, allow cookies for this site."
+        "Nothing was saved, because your browser sent no cookie with this form. Send it again. If "
+        "that doesn’t help, allow cookies for this website."
     )

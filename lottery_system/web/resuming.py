@@ -70,8 +70,8 @@ def typed_form() -> Response | None:
     if _is_foreign() or not _typed(request.endpoint):
         return None
     g.notice = gettext(
-        "You are not logged in any more. Nothing was stored, and nothing that you typed is "
-        "lost: log in, and go on."
+        "You’re no longer logged in. Nothing was saved yet, but what you typed is still here. Log "
+        "in to continue."
     )
     return make_response(log_in_page(AccountForm(formdata=None)), 422)
 
@@ -83,7 +83,7 @@ def resumed() -> Response | None:
     if page is None or endpoint is None:
         return None
     check(endpoint)
-    g.notice = gettext("You are logged in again. Look the form over, then send it.")
+    g.notice = gettext("You’re logged in again. Check the form, then send it.")
     return make_response(page(**arguments))
 
 

@@ -63,7 +63,7 @@ def catalogue(code: str) -> NullTranslations:
 
 
 def words_of(folder: str, code: str) -> dict[str, str]:
-    """Return what the scripts of a folder say, each `say("…")`, with its translation."""
+    """Return what a folder's scripts say, each `say("…")` or `N_("…")`, with its translation."""
     return {text: catalogue(code).gettext(text) for text in _said_in(folder)}
 
 
@@ -72,6 +72,6 @@ def _said_in(folder: str) -> list[str]:
     texts = []
     for path in sorted(Path(folder).rglob("*.js")):
         with path.open("rb") as file:
-            for _, _, found, _ in extract_javascript(file, {"say": None}, (), {}):
+            for _, _, found, _ in extract_javascript(file, {"say": None, "N_": None}, (), {}):
                 texts.append(str(found))
     return texts

@@ -92,7 +92,7 @@ def sheet(day: str) -> str:
     with reading() as connection:
         draw, winners = look_up(connection, asked, None)
     if draw is None or draw.status != DRAWN:
-        abort(404, gettext("There is no result of %(day)s, or not yet.", day=long_day(asked)))
+        abort(404, gettext("There’s no result for %(day)s, or not yet.", day=long_day(asked)))
     address = public_root() + url_for("draws.show", day=asked.isoformat())[1:]
     return render_template(
         "winners/sheet.html",

@@ -117,7 +117,7 @@ async function load() {
     import("./verifier/verify.js"), import("./verifier/report.js"),
   ]).catch(() => {
     // browsers remember that a module could not be loaded for as long as the page stands
-    throw new Told(say("The verifier could not be loaded. Check your connection, then reload the page."));
+    throw new Told(say("The checker couldn’t be loaded. Check your connection, then reload the page."));
   });
   return { verifier, ...report };
 }
@@ -125,13 +125,13 @@ async function load() {
 /** The bytes at an address, as they are: what is hashed must not be decoded on the way. */
 async function fetched(address) {
   const answer = await fetch(address).catch(() => {
-    throw new Told(say("The lottery could not be reached. Check your connection, then press the button again."));
+    throw new Told(say("We couldn’t reach the lottery. Check your connection, then press the button again."));
   });
   if (answer.status === 404) {
-    throw new Told(say("There is nothing to check at this address yet. Come back once the day is drawn."));
+    throw new Told(say("There’s nothing to check here yet. Come back after the draw."));
   }
   if (answer.status === 401 || answer.status === 403 || answer.redirected) {
-    throw new Told(say("This is for its holder alone. Log in, then press the button again."));
+    throw new Told(say("Only the person who added this ballot can see this. Log in, then press the button again."));
   }
   if (!answer.ok) {
     throw new Told(say("The lottery answered with an error (%(status)s). Try again in a minute.", { status: answer.status }));
@@ -145,10 +145,10 @@ class Told extends Error {}
 function explained(error) {
   if (error instanceof Told) return ["--", error.message];
   if (error.name === "NoteError") {
-    return ["--", say("This is not a key of a lottery. Paste the whole line: name+number+letters.")];
+    return ["--", say("This isn’t a lottery’s key. Paste the whole line: name+number+letters.")];
   }
   if (error.name === "Unreadable") {
-    return ["FAIL", say("What the lottery sent cannot be read: %(why)s. Reload the page and try again; if it stays so, ask the lottery’s organiser.", { why: error.message })];
+    return ["FAIL", say("We can’t read what the lottery sent: %(why)s. Reload the page and try again. If that doesn’t help, ask an organiser.", { why: error.message })];
   }
-  return ["--", say("This browser could not make the checks (%(why)s). Try another one.", { why: error.message })];
+  return ["--", say("This browser couldn’t run the checks (%(why)s). Try another one.", { why: error.message })];
 }

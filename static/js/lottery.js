@@ -38,6 +38,12 @@ function tellOwnTime(time) {
   const at = new Date(time.dateTime);
   if (at.getTimezoneOffset() === 0) return;
   const own = at.toLocaleString(language, { weekday: "long", hour: "2-digit", minute: "2-digit" });
+  const sentence = time.parentElement.dataset.ownFirst;
+  if (sentence) {
+    const [before, after] = sentence.replace("{own}", own).split("{utc}");
+    time.parentElement.replaceChildren(before, time, after);
+    return;
+  }
   time.after(` ${document.body.dataset.ownTime.replace("{}", own)}`);
 }
 

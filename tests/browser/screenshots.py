@@ -70,7 +70,7 @@ PICTURES = (
     Picture("lotteries", "/"),
     Picture("lotteries-first-use", "/", "dana"),
     Picture("lotteries-in-german", "/", language="de-DE"),
-    Picture("receipt", "/", act=press("Submit 1 ballot to Big Chance")),
+    Picture("receipt", "/", act=press("Add 1 ballot to Big Chance")),
     Picture("won", "/", "bob"),
     Picture("winner", f"/winners/{CLOSED_DAY}"),
     Picture("winner-nobody-played", f"/winners/{QUIET_DAY - timedelta(days=1)}"),

@@ -47,20 +47,20 @@ def log_out_elsewhere(page: Page) -> None:
     """Lose one's session while a number is typed; the browser's other tabs are left alone."""
     page.locator("[name=count]").first.fill("77")
     page.context.clear_cookies(name=re.compile("^session-"))
-    page.get_by_role("button", name="Submit them to").first.click()
+    page.get_by_role("button", name="Add ballots to").first.click()
 
 
 def check_draw(page: Page) -> None:
     page.get_by_role("button", name="Check this draw").click()
-    page.get_by_text("What is checked").click()
+    page.get_by_text("What’s checked").click()
 
 
 def play(count: str) -> Callable[[Page], object]:
-    return fill("Submit them to", count=count)
+    return fill("Add ballots to", count=count)
 
 
 STATES = {
-    "sign up": State("/signup", "Been here before?"),
+    "sign up": State("/signup", "Already have an account?"),
     "sign up, refused": State("/signup", "Enter a password.", act=press("Sign up")),
     "sign up, taken": State(
         "/signup",
@@ -71,19 +71,19 @@ STATES = {
     "log in": State("/login", "New here?"),
     "log in, empty": State("/login", "Enter a username.", act=press("Log in")),
     "log in, wrong": State(
-        "/login", "do not fit", act=fill("Log in", username="bob", password="not this one")
+        "/login", "is incorrect", act=fill("Log in", username="bob", password="not this one")
     ),
     "lotteries": State("/", "Big Chance", "bob"),
     "lotteries, of an organiser": State("/", "Organise", "alice"),
-    "lotteries, none": State("/", "No lottery is open now", "bob", is_new=True),
+    "lotteries, none": State("/", "No lotteries are open right now", "bob", is_new=True),
     "lotteries, none, of an organiser": State("/", "Create one", "alice", is_new=True),
     "lotteries, a long prize": State(
         "/", "Many words.", "bob", lambda page: page.locator("summary").click()
     ),
-    "lotteries, a receipt": State("/", "Your ballot is in", "bob", press("Submit 1 ballot to")),
+    "lotteries, a receipt": State("/", "Your ballot is in", "bob", press("Add 1 ballot to")),
     "lotteries, a receipt for many": State("/", "Your 1,000 ballots are in", "bob", play("1000")),
     "lotteries, refused": State("/", "1 to 1,000", "bob", play("1001")),
-    "lotteries, a result": State("/", "did not win", "bob"),
+    "lotteries, a result": State("/", "didn’t win", "bob"),
     "lotteries, a win": State("/", "You won!", "charlie"),
     "lotteries, none of that name": State("/?q=nothing", "has “nothing” in its name", "bob"),
     "lotteries, beyond the last page": State("/?page=9", "no more open lotteries", "bob"),
@@ -91,65 +91,65 @@ STATES = {
     "lotteries, in Spanish": State("/?lang=es", "sorteo", "bob"),
     "lotteries, in French": State("/?lang=fr", "tirage", "bob"),
     "lotteries, logged out meanwhile": State(
-        "/", "nothing that you typed is lost", "alice", log_out_elsewhere
+        "/", "what you typed is still here", "alice", log_out_elsewhere
     ),
-    "account": State("/account", "Close the account", "bob"),
+    "account": State("/account", "Close my account", "bob"),
     "account, refused": State("/account", "Enter your password.", "bob", press("Change password")),
-    "account, changed": State("/account?done=sessions", "All other log-ins were ended.", "bob"),
+    "account, changed": State(
+        "/account?done=sessions", "You’ve been logged out everywhere else.", "bob"
+    ),
     "account, in German": State("/account?lang=de", "Passwort", "bob"),
-    "account, to be closed": State("/account/close", "Close my account for good", "bob"),
+    "account, to be closed": State("/account/close", "Close my account permanently", "bob"),
     "my ballots": State("/ballots", "Won with ballot", "charlie"),
     "my ballots, none": State("/ballots", "You have no ballots yet", "alice"),
-    "my ballots of a drawn day": State(f"/ballots/{DRAWN_DAY}", "did not win", "bob"),
+    "my ballots of a drawn day": State(f"/ballots/{DRAWN_DAY}", "didn’t win", "bob"),
     "my ballots of a day won": State(f"/ballots/{DRAWN_DAY}", "You won with ballot", "charlie"),
     "my ballots of a closed day": State(
-        f"/ballots/{CLOSED_DAY}", "has not been made yet", "charlie"
+        f"/ballots/{CLOSED_DAY}", "hasn’t taken place yet", "charlie"
     ),
-    "my ballots of today": State(f"/ballots/{TODAY}", "has not been made yet", LONG_USERNAME),
+    "my ballots of today": State(f"/ballots/{TODAY}", "hasn’t taken place yet", LONG_USERNAME),
     "my ballots of a day without": State(f"/ballots/{QUIET_DAY}", "no ballots", "bob"),
     "winners": State("/winners", "Winner of"),
     "winners, none yet": State("/winners", "Not drawn yet", is_new=True),
     "winners, drawn": State(f"/winners/{DRAWN_DAY}", "Reserves"),
     "winners, drawn, of the winner": State(f"/winners/{DRAWN_DAY}", "You won.", "charlie"),
-    "winners, drawn, of another": State(f"/winners/{DRAWN_DAY}", "did not win.", "bob"),
+    "winners, drawn, of another": State(f"/winners/{DRAWN_DAY}", "didn’t win.", "bob"),
     "winners, drawn, in German": State(f"/winners/{DRAWN_DAY}?lang=de", "Ersatz", "bob"),
     "winners, drawn, in Spanish": State(f"/winners/{DRAWN_DAY}?lang=es", "sorteo"),
     "winners, drawn, in French": State(f"/winners/{DRAWN_DAY}?lang=fr", "tirage"),
-    "winners, sheet": State(f"/winners/{DRAWN_DAY}/sheet", "your own phone checks the draw"),
-    "winners, sheet, nobody played": State(f"/winners/{QUIET_DAY}/sheet", "Nobody won"),
-    "winners, no sheet": State(f"/winners/{CLOSED_DAY}/sheet", "There is no result of"),
-    "winners, nobody played": State(f"/winners/{QUIET_DAY}", "Nobody won"),
-    "winners, waiting": State(f"/winners/{CLOSED_DAY}", "about to be made"),
+    "winners, sheet": State(f"/winners/{DRAWN_DAY}/sheet", "your phone can check the draw"),
+    "winners, sheet, nobody entered": State(f"/winners/{QUIET_DAY}/sheet", "No winner"),
+    "winners, no sheet": State(f"/winners/{CLOSED_DAY}/sheet", "There’s no result for"),
+    "winners, nobody entered": State(f"/winners/{QUIET_DAY}", "No winner"),
+    "winners, waiting": State(f"/winners/{CLOSED_DAY}", "will appear here"),
     "winners, open": State(f"/winners/{TODAY}", "Not drawn yet", "bob"),
-    "winners, future": State("/winners/2026-12-24", "still to come"),
-    "winners, before the first draw": State("/winners/2020-02-02", "no draw then"),
-    "winners, not a date": State("/winners/yesterday", "is not a date"),
-    "winners, not a date either": State(f"/winners?date={'long' * 50}", "is not a date"),
-    "draw": State(f"/draws/{DRAWN_DAY}", "Check without us"),
-    "draw, of a holder": State(f"/draws/{DRAWN_DAY}", "Was my ballot in?", "charlie"),
-    "draw, checked": State(f"/draws/{DRAWN_DAY}", "This draw holds", "bob", check_draw),
-    "draw, nobody played": State(f"/draws/{QUIET_DAY}", "Nobody played"),
-    "draw, waiting": State(f"/draws/{CLOSED_DAY}", "about to be made"),
-    "draw, open": State(f"/draws/{TODAY}", "What you can keep now", "bob"),
-    "draw, future": State("/draws/2026-12-24", "still to come"),
-    "draw, not a date": State("/draws/yesterday", "is not a date"),
+    "winners, future": State("/winners/2026-12-24", "happened yet"),
+    "winners, before the first draw": State("/winners/2020-02-02", "no draw that day"),
+    "winners, not a date": State("/winners/yesterday", "isn’t a date"),
+    "winners, not a date either": State(f"/winners?date={'long' * 50}", "isn’t a date"),
+    "draw": State(f"/draws/{DRAWN_DAY}", "Check it without this website"),
+    "draw, of a holder": State(f"/draws/{DRAWN_DAY}", "Was my ballot in the draw?", "charlie"),
+    "draw, checked": State(f"/draws/{DRAWN_DAY}", "This draw is correct", "bob", check_draw),
+    "draw, nobody entered": State(f"/draws/{QUIET_DAY}", "No winner"),
+    "draw, waiting": State(f"/draws/{CLOSED_DAY}", "will appear here"),
+    "draw, open": State(f"/draws/{TODAY}", "What you can save now", "bob"),
+    "draw, future": State("/draws/2026-12-24", "happened yet"),
+    "draw, not a date": State("/draws/yesterday", "isn’t a date"),
     "draw, in German": State(f"/draws/{DRAWN_DAY}?lang=de", "Zertifikat", "charlie"),
     "draw, in French": State(f"/draws/{DRAWN_DAY}?lang=fr", "certificat", "charlie"),
-    "overview": State("/organiser", "The draws are in order", "alice"),
-    "overview, new": State("/organiser", "Nothing was changed yet.", "alice", is_new=True),
+    "overview": State("/organiser", "All draws are up to date", "alice"),
+    "overview, new": State("/organiser", "No changes yet.", "alice", is_new=True),
     "overview, in German": State("/organiser?lang=de", "Verwaltung", "alice"),
-    "draws": State("/organiser/draws", "waiting for its draw", "alice"),
+    "draws": State("/organiser/draws", "not drawn yet", "alice"),
     "participants": State("/organiser/participants", "organiser", "alice"),
-    "changes": State("/organiser/changes", "by a command", "alice"),
-    "withdraw a lottery": State("/organiser/lotteries/1/withdraw", "Withdraw it", "alice"),
+    "changes": State("/organiser/changes", "from the command line", "alice"),
+    "withdraw a lottery": State("/organiser/lotteries/1/withdraw", "Withdraw lottery", "alice"),
     "withdraw a lottery, finished": State(
-        "/organiser/lotteries/2/withdraw", "has finished already", "alice"
+        "/organiser/lotteries/2/withdraw", "has already finished", "alice"
     ),
     "organise": State("/organiser/lotteries", "finished", "alice"),
-    "organise, none": State(
-        "/organiser/lotteries", "There is no lottery yet", "alice", is_new=True
-    ),
-    "create a lottery": State("/organiser/lotteries/new", "Create a lottery", "alice"),
+    "organise, none": State("/organiser/lotteries", "No lotteries yet", "alice", is_new=True),
+    "create a lottery": State("/organiser/lotteries/new", "Create lottery", "alice"),
     "create a lottery, refused": State(
         "/organiser/lotteries/new", "Enter a name.", "alice", press("Create")
     ),
@@ -159,12 +159,12 @@ STATES = {
         "alice",
         fill("Create", name="Late", closes_on="2026-11-01"),
     ),
-    "change a lottery": State("/organiser/lotteries/1", "Change a lottery", "alice"),
+    "change a lottery": State("/organiser/lotteries/1", "Edit lottery", "alice"),
     "change a lottery, finished": State("/organiser/lotteries/2", "has finished", "alice"),
-    "how it works": State("/how-it-works", "What this does not prove"),
-    "for organisers only": State("/organiser/lotteries", "Not for you", "bob"),
-    "nothing here": State("/nowhere", "There is nothing here"),
-    "nothing here, of a user": State("/nowhere", "There is nothing here", "bob"),
+    "how it works": State("/how-it-works", "What we can’t prove"),
+    "for organisers only": State("/organiser/lotteries", "You can’t view this page", "bob"),
+    "nothing here": State("/nowhere", "Page not found"),
+    "nothing here, of a user": State("/nowhere", "Page not found", "bob"),
 }
 
 #: those that are had by looking alone

@@ -59,7 +59,7 @@ def test_the_keyboard_alone_is_enough_for_the_whole_way(
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("Lotteries")
 
-        tab_to(page, "Submit 1 ballot to Big Chance")
+        tab_to(page, "Add 1 ballot to Big Chance")
         page.keyboard.press("Enter")
         expect(page.get_by_role("status", name="Receipt")).to_contain_text("Your ballot is in")
 
@@ -74,12 +74,12 @@ def test_the_keyboard_alone_is_enough_for_the_whole_way(
         expect(page.get_by_role("heading", level=1)).to_contain_text("The draw of")
         tab_to(page, "Check this draw")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("main")).to_contain_text("This draw holds")
+        expect(page.get_by_role("main")).to_contain_text("This draw is correct")
 
         tab_to(page, "My ballots", key="Shift+Tab")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("My ballots")
-        tab_to(page, "Log out dana")
+        tab_to(page, "Log out (dana)")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
 
@@ -88,8 +88,8 @@ def test_the_first_tab_offers_to_skip_to_the_content(chromium: Browser, played: 
     with browsing(chromium, played.url) as page:
         page.goto("/how-it-works")
         page.keyboard.press("Tab")
-        assert focused(page)[0] == "Skip to the content"
-        expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+        assert focused(page)[0] == "Skip to main content"
+        expect(page.get_by_role("link", name="Skip to main content")).to_be_in_viewport()
 
         page.keyboard.press("Enter")
         page.keyboard.press("Tab")

@@ -58,11 +58,11 @@ def test_whoever_doubts_a_draw_proves_it_with_one_press(
     with browsing(chromium, server.url) as page:
         page.goto(f"/winners/{DRAWN_DAY}")
         page.get_by_role("link", name="Check this draw yourself").click()
-        page.get_by_label("Read the whole list of 300 ballots, too").check()
+        page.get_by_label("Also check all 300 ballots").check()
         page.get_by_role("button", name="Check this draw").click()
 
-        conclusion(page)("This draw holds: all 12 checks, made on this device.")
-        conclusion(page)("not the operator’s honesty")
+        conclusion(page)("This draw is correct: all 12 checks passed on this device.")
+        conclusion(page)("added no late ballots")
 
 
 def test_a_player_checks_their_own_ballot_in_two_clicks(
@@ -75,7 +75,7 @@ def test_a_player_checks_their_own_ballot_in_two_clicks(
         page.get_by_role("button", name="Check this ballot").click()
 
         expect(page.locator("form[data-receipts] + output")).to_contain_text(
-            "This ballot was in the draw"
+            "this ballot was in the draw"
         )
 
 
@@ -101,11 +101,11 @@ def test_a_forged_certificate_is_convicted_by_the_check_that_fails(
         page.goto(PAGE)
         page.get_by_role("button", name="Check this draw").click()
 
-        conclusion(page)("This draw does not hold.")
-        page.get_by_text("What is checked").click()
+        conclusion(page)("This draw is not correct.")
+        page.get_by_text("What’s checked").click()
         item = page.locator(f"li[data-name={failed}]")
         expect(item).to_have_attribute("data-verdict", "FAIL")
-        expect(item).to_contain_text("Does not hold.")
+        expect(item).to_contain_text("Failed.")
 
 
 def test_what_can_be_downloaded_verifies_without_the_server(
@@ -115,8 +115,8 @@ def test_what_can_be_downloaded_verifies_without_the_server(
         page.goto(PAGE)
         certificate = tmp_path / "certificate.json"
         saved = tmp_path / "verifier.html"
-        download(page, "The certificate of this day").save_as(certificate)
-        download(page, "The checks as one page").save_as(saved)
+        download(page, "This day’s certificate").save_as(certificate)
+        download(page, "The checker as a page").save_as(saved)
 
     assert holds(verify(certificate.read_bytes(), key=OPERATOR.key.verifier))
     assert "data:" in saved.read_text("utf-8")
@@ -134,6 +134,6 @@ def test_without_javascript_the_page_explains_and_hands_out_the_program(
     with browsing(chromium, server.url, java_script_enabled=False) as page:
         page.goto(PAGE)
 
-        expect(page.get_by_text("This takes JavaScript.")).to_be_visible()
+        expect(page.get_by_text("This needs JavaScript.")).to_be_visible()
         expect(page.get_by_role("button", name="Check this draw")).to_be_hidden()
-        expect(page.get_by_role("link", name="The checks as one program")).to_be_visible()
+        expect(page.get_by_role("link", name="The checker as a program")).to_be_visible()

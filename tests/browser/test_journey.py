@@ -47,12 +47,12 @@ def sign_up(page: Page, username: str) -> None:
 
 
 def log_out(page: Page, username: str) -> None:
-    page.get_by_role("button", name=f"Log out {username}").click()
+    page.get_by_role("button", name=f"Log out ({username})").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
 
 
 def submit_one(page: Page, lottery: str) -> None:
-    page.get_by_role("button", name=f"Submit 1 ballot to {lottery}").click()
+    page.get_by_role("button", name=f"Add 1 ballot to {lottery}").click()
 
 
 def expect_receipt(page: Page, title: str, numbers: str, lottery: str) -> None:
@@ -104,7 +104,7 @@ def play_the_first_day(page: Page, url: str) -> None:
     expect_figures(page, 3, 3, "100 %")
     assert ballots_of(url) == BOBS[:3]
 
-    page.get_by_role("button", name="Submit 1 ballot to Big Chance").dblclick()
+    page.get_by_role("button", name="Add 1 ballot to Big Chance").dblclick()
     expect_receipt(page, "Your ballot is in", "4", "Big Chance")
     assert ballots_of(url) == BOBS[:4]
 
@@ -120,8 +120,8 @@ def play_the_first_day(page: Page, url: str) -> None:
     submit_one(page, "Big Chance")  # a fresh click, on the page one has gone back to
     expect_receipt(page, "Your ballot is in", "5", "Big Chance")
     several = page.get_by_role("listitem").filter(has_text="Extra Win")
-    several.get_by_label("or several").fill("4")
-    several.get_by_role("button", name="Submit them").click()
+    several.get_by_label("Or add several").fill("4")
+    several.get_by_role("button", name="Add ballots").click()
     expect_receipt(page, "Your 4 ballots are in", "6 to 9", "Extra Win")
     assert ballots_of(url) == BOBS
 
@@ -144,13 +144,13 @@ def look_up_ones_own_ballots(page: Page, username: str, winner: AnyRow) -> None:
     main = page.get_by_role("main")
     page.get_by_role("link", name="My ballots", exact=True).click()
     day = page.get_by_role("row", name="Thursday 19 November 2026")
-    expect(day).to_contain_text(f"Won with ballot {winner.number}" if has_won else "Did not win")
+    expect(day).to_contain_text(f"Won with ballot {winner.number}" if has_won else "Didn’t win")
     day.get_by_role("link", name="Thursday 19 November 2026").click()
     expect(main).to_contain_text(
-        f"You won with ballot {winner.number}." if has_won else "did not win."
+        f"You won with ballot {winner.number}." if has_won else "didn’t win."
     )
-    page.get_by_role("link", name="See the draw").click()
-    expect(main).to_contain_text("You won." if has_won else "did not win.")
+    page.get_by_role("link", name="See the result").click()
+    expect(main).to_contain_text("You won." if has_won else "didn’t win.")
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_second_click_while_the_answer_is_slow_adds_nothing(
         sign_up(page, "bob")
         page.on("request", note)
         page.route("**/lotteries/*/ballots", keep_waiting, times=1)
-        page.get_by_role("button", name="Submit 1 ballot to Big Chance").focus()
+        page.get_by_role("button", name="Add 1 ballot to Big Chance").focus()
         page.keyboard.press("Enter")
         wait_for(lambda: page.title() and ballots_of(database_url), "the ballot is stored")
         page.keyboard.press("Enter")
@@ -235,7 +235,7 @@ def test_the_second_click_of_a_double_click_adds_nothing_on_the_next_page_either
         sign_up(page, "bob")
         submit_one(page, "Big Chance")
         expect_receipt(page, "Your ballot is in", "1", "Big Chance")
-        button = page.get_by_role("button", name="Submit 1 ballot to Big Chance")
+        button = page.get_by_role("button", name="Add 1 ballot to Big Chance")
         button.click()  # waits until a click may count again
         expect_receipt(page, "Your ballot is in", "2", "Big Chance")
         place = button.bounding_box()

@@ -26,7 +26,7 @@ def test_the_ballots_of_others_and_a_new_lottery_appear_by_themselves(
         sign_up(bobs, "bob")
         submit_one(bobs, "Big Chance")
         expect_figures(bobs, 1, 1, "100 %")
-        count = bobs.get_by_label("or several")
+        count = bobs.get_by_label("Or add several")
         count.fill("77")
         count.focus()
         bobs.evaluate("window.isTheSamePage = true")
@@ -37,7 +37,11 @@ def test_the_ballots_of_others_and_a_new_lottery_appear_by_themselves(
 
         open_lotteries(lottery.url, "Another Chance")
         expect(bobs.get_by_role("heading", name="Another Chance")).to_be_visible()
-        same = bobs.get_by_role("listitem").filter(has_text="Big Chance").get_by_label("or several")
+        same = (
+            bobs.get_by_role("listitem")
+            .filter(has_text="Big Chance")
+            .get_by_label("Or add several")
+        )
         expect(same).to_have_value("77")
         expect(same).to_be_focused()
         expect_receipt_of(bobs, "Your ballot is in", "1", "Thursday 19 November 2026")  # still
@@ -84,7 +88,7 @@ def test_a_click_keeps_ones_place_on_the_page(
     ):
         open_lotteries(lottery.url, *(f"Raffle {letter}" for letter in "ABCDEFGH"))
         sign_up(page, "bob")
-        button = page.get_by_role("button", name="Submit 1 ballot to Raffle G")
+        button = page.get_by_role("button", name="Add 1 ballot to Raffle G")
         button.scroll_into_view_if_needed()
         before = button.bounding_box()
 
@@ -110,7 +114,7 @@ def test_without_a_script_a_click_comes_back_to_its_card(
         open_lotteries(lottery.url, *(f"Raffle {letter}" for letter in "ABCDEFGH"))
         sign_up(page, "bob")
 
-        page.get_by_role("button", name="Submit 1 ballot to Raffle G").click()
+        page.get_by_role("button", name="Add 1 ballot to Raffle G").click()
 
         expect(page).to_have_url(re.compile(r"/#lottery-7$"))
         expect(page.get_by_role("heading", name="Raffle G")).to_be_in_viewport()
@@ -133,7 +137,7 @@ def test_a_page_left_open_over_midnight_turns_over_and_its_form_counts_for_the_n
         expect(today).to_contain_text("Open until 23:59:59 UTC on Thursday 19 November 2026")
         assert re.search(r"Closes in\s+0:00:\d\d", today.inner_text())
 
-        expect(page.locator("#announcement")).to_contain_text("The day has closed.")
+        expect(page.locator("#announcement")).to_contain_text("Today’s draw has closed.")
         expect(today).to_contain_text("Open until 23:59:59 UTC on Friday 20 November 2026")
         assert re.search(r"Closes in\s+23:59:\d\d", today.inner_text())
         news = page.get_by_role("region", name="You won!")
@@ -169,21 +173,21 @@ def test_who_logged_out_in_another_tab_logs_in_and_goes_on_with_what_was_typed(
     ):
         open_lotteries(lottery.url, "Big Chance")
         sign_up(page, "bob")
-        page.get_by_label("or several").fill("77")
+        page.get_by_label("Or add several").fill("77")
         other = page.context.new_page()
         other.goto("/")
-        other.get_by_role("button", name="Log out bob").click()
+        other.get_by_role("button", name="Log out (bob)").click()
         expect(other.get_by_role("heading", level=1)).to_have_text("Log in")
 
-        page.get_by_role("button", name="Submit them").click()
-        expect(page.get_by_role("main")).to_contain_text("nothing that you typed is lost")
+        page.get_by_role("button", name="Add ballots").click()
+        expect(page.get_by_role("main")).to_contain_text("what you typed is still here")
         page.get_by_label("Username").fill("bob")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
 
-        expect(page.get_by_role("main")).to_contain_text("You are logged in again.")
-        expect(page.get_by_label("or several")).to_have_value("77")
-        page.get_by_role("button", name="Submit them").click()
+        expect(page.get_by_role("main")).to_contain_text("You’re logged in again.")
+        expect(page.get_by_label("Or add several")).to_have_value("77")
+        page.get_by_role("button", name="Add ballots").click()
         expect_receipt_of(page, "Your 77 ballots are in", "1 to 77", "Thursday 19 November 2026")
         assert lottery.count_ballots(FIRST_DAY) == 77
 
@@ -200,7 +204,7 @@ def test_a_reader_whose_calendar_is_a_day_ahead_is_told_their_own_time(
 
         today = page.get_by_role("region", name="Today’s draw")
         expect(today).to_contain_text(
-            "Open until 23:59:59 UTC on Thursday 19 November 2026 (Friday 13:59, your time)."
+            "Closes Friday 13:59 your time (23:59:59 UTC on Thursday 19 November 2026)."
         )
         submit_one(page, "Big Chance")
         expect_receipt_of(page, "Your ballot is in", "1", "Thursday 19 November 2026")

@@ -69,5 +69,5 @@ def test_a_printed_draw_has_what_was_fixed_and_no_buttons(
         page.goto(f"/draws/{DRAWN_DAY}")
         page.emulate_media(media="print")
 
-        expect(page.get_by_text("What was fixed, and when")).to_be_visible()
+        expect(page.get_by_text("How this draw was made")).to_be_visible()
         expect(page.get_by_role("button", name="Check this draw")).to_be_hidden()

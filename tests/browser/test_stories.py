@@ -105,13 +105,13 @@ def test_a_player_plays_for_three_days(
         # Thursday: bob is new, and alone
         sign_up(bobs, "bob")
         main = bobs.get_by_role("main")
-        expect(main).to_contain_text("One click is one ballot.")
+        expect(main).to_contain_text("Each click adds one ballot.")
         expect_figures(bobs, 0, 0, "none yet")
         submit_one(bobs, "Big Chance")
         expect_receipt(bobs, "Your ballot is in", "1", "Big Chance")
         card = bobs.get_by_role("listitem").filter(has_text="Big Chance").first
         expect(card).to_contain_text("Your ballot is in")
-        expect(card).to_contain_text("you hold 1 ballot today")
+        expect(card).to_contain_text("you have 1 ballot in today’s draw")
         assert lottery.count_ballots(FIRST_DAY) == 1
         countdown = bobs.get_by_text("Closes in")
         expect(countdown).to_be_visible() if with_script else expect(countdown).to_be_hidden()
@@ -125,13 +125,13 @@ def test_a_player_plays_for_three_days(
         expect(news).to_have_count(0)
         assert lottery.user("bob").seen_until == FIRST_DAY
         several = bobs.get_by_role("listitem").filter(has_text="Extra Win")
-        several.get_by_label("or several").fill("3")
-        several.get_by_role("button", name="Submit them").click()
+        several.get_by_label("Or add several").fill("3")
+        several.get_by_role("button", name="Add ballots").click()
         expect_receipt_of(bobs, "Your 3 ballots are in", "1 to 3", "Friday 20 November 2026")
         sign_up(charlies, "charlie")
         several = charlies.get_by_role("listitem").filter(has_text="Big Chance")
-        several.get_by_label("or several").fill("5")
-        several.get_by_role("button", name="Submit them").click()
+        several.get_by_label("Or add several").fill("5")
+        several.get_by_role("button", name="Add ballots").click()
         expect_receipt_of(charlies, "Your 5 ballots are in", "4 to 8", "Friday 20 November 2026")
         expect_figures(charlies, 8, 5, "62.5 %")
         assert lottery.count_ballots(FIRST_DAY + ONE_DAY) == 8
@@ -144,7 +144,7 @@ def test_a_player_plays_for_three_days(
             if winner.username == username:
                 told = f"your ballot {winner.number} won."
             else:
-                told = "ballots of Friday 20 November 2026 did not win."
+                told = "ballots for Friday 20 November 2026 didn’t win."
             expect(page.locator(".news")).to_contain_text(told)
         bobs.get_by_role("link", name="Winners").click()
         expect(main).to_contain_text("Winner of Friday 20 November 2026")
@@ -154,14 +154,14 @@ def test_a_player_plays_for_three_days(
         bobs.get_by_role("link", name="Check this draw yourself").click()
         if with_script:
             bobs.get_by_role("button", name="Check this draw").click()
-            expect(main).to_contain_text("This draw holds: all 11 checks")
+            expect(main).to_contain_text("This draw is correct: all 11 checks")
         else:
-            expect(main).to_contain_text("This takes JavaScript.")
+            expect(main).to_contain_text("This needs JavaScript.")
         bobs.get_by_role("link", name="My ballots", exact=True).click()
         expect(bobs.get_by_role("row")).to_have_count(3)
         bobs.get_by_role("link", name="Thursday 19 November 2026").click()
         with bobs.expect_download() as receipt:
-            bobs.get_by_role("link", name="Download the receipt of ballot 1").click()
+            bobs.get_by_role("link", name="Download the receipt for ballot 1").click()
         assert json.loads(receipt.value.path().read_text())["format"] == "daily-draw/v1 receipt"
         log_out(bobs, "bob")
 
@@ -189,16 +189,16 @@ def test_an_organiser_answers_for_a_month(
         alices.get_by_role("link", name="Create one").click()
         alices.get_by_label("Name").fill("Christmas Raffle")
         alices.get_by_label("Prize").fill("A goose,\nor a nut roast")
-        alices.get_by_label("Closes on").fill("2026-11-01")
+        alices.get_by_label("Last day (UTC)").fill("2026-11-01")
         alices.get_by_role("button", name="Create").click()
         expect(alices.get_by_role("alert")).to_contain_text("This day is over.")
         expect(alices.get_by_label("Prize")).to_have_value("A goose,\nor a nut roast")
-        alices.get_by_label("Closes on").fill("2026-12-01")
+        alices.get_by_label("Last day (UTC)").fill("2026-12-01")
         alices.get_by_role("button", name="Create").click()
         expect(alices.get_by_role("row", name="Christmas Raffle")).to_contain_text("open")
-        alices.get_by_role("link", name="Create a lottery").click()
+        alices.get_by_role("link", name="Create lottery").click()
         alices.get_by_label("Name").fill("A Mistake")
-        alices.get_by_label("Closes on").fill("2026-12-24")
+        alices.get_by_label("Last day (UTC)").fill("2026-12-24")
         alices.get_by_role("button", name="Create").click()
         sign_up(bobs, "bob")
         submit_one(bobs, "Christmas Raffle")
@@ -208,15 +208,15 @@ def test_an_organiser_answers_for_a_month(
         lottery.next_noon(alices, bobs, days=10)
         alices.goto("/organiser/lotteries")
         alices.get_by_role("link", name="Christmas Raffle").click()
-        alices.get_by_label("Closes on").fill("2026-12-24")
+        alices.get_by_label("Last day (UTC)").fill("2026-12-24")
         alices.get_by_role("button", name="Save").click()
         alices.get_by_role("link", name="A Mistake").click()
-        alices.get_by_role("link", name="Withdraw this lottery").click()
-        expect(main).to_contain_text("It takes no more ballots from now on, not even today.")
-        alices.get_by_role("button", name="Withdraw it").click()
+        alices.get_by_role("link", name="Withdraw lottery").click()
+        expect(main).to_contain_text("Nobody can add ballots to it any more, not even today.")
+        alices.get_by_role("button", name="Withdraw lottery").click()
         expect(alices.get_by_role("row", name="A Mistake")).to_contain_text("finished")
         bobs.goto("/")
-        expect(bobs.get_by_role("button", name="Submit 1 ballot to A Mistake")).to_have_count(0)
+        expect(bobs.get_by_role("button", name="Add 1 ballot to A Mistake")).to_have_count(0)
         submit_one(bobs, "Christmas Raffle")
         expect(bobs.get_by_role("status", name="Receipt")).to_be_visible()
 
@@ -225,16 +225,16 @@ def test_an_organiser_answers_for_a_month(
         lottery.next_noon(alices, bobs, days=21)
         log_in(alices, "alice")
         alices.get_by_role("link", name="Organise").click()
-        expect(main).to_contain_text("The draws are in order")
+        expect(main).to_contain_text("All draws are up to date")
         expect(main).to_contain_text("Participants2")
-        alices.get_by_text("The same as a table").click()
+        alices.get_by_text("Show as a table").click()
         expect(alices.locator(".chart tbody tr")).to_have_count(30)
         changes = alices.locator(".changes li")
         expect(changes).to_have_count(4)
         expect(changes.nth(0)).to_contain_text("A Mistake · withdrawn")
         expect(changes.nth(1)).to_contain_text("extended to Thursday 24 December 2026")
         with alices.expect_download() as download:
-            alices.get_by_role("link", name="All winners as a table (CSV)").click()
+            alices.get_by_role("link", name="Download all winners (CSV)").click()
         rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
         assert [row["day"] for row in rows] == [str(FIRST_DAY + day * ONE_DAY) for day in range(31)]
         assert [row["username"] for row in rows if row["username"]] == ["bob", "bob"]
@@ -243,7 +243,7 @@ def test_an_organiser_answers_for_a_month(
         alices.get_by_role("link", name="Participants", exact=True).click()
         expect(alices.get_by_role("row", name="bob")).to_contain_text("participant")
         alices.goto(f"/winners/{FIRST_DAY}")
-        alices.get_by_role("link", name="Sheet to print").click()
+        alices.get_by_role("link", name="Print a poster").click()
         expect(main).to_contain_text("bob")
         expect(alices.locator("svg.code")).to_be_visible()
         alices.get_by_role("link", name=f"/draws/{FIRST_DAY}").click()

@@ -952,23 +952,23 @@ def test_the_draw_page_checks_its_draw(page: Page, draw: Path, log: Path, day: D
 
     sentence = check(page)
 
-    assert sentence.startswith("This draw holds: all 11 checks, made on this device.")
-    assert "compare it with one that you have from elsewhere" in sentence
+    assert sentence.startswith("This draw is correct: all 11 checks passed on this device.")
+    assert "Compare it with the lottery’s key from another source" in sentence
     assert verdicts(page) == ["ok"] * 11 + ["--"] * 4
     secret = page.locator("[data-name=secret]")
-    assert secret.inner_text() == f"Holds. {checks.CHECKS['secret']}."
+    assert secret.inner_text() == f"Passed. {checks.CHECKS['secret']}."
     assert page.locator("[data-name=beacon]").inner_text() == (
-        "Holds. Mode operator has no beacon to check."  # and not that its signature is right
+        "Passed. There is no public random number to check."  # and not that its signature is right
     )
 
     page.locator("[data-key]").fill(day.key)
     page.locator("[data-list]").check()
     assert check(page) == (
-        "This draw holds: all 12 checks, made on this device. "
-        "Mode operator: they show the list and the arithmetic, not the operator’s honesty."
+        "This draw is correct: all 12 checks passed on this device. "
+        "They can’t show that whoever runs the server added no late ballots to change the result."
     )
     assert verdicts(page) == ["ok"] * 12 + ["--"] * 3
-    assert secret.inner_text() == f"Holds. {checks.CHECKS['secret']}."  # once, not twice
+    assert secret.inner_text() == f"Passed. {checks.CHECKS['secret']}."  # once, not twice
 
 
 def test_the_draw_page_finds_ones_own_ballot(page: Page, draw: Path, log: Path) -> None:
@@ -976,7 +976,7 @@ def test_the_draw_page_finds_ones_own_ballot(page: Page, draw: Path, log: Path) 
 
     verdict, sentence = ask_for_ballot(page)
 
-    assert (verdict, sentence[:28]) == ("ok", "This ballot was in the draw:")
+    assert (verdict, sentence[:33]) == ("ok", "Yes, this ballot was in the draw.")
 
 
 def test_the_draw_page_convicts_who_drops_a_ballot(page: Page, draw: Path, log: Path) -> None:
@@ -1008,9 +1008,9 @@ def test_the_draw_page_names_what_does_not_hold(page: Page, draw: Path, day: Day
 
     sentence = check(page)
 
-    assert sentence.startswith("This draw does not hold. What failed: winners, ballots.")
+    assert sentence.startswith("This draw is not correct. Failed: winners, ballots.")
     assert page.locator("[data-name=winners]").get_attribute("data-verdict") == "FAIL"
-    assert page.locator("[data-name=winners] [data-mark]").inner_text().strip() == "Does not hold."
+    assert page.locator("[data-name=winners] [data-mark]").inner_text().strip() == "Failed."
 
 
 def test_the_draw_page_ends_in_a_sentence_whatever_happens(
@@ -1018,14 +1018,14 @@ def test_the_draw_page_ends_in_a_sentence_whatever_happens(
 ) -> None:
     page.goto("/draw/")
     page.locator("[data-key]").fill("my key")
-    assert check(page).startswith("This is not a key of a lottery.")
+    assert check(page).startswith("This isn’t a lottery’s key.")
 
     page.locator("[data-key]").fill("")
     (draw / "certificate.json").write_text("<!doctype html>")
-    assert check(page).startswith("What the lottery sent cannot be read: this is not JSON")
+    assert check(page).startswith("We can’t read what the lottery sent: this is not JSON")
 
     (draw / "certificate.json").unlink()
-    assert check(page).startswith("There is nothing to check at this address yet.")
+    assert check(page).startswith("There’s nothing to check here yet.")
     assert verdicts(page) == [None] * 15
 
 
@@ -1038,12 +1038,12 @@ def test_the_draw_page_says_when_it_is_offline(
     page.get_by_role("button", name="Check this draw").wait_for()
     context.set_offline(True)
 
-    assert check(page).startswith("The verifier could not be loaded. Check your connection")
+    assert check(page).startswith("The checker couldn’t be loaded. Check your connection")
     context.set_offline(False)
     page.reload()
-    assert check(page).startswith("This draw holds")
+    assert check(page).startswith("This draw is correct")
     context.set_offline(True)
-    assert check(page).startswith("The lottery could not be reached. Check your connection")
+    assert check(page).startswith("We couldn’t reach the lottery. Check your connection")
     context.close()
 
 
@@ -1077,7 +1077,7 @@ def drop(page: Page, name: str, content: bytes) -> None:
 def test_the_saved_file_checks_what_is_dropped_on_it(saved: Page, path: Path) -> None:
     drop(saved, path.name, path.read_bytes())
 
-    expect(saved.locator("output")).to_contain_text("This draw holds: all 11 checks")
+    expect(saved.locator("output")).to_contain_text("This draw is correct: all 11 checks")
     assert verdicts(saved) == ["ok"] * 11 + ["--"] * 4
     expect(saved.get_by_text(f"Chosen: {path.name}")).to_be_visible()
 
@@ -1090,7 +1090,7 @@ def test_the_saved_file_names_what_does_not_hold(saved: Page, day: Day, tmp_path
 
     expect(saved.locator("output")).to_contain_text("What failed: holders.")
     assert saved.locator("[data-name=holders]").get_attribute("data-verdict") == "FAIL"
-    expect(saved.locator("[data-name=holders]")).to_contain_text("Does not hold")
+    expect(saved.locator("[data-name=holders]")).to_contain_text("Failed")
 
 
 def test_the_saved_file_takes_key_and_receipt(saved: Page, day: Day) -> None:
@@ -1106,13 +1106,13 @@ def test_the_saved_file_takes_key_and_receipt(saved: Page, day: Day) -> None:
 
     saved.get_by_label("The lottery’s key").fill(day.key.replace("lottery", "other"))
     saved.get_by_role("button", name="Check").click()
-    expect(saved.locator("output")).to_contain_text("The key is not one of a lottery.")
+    expect(saved.locator("output")).to_contain_text("This isn’t a lottery’s key.")
 
 
 def test_the_saved_file_says_what_is_no_certificate(saved: Page) -> None:
     drop(saved, "photo.json", b"not json")
 
-    expect(saved.locator("output")).to_contain_text("This is no certificate or receipt")
+    expect(saved.locator("output")).to_contain_text("This isn’t a certificate or a receipt")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -1123,7 +1123,7 @@ def test_the_saved_file_can_be_read_by_everybody(
     saved.set_viewport_size({"width": width, "height": 800})
     saved.emulate_media(color_scheme=scheme)
     drop(saved, "certificate.json", day.certificate.replace(b'"number": 5', b'"number": 6'))
-    expect(saved.locator("output")).to_contain_text("What failed")
+    expect(saved.locator("output")).to_contain_text("Failed")
 
     found = Axe().run(saved, options={"resultTypes": ["violations"]})
 

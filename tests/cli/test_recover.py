@@ -143,19 +143,19 @@ def test_pages_say_what_was_lost(scene: Scene, type_: Type) -> None:
     for path in (f"/winners/{FIRST_DAY}", f"/draws/{FIRST_DAY}"):
         page = visitor.get(path)
         assert page.status_code == 200
-        assert "This result was published before, and stands." in text_of(page)
+        assert "This result was published before that and still counts." in text_of(page)
         assert 'href="/log/recovery/1"' in page.text
     for path in (f"/winners/{LOST_DAY}", f"/draws/{LOST_DAY}"):
         page = visitor.get(path)
         assert page.status_code == 200
-        assert "no other draw of this day will ever be made" in text_of(page)
+        assert "This day will never be drawn again" in text_of(page)
         assert 'href="/log/recovery/1"' in page.text
-    assert "8 ballots of this day were accepted and then lost" in text_of(
+    assert "We accepted 8 ballots for this day and later lost them" in text_of(
         visitor.get(f"/winners/{TODAY}")
     )
     visitor.log_in("bob")
     assert "Records lost" in text_of(visitor.get("/ballots"))
-    assert "The records of this day were lost" in text_of(visitor.get(f"/ballots/{LOST_DAY}"))
+    assert "We lost the records of this day" in text_of(visitor.get(f"/ballots/{LOST_DAY}"))
 
 
 def test_the_draw_pages_verifier_is_given_the_statements(
@@ -187,8 +187,11 @@ def test_whoever_asks_for_the_receipt_of_a_lost_ballot_is_told_the_truth(
     for address in (f"{LOST_DAY}/ballots/4", f"{TODAY}/ballots/8"):
         told = visitor.get(f"/draws/{address}/receipt.json")
         assert told.status_code == 404
-        assert "it was accepted and lost with the database: /log/recovery/1" in text_of(told)
-    assert "accepted and lost" not in text_of(
+        assert (
+            "we accepted it and later lost it with our database. Our signed statement is at "
+            "/log/recovery/1" in text_of(told)
+        )
+    assert "accepted it and later lost it" not in text_of(
         visitor.get(f"/draws/{FIRST_DAY}/ballots/99/receipt.json")
     )
 

@@ -61,7 +61,7 @@ def test_all_that_can_be_checked_is_said_a_line_each(
     lines = said.splitlines()
     assert len(lines) == 15
     assert all(line.startswith("ok   ") for line in lines)
-    assert "list: the list of ballots is whole, in order" in said
+    assert "list: the list of ballots is complete, in order" in said
 
 
 def test_what_was_not_given_is_not_made_and_said_so(certificate: Path) -> None:

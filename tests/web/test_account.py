@@ -42,7 +42,7 @@ def test_a_new_password_takes_the_place_of_the_old_one_and_ends_other_log_ins(
     answer = change_password(here, PASSWORD, NEW)
 
     assert (answer.status_code, answer.location) == (303, "/account?done=password")
-    assert "Your password is changed." in text_of(here.get(answer.location))
+    assert "Your password has been changed." in text_of(here.get(answer.location))
     assert there.get("/").status_code == 303
     assert count_log_ins(session, cast.bob) == 1
     assert csrf_token(here.get(ACCOUNT)) != token
@@ -58,10 +58,10 @@ def test_a_new_password_takes_the_place_of_the_old_one_and_ends_other_log_ins(
     [
         ("", NEW, "Enter your password."),
         (PASSWORD, "", "Enter a new password."),
-        ("not this one", NEW, "This is not your password. Try again."),
-        (PASSWORD, "short", "A password has 8 to 128 characters."),
-        (PASSWORD, "password", "one of the commonest passwords"),
-        (PASSWORD, "1234567890", "one of the commonest passwords"),
+        ("not this one", NEW, "This isn’t your password. Try again."),
+        (PASSWORD, "short", "A password must be 8 to 128 characters long."),
+        (PASSWORD, "password", "too common"),
+        (PASSWORD, "1234567890", "too common"),
     ],
 )
 def test_a_password_that_cannot_be_is_refused_and_the_old_one_holds(
@@ -91,19 +91,19 @@ def test_a_password_that_is_sent_as_a_file_is_none(bob: Visitor) -> None:
 def test_guessing_the_password_of_a_browser_left_open_is_bounded(bob: Visitor) -> None:
     answers = [change_password(bob, f"guess number {tries}", NEW) for tries in range(12)]
 
-    assert "Too much at once" in text_of(answers[-1])
+    assert "Try again later" in text_of(answers[-1])
 
 
 def test_other_log_ins_end_and_this_one_stays(log_in: LogIn, session: Session, cast: Cast) -> None:
     here, there = log_in("bob"), log_in("bob")
-    assert "You are logged in at 2 browsers, this one included." in text_of(here.get(ACCOUNT))
+    assert "In 2 browsers, including this one." in text_of(here.get(ACCOUNT))
 
     answer = here.post("/account/sessions", ACCOUNT)
 
     assert answer.status_code == 303
     assert (here.get("/").status_code, there.get("/").status_code) == (200, 303)
     assert count_log_ins(session, cast.bob) == 1
-    assert "You are logged in here, and nowhere else." in text_of(here.get(ACCOUNT))
+    assert "Only here." in text_of(here.get(ACCOUNT))
 
 
 def test_only_the_newest_log_ins_of_an_account_hold_and_older_ones_end(
@@ -120,7 +120,7 @@ def test_only_the_newest_log_ins_of_an_account_hold_and_older_ones_end(
         )  # fmt: skip
     clock.turn(timedelta(minutes=1))
     page = text_of(oldest.get(ACCOUNT))
-    assert "You are logged in at 20 browsers, this one included." in page
+    assert "In 20 browsers, including this one." in page
     assert len(json.loads(oldest.get("/account/data.json").text)["log_ins"]) == 20
 
     newest = log_in("bob")
@@ -174,7 +174,7 @@ def test_closing_takes_the_password_and_says_what_it_means(bob: Visitor, session
 
     assert "Your ballots stay in their draws" in page
     assert refused.status_code == 422
-    assert "This is not your password." in text_of(refused)
+    assert "This isn’t your password." in text_of(refused)
     assert bob.get("/").status_code == 200
 
 
@@ -251,7 +251,7 @@ def test_an_account_is_not_closed_by_a_password_that_is_no_longer_right(
 
     for answer in answers:
         assert answer.status_code == 422
-        assert "This is not your password." in text_of(answer)
+        assert "This isn’t your password." in text_of(answer)
     with session.begin():
         user = session.get_one(User, cast.bob.id, populate_existing=True)
         assert (user.closed_at, user.password_hash) == (None, "another one")

@@ -65,7 +65,7 @@ def test_a_token_that_is_made_up_is_refused(bob: Visitor, token: str) -> None:
     answer = bob.client.post("/account/language", data={"csrf_token": token, "language": "de"})
 
     assert answer.status_code == 400
-    assert "Nothing was stored" in text_of(answer)
+    assert "Nothing was saved" in text_of(answer)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

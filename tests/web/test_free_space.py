@@ -57,7 +57,7 @@ def test_ballots_wait_for_room_and_everybody_is_told(
 
     reason = f"Less than 8 MB are free on the disk of {disk.folder}."
     assert refused.status_code == 503
-    assert "The lottery is paused and takes no ballots for now." in text_of(refused)
+    assert "The lottery is paused. You can’t add ballots right now" in text_of(refused)
     assert str(disk.folder) not in refused.text
     assert bob.submit(big_chance.id).status_code == 503
     ready = bob.get("/readyz")
@@ -69,7 +69,7 @@ def test_ballots_wait_for_room_and_everybody_is_told(
     token = submission_token(refused)
     assert bob.submit(big_chance.id, count="7", submission=token).status_code == 303
     assert bob.get("/readyz").text != ready.text
-    assert "you hold 8 ballots today" in text_of(bob.get("/"))
+    assert "you have 8 ballots in today’s draw" in text_of(bob.get("/"))
 
 
 def test_the_alarm_clock_looks_too_and_draws_go_on(

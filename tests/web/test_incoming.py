@@ -200,7 +200,7 @@ def test_what_is_no_form_is_refused_with_what_to_do(
             answer = stranger.client.post(path, data=body, content_type=kind, headers=headers)
 
             assert answer.status_code == 415, path
-            assert "Only forms are taken here. Send the fields as a browser does" in text_of(answer)
+            assert "We only accept forms here. Send the fields as a browser does" in text_of(answer)
     assert count_users(session) == 0
 
 

@@ -68,7 +68,7 @@ def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(
     answer = stranger.log_in(username, "wrong horse battery")
 
     assert answer.status_code == 422
-    assert "Username and password do not fit." in text_of(answer)
+    assert "The username or password is incorrect." in text_of(answer)
     assert "wrong horse" not in answer.text
     assert session.scalar(select(func.count()).select_from(LoginSession)) == 0
 

@@ -27,7 +27,7 @@ def test_my_days_are_listed_with_what_became_of_them(
 
     page = text_of(log_in("bob").get("/ballots"))
 
-    assert "Friday 20 November 2026 1,000 Not closed yet" in page
+    assert "Friday 20 November 2026 1,000 Still open" in page
     assert f"Thursday 19 November 2026 2 Won with ballot {number}" in page
     assert "You have no ballots yet." in text_of(log_in("charlie").get("/ballots"))
 
@@ -42,14 +42,15 @@ def test_a_day_shows_my_numbers_lotteries_and_times_the_newest_first(
     page = text_of(log_in("bob").get(f"/ballots/{FIRST_DAY}"))
 
     assert (
-        "8 Extra Win 19 November 2026, 12:00:00 UTC Download the receipt of ballot 8 1 to 2" in page
+        "8 Extra Win 19 November 2026, 12:00:00 UTC Download the receipt for ballot 8 1 to 2"
+        in page
     )
     assert "3 to 7" not in page
-    assert "Your 3 ballots are in the draw of this day, which has not been made yet." in page
+    assert "Your 3 ballots are in this day’s draw. It hasn’t taken place yet." in page
 
 
 def test_a_day_without_ballots_of_mine_says_so(bob: Visitor) -> None:
-    assert "You submitted no ballots on this day." in text_of(bob.get("/ballots/2020-01-01"))
+    assert "You had no ballots that day." in text_of(bob.get("/ballots/2020-01-01"))
 
 
 @pytest.mark.parametrize("text", ["today", "2026-02-30", "20261119"])
@@ -57,7 +58,7 @@ def test_what_is_not_a_date_is_not_found(bob: Visitor, text: str) -> None:
     answer = bob.get(f"/ballots/{text}")
 
     assert answer.status_code == 404
-    assert f"“{text}” is not a date" in text_of(answer)
+    assert f"“{text}” isn’t a date" in text_of(answer)
 
 
 def test_many_submissions_and_many_days_are_paged(

@@ -83,7 +83,7 @@ def test_nothing_that_was_won_moves_when_a_lottery_is_called_otherwise(
 
     before = shown()
     assert "Big Chance" in str(before["draw show"])
-    assert f"won. Big Chance: {SEA}" in str(before["news"])
+    assert f"Prize: {SEA}" in str(before["news"])
     for path in (*PAGES[:2], PAGES[3]):
         assert SEA in before[path].decode()  # type: ignore[attr-defined]
 
@@ -211,9 +211,9 @@ def test_each_day_keeps_its_own(
         run_due(session, FIRST_NOON + day * ONE_DAY)
     call(session, seaside, "Other Chance", "")
 
-    told = re.findall(r"won\. (.*?)</p>", text_of_part(news(log_in("bob"))))
+    told = re.findall(r"won in (.*?) on .*?Prize: (.*?)</p>", text_of_part(news(log_in("bob"))))
     assert told == [
-        f"{name}: The prize of {name}." for name in ("No Chance", "Small Chance", "Big Chance")
+        (name, f"The prize of {name}.") for name in ("No Chance", "Small Chance", "Big Chance")
     ]
 
 

@@ -66,7 +66,7 @@ def test_a_lottery_is_named_as_phones_write(
         ("name", "\u200dRafﬂe", "invisible characters"),
         ("name", f"Raffle {ENGLAND[1:]}", "invisible characters"),
         ("name", f"Raffle {ENGLAND[:3]}", "invisible characters"),
-        ("name", "\u0301", "none on its own"),
+        ("name", "\u0301", "none on their own"),
         ("name", "Z" + "\u0301\u0327\u0323\u0308\u0330", "at most 4 accents"),
         ("prize", "x" * 5001, "at most 5,000 characters"),
         ("prize", "a\x00b", "invisible characters"),
@@ -93,7 +93,7 @@ def test_a_name_is_one_however_it_is_composed(alice: Visitor, session: Session) 
 
     again = alice.post(NEW, **{**GOOD, "name": "Glück heute"})
 
-    assert "There is a lottery of this name already" in text_of(again)
+    assert "There’s already a lottery with this name" in text_of(again)
     assert [name for name, _, _ in lotteries(session)] == ["Glück heute"]
     assert "Glück heute" in text_of(alice.client.get("/", query_string={"q": "Glu\u0308"}))
 
@@ -158,7 +158,7 @@ def test_two_lotteries_cannot_have_one_name(
     )
 
     assert (created.status_code, renamed.status_code) == (422, 422)
-    assert "There is a lottery of this name already" in text_of(created)
+    assert "There’s already a lottery with this name" in text_of(created)
     assert {name for name, _, _ in lotteries(session)} == {"Big Chance", "Extra Win"}
 
 
@@ -204,7 +204,7 @@ def test_a_long_list_of_lotteries_comes_in_pages(
     assert "Closes 3" in first
     assert "Closes 2" in first
     assert "Closes 1" not in first
-    assert "Those that close sooner" in first
+    assert "Next page" in first
     assert "Closes 1" in second
-    assert "Those that close sooner" not in second
-    assert "Show the first ones" in third
+    assert "Next page" not in second
+    assert "Back to the first page" in third

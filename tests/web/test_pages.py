@@ -50,7 +50,7 @@ def test_an_address_that_is_none_says_so(clock: Clock, stranger: Visitor) -> Non
     answer = stranger.get("/nowhere")
 
     assert answer.status_code == 404
-    assert "Start again from the front page" in text_of(answer)
+    assert "start again from the front page" in text_of(answer)
 
 
 def test_nobody_writes_lines_of_their_own_into_the_log(
@@ -66,7 +66,7 @@ def test_a_method_that_is_none_says_so(bob: Visitor, big_chance: Lottery) -> Non
     answer = bob.get(f"/lotteries/{big_chance.id}/ballots")
 
     assert (answer.status_code, set(answer.allow)) == (405, {"OPTIONS", "POST"})
-    assert "use the buttons of the page" in text_of(answer)
+    assert "use the buttons on the page" in text_of(answer)
 
 
 def test_a_body_of_five_megabytes_is_refused(bob: Visitor) -> None:
@@ -77,7 +77,7 @@ def test_a_body_of_five_megabytes_is_refused(bob: Visitor) -> None:
     )
 
     assert answer.status_code == 413
-    assert "Nothing was stored" in text_of(answer)
+    assert "Nothing was saved" in text_of(answer)
 
 
 def test_a_fault_of_ours_shows_no_traceback_and_is_noted(
@@ -89,7 +89,7 @@ def test_a_fault_of_ours_shows_no_traceback_and_is_noted(
     answer = stranger.get("/how-it-works")
 
     assert answer.status_code == 500
-    assert "A fault of ours" in text_of(answer)
+    assert "Sorry, something went wrong on our side" in text_of(answer)
     assert "secret of the house" not in answer.text
     assert "secret of the house" in caplog.text
 
@@ -114,8 +114,8 @@ def test_without_its_database_the_site_says_so_and_goes_on_by_itself(
         ready = bob.get("/readyz")
 
     assert (answer.status_code, ready.status_code) == (503, 503)
-    assert "cannot reach its records just now" in text_of(answer)
-    assert "do not count unless you see a receipt. Trying again is safe" in text_of(answer)
+    assert "can’t reach our records right now" in text_of(answer)
+    assert "only count if you see a receipt. It’s safe to try again" in text_of(answer)
     assert answer.headers["Retry-After"] == "5"
     assert "server closed" not in answer.text
     assert len(caplog.records) == 2  # one for each

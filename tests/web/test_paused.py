@@ -14,7 +14,7 @@ from tests.operators import begin
 from tests.web.conftest import Visitor, submission_token, text_of
 
 REASON = "The disk that keeps the keys is on fire. Put it out."
-BANNER = "The lottery is paused and takes no ballots for now."
+BANNER = "The lottery is paused. You can’t add ballots right now"
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_a_client_without_an_address_is_told_so_and_shares_nobodys_bound(
     answer = stranger.post("/signup", username="dana", password="correct horse")
 
     assert answer.status_code == 400
-    assert "does not tell your address" in text_of(answer)
+    assert "hides your address" in text_of(answer)
     assert keys(session) == []
     assert stranger.get("/metrics").status_code == 403
 
@@ -143,9 +143,9 @@ def test_absolute_addresses_begin_with_the_public_one(drawn: None, stranger: Vis
 def test_a_poster_says_that_its_code_leads_to_this_computer_alone(
     drawn: None, stranger: Visitor, root: str
 ) -> None:
-    assert "The code leads to this computer alone" in text_of(stranger.get(SHEET, base_url=root))
+    assert "The code only works on this computer" in text_of(stranger.get(SHEET, base_url=root))
     elsewhere = stranger.get(SHEET, base_url="http://lottery.example")
-    assert "The code leads to this computer alone" not in text_of(elsewhere)
+    assert "The code only works on this computer" not in text_of(elsewhere)
 
 
 @pytest.mark.parametrize(

@@ -63,17 +63,17 @@ def test_a_site_whose_name_has_letters_beyond_ascii_takes_its_own_forms(
 @pytest.mark.parametrize(
     ("headers", "says", "reason"),
     [
-        ({}, "does not say which site this form is from", "no_origin"),
-        ({"Origin": "null"}, "does not say which site this form is from", "no_origin"),
-        ({"Referer": "http://["}, "does not say which site this form is from", "no_origin"),
-        ({"Origin": "https://evil.example"}, "was not sent from this site", "foreign_origin"),
-        ({"Origin": "http://lottery.example"}, "was not sent from this site", "foreign_origin"),
-        ({"Origin": "null", "Referer": "https://evil.example/"}, "was not sent", "foreign_origin"),
-        ({"Sec-Fetch-Site": "cross-site"}, "was not sent from this site", "foreign_origin"),
-        ({"Sec-Fetch-Site": "same-site"}, "was not sent from this site", "foreign_origin"),
+        ({}, "doesn’t say which website this form is from", "no_origin"),
+        ({"Origin": "null"}, "doesn’t say which website this form is from", "no_origin"),
+        ({"Referer": "http://["}, "doesn’t say which website this form is from", "no_origin"),
+        ({"Origin": "https://evil.example"}, "wasn’t sent from this website", "foreign_origin"),
+        ({"Origin": "http://lottery.example"}, "wasn’t sent from this website", "foreign_origin"),
+        ({"Origin": "null", "Referer": "https://evil.example/"}, "wasn’t sent", "foreign_origin"),
+        ({"Sec-Fetch-Site": "cross-site"}, "wasn’t sent from this website", "foreign_origin"),
+        ({"Sec-Fetch-Site": "same-site"}, "wasn’t sent from this website", "foreign_origin"),
         (
             {"Origin": f"{SITE}:8443"},
-            f"This form came from {SITE}:8443, but the site takes itself for {SITE}.",
+            f"This form came from {SITE}:8443, but the website thinks it is at {SITE}.",
             "other_port",
         ),
     ],
@@ -109,7 +109,7 @@ def test_production_over_plain_http_is_told_to_be_opened_by_https(
     status, text = send(browser, {"Origin": root}, root)
 
     assert (status, count_users(session)) == (400, 0)
-    assert "Open it by https." in text
+    assert "Open it with https." in text
     assert "reason=plain_http" in caplog.text
 
 
@@ -123,7 +123,7 @@ def test_a_browser_that_keeps_no_cookies_is_told_to_allow_them(
     status, text = send(browser, {"Origin": SITE})
 
     assert (status, count_users(session)) == (400, 0)
-    assert "allow cookies for this site" in text
+    assert "allow cookies for this website" in text
     assert "dana" in browser.client.post("/signup", data=FORM, base_url=SITE).text
     assert "reason=no_cookie" in caplog.text
 

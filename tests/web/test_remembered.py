@@ -26,7 +26,7 @@ from tests.test_caches import caches
 from tests.web.conftest import LogIn, Visitor
 
 PAGE = f"/winners/{FIRST_DAY}"
-BANNER = "The lottery is paused and takes no ballots for now."
+BANNER = "The lottery is paused. You can’t add ballots right now"
 
 Ask = Callable[[Flask, LogIn], TestResponse]
 

@@ -34,7 +34,7 @@ def see(visitor: Visitor) -> int:
 def test_who_won_is_told_at_the_next_visit_until_it_was_seen(log_in: LogIn) -> None:
     bob = log_in("bob")
     told = text_of(bob.get("/"))
-    assert "You won! Thursday 19 November 2026 : your ballot 1 won." in told
+    assert "You won! Ballot 1 won in Big Chance on Thursday 19 November 2026 ." in told
     assert "You won!" in text_of(bob.get("/"))  # looking alone is not having seen
 
     assert see(bob) == 303
@@ -48,7 +48,7 @@ def test_who_did_not_play_is_told_nothing(log_in: LogIn) -> None:
     page = text_of(log_in("charlie").get("/"))
 
     assert "You won" not in page
-    assert "did not win" not in page
+    assert "didn’t win" not in page
 
 
 def test_who_lost_is_told_in_one_sentence_however_many_draws(
@@ -63,7 +63,7 @@ def test_who_lost_is_told_in_one_sentence_however_many_draws(
     if "You won!" in page:  # one time in a hundred
         lost = cast.bob
         page = text_of(log_in("bob").get("/"))
-    assert "of Thursday 19 November 2026 did not win." in page
+    assert "for Thursday 19 November 2026 didn’t win." in page
 
     submit(cast.bob, big_chance, 100)
     submit(cast.charlie, big_chance, 100)
@@ -72,7 +72,7 @@ def test_who_lost_is_told_in_one_sentence_however_many_draws(
     run_due(session, FIRST_NOON + 2 * ONE_DAY, places=1)
 
     page = text_of(log_in(lost.username).get("/"))
-    assert "You played in 2 draws and did not win." in page or "You won!" in page
+    assert "No win this time: you were in 2 draws." in page or "You won!" in page
 
 
 @pytest.mark.usefixtures("_bob_wins")
@@ -103,8 +103,8 @@ def test_a_reserve_is_told_too(
     page = text_of(log_in("bob").get("/"))
 
     assert "You won!" in page
-    assert "is reserve 1." in page
-    assert "is reserve 2." in page
+    assert "is reserve 1 in the draw of" in page
+    assert "is reserve 2 in the draw of" in page
     assert FIRST_DAY.isoformat() in log_in("bob").get("/").text
 
 
@@ -124,11 +124,11 @@ def test_a_reserve_has_not_won(
     mine = text_of(visitor.get("/ballots")), text_of(visitor.get(f"/ballots/{FIRST_DAY}"))
 
     assert "You won" not in " ".join([front, day, *mine])
-    assert f"your ballot {number} is reserve 1." in front
+    assert f"Ballot {number} is reserve 1 in the draw of" in front
     assert f"Your ballot {number} is reserve 1." in day
     assert f"Reserve with ballot {number}" in mine[0]
     assert f"Your ballot {number} is reserve 1." in mine[1]
-    assert ", you played" in visitor.get(f"/winners/{FIRST_DAY}").text  # in the calendar
+    assert ", you entered" in visitor.get(f"/winners/{FIRST_DAY}").text  # in the calendar
     assert rows_of(visitor)[0]["result"] == "reserve"
 
 
@@ -146,7 +146,7 @@ def test_a_win_is_told_before_any_number_of_reserves(
     page = text_of(log_in("bob").get("/"))
 
     assert "You won!" in page
-    assert "Thursday 19 November 2026 : your ballot 1 won." in page
+    assert "Ballot 1 won in Big Chance on Thursday 19 November 2026" in page
 
 
 def rows_of(visitor: Visitor) -> list[dict[str, str]]:

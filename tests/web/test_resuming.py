@@ -47,7 +47,7 @@ def test_what_an_organiser_typed_survives_logging_in_again(
 
     kept = alice.client.post(NEW, data=form)
     assert kept.status_code == 422
-    assert "nothing that you typed is lost: log in, and go on" in text_of(kept)
+    assert "what you typed is still here. Log in to continue" in text_of(kept)
     assert names(session) == []
 
     wrong = log_in_again(alice, kept, password="not this one")
@@ -55,7 +55,7 @@ def test_what_an_organiser_typed_survives_logging_in_again(
     again = log_in_again(alice, wrong)
 
     assert again.status_code == 200
-    assert "You are logged in again. Look the form over, then send it." in text_of(again)
+    assert "You’re logged in again. Check the form, then send it." in text_of(again)
     assert 'value="Spring Raffle"' in again.text
     assert 'value="2026-12-24"' in again.text
     assert "&lt;b&gt;Klingel&lt;/b&gt;" in again.text
@@ -111,7 +111,7 @@ def test_a_form_that_another_site_sends_is_not_filled_in(alice: Visitor, session
     answer = alice.client.post(NEW, data=TYPED, headers={"Origin": "https://evil.example"})
 
     assert answer.status_code == 400
-    assert "The form was not sent from this site" in text_of(answer)
+    assert "The form wasn’t sent from this website" in text_of(answer)
     assert "Spring Raffle" not in answer.text
     assert names(session) == []
 

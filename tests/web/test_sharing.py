@@ -35,7 +35,7 @@ def test_a_link_to_a_result_brings_its_words_and_its_picture(stranger: Visitor) 
 
     assert meta(page, "title") == "Winner of Thursday 19 November 2026"
     assert re.fullmatch(
-        r"Ballot [123] of 3 won, of bob, in Big Chance\.", meta(page, "description")
+        r"bob won in Big Chance with ballot [123] of 3\.", meta(page, "description")
     )
     assert meta(page, "url") == f"http://localhost/winners/{FIRST_DAY}"
     image = meta(page, "image")
@@ -85,7 +85,7 @@ def test_the_sheet_names_winner_and_reserve_and_leads_to_the_certificate(
 
     page = text_of(answer)
     assert "bob Big Chance" in page
-    assert "Drawn from 3 ballots, of which every one had the same chance." in page
+    assert "Drawn from 3 ballots. Each had the same chance." in page
     assert "Reserves" in page
     assert f'href="http://localhost/draws/{FIRST_DAY}"' in answer.text
     assert 'class="code"' in answer.text
@@ -96,7 +96,7 @@ def test_a_day_that_is_not_drawn_has_no_sheet(stranger: Visitor) -> None:
     answer = stranger.get(f"/winners/{FIRST_DAY + timedelta(days=2)}/sheet")
 
     assert answer.status_code == 404
-    assert "There is no result of Saturday 21 November 2026, or not yet." in text_of(answer)
+    assert "There’s no result for Saturday 21 November 2026, or not yet." in text_of(answer)
 
 
 @pytest.mark.usefixtures("_drawn")

@@ -34,7 +34,7 @@ def test_a_click_submits_one_ballot_and_shows_its_receipt_once(
     assert (answer.status_code, answer.location) == (303, "/")
     front_page = text_of(bob.get("/"))
     assert "Your ballot is in Ballot 1 Lottery Big Chance" in front_page
-    assert "Draw of Thursday 19 November 2026" in front_page
+    assert "Draw Thursday 19 November 2026" in front_page
     assert count_ballots(session) == 1
     assert "Your ballot is in" not in text_of(bob.get("/"))
 
@@ -44,7 +44,7 @@ def test_a_number_field_submits_many(bob: Visitor, big_chance: Lottery, session:
 
     front_page = text_of(bob.get("/"))
     assert "Your 1,000 ballots are in Ballots 1 to 1,000" in front_page
-    assert "you hold 1,000 ballots today" in front_page
+    assert "you have 1,000 ballots in today’s draw" in front_page
     assert count_ballots(session) == 1000
 
 
@@ -56,7 +56,7 @@ def test_the_front_page_tells_my_chance(
     charlie.submit(extra_win.id, count="117")
     bob.get("/")  # the receipt
 
-    assert "Ballots so far 120 Yours 3 Your chance 2.5 %" in text_of(bob.get("/"))
+    assert "Ballots today 120 Your ballots 3 Your chance 2.5 %" in text_of(bob.get("/"))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_form_without_its_token_is_refused(
     answer = bob.submit(big_chance.id, submission=token)
 
     assert answer.status_code == 422
-    assert "lost its token" in text_of(answer)
+    assert "Part of this form is missing" in text_of(answer)
     assert count_ballots(session) == 0
 
 
@@ -137,7 +137,7 @@ def test_a_token_of_somebody_else_is_refused(
     answer = log_in("charlie").submit(big_chance.id, submission=token)
 
     assert answer.status_code == 422
-    assert "No ballot was submitted" in text_of(answer)
+    assert "No ballot was added" in text_of(answer)
     assert count_ballots(session) == 1
 
 
@@ -145,7 +145,7 @@ def test_a_foreign_form_is_refused(bob: Visitor, big_chance: Lottery, session: S
     answer = bob.submit(big_chance.id, csrf_token="foreign")
 
     assert answer.status_code == 400
-    assert "Nothing was stored" in text_of(answer)
+    assert "Nothing was saved" in text_of(answer)
     assert count_ballots(session) == 0
 
 
@@ -172,7 +172,7 @@ def test_a_lottery_that_finished_between_page_and_click_is_refused(
     answer = bob.client.post(f"/lotteries/{extra_win.id}/ballots", data=form)
 
     assert answer.status_code == 422
-    assert "“Extra Win” has finished and takes no more ballots" in text_of(answer)
+    assert "“Extra Win” has finished. No ballot was added." in text_of(answer)
     assert count_ballots(session) == 0
 
 
@@ -185,7 +185,7 @@ def test_a_page_left_open_over_midnight_submits_to_the_new_day(
 
     bob.client.post(f"/lotteries/{big_chance.id}/ballots", data=form)
 
-    assert "Draw of Friday 20 November 2026" in text_of(bob.get("/"))
+    assert "Draw Friday 20 November 2026" in text_of(bob.get("/"))
 
 
 def test_whoever_is_not_logged_in_submits_nothing(
@@ -216,7 +216,7 @@ def test_when_the_box_cannot_take_it_the_page_says_so_and_offers_the_same_form_a
 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
-    assert "They do not count unless you see a receipt. Trying again is safe" in text_of(answer)
+    assert "They only count if you see a receipt. It’s safe to try again" in text_of(answer)
     assert f'name="submission" value="{token}"' in answer.text
     assert 'name="count" value="7"' in answer.text
     assert submission_token(answer) is not None
@@ -238,8 +238,8 @@ def test_when_the_database_does_not_tell_who_asks_the_page_offers_the_same_form_
         answer = bob.client.post(f"/lotteries/{big_chance.id}/ballots", data=form)
 
     assert answer.status_code == 503
-    assert "do not count unless you see a receipt. Trying again is safe" in text_of(answer)
-    assert "Nothing was stored" not in text_of(answer)  # an earlier try may be
+    assert "only count if you see a receipt. It’s safe to try again" in text_of(answer)
+    assert "Nothing was saved" not in text_of(answer)  # an earlier try may be
     assert f'name="submission" value="{token}"' in answer.text
     assert 'name="count" value="7"' in answer.text
     assert f'action="/lotteries/{big_chance.id}/ballots"' in answer.text
@@ -275,8 +275,8 @@ def test_a_refusal_leaves_one_line_in_the_log(
 
 
 def test_without_a_lottery_the_page_says_what_to_do(bob: Visitor, alice: Visitor) -> None:
-    assert "No lottery is open now. An organiser can open one" in text_of(bob.get("/"))
-    assert "No lottery is open now. Create one" in text_of(alice.get("/"))
+    assert "No lotteries are open right now. Check again tomorrow." in text_of(bob.get("/"))
+    assert "No lotteries are open right now. Create one" in text_of(alice.get("/"))
 
 
 def test_finished_lotteries_are_shown_below_without_a_form(

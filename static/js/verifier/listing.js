@@ -5,6 +5,7 @@ import { formatDay } from "./calendar.js";
 import { CHECKS, Failed, NotMade, demand } from "./checks.js";
 import { Tree, leafHash } from "./merkle.js";
 import { NAMESPACE } from "./records.js";
+import { N_ } from "./words.js";
 
 /** ballots after which progress is told and the page may breathe */
 const BATCH = 4096n;
@@ -36,7 +37,7 @@ export class Listing {
  * @throws {Failed} it is not whole, not in order, or not the one that was frozen
  */
 export async function readList(listing, ballots, freeze, earlierSize, progress) {
-  if (!ballots) throw new NotMade("no list of ballots was given");
+  if (!ballots) throw new NotMade(N_("no list of ballots was given"));
   const { size } = freeze;
   const faultOf = formOf(formatDay(freeze.day));
   const tree = new Tree();

@@ -9,6 +9,7 @@ import { checkConsistency, checkInclusion, leafHash } from "./merkle.js";
 import { NotSigned, openCheckpoint, parseVkey } from "./note.js";
 import { parseBallot } from "./records.js";
 import { proveConsistency } from "./tiles.js";
+import { N_ } from "./words.js";
 
 /** A receipt, and what is known of it while it is checked. */
 export class ReceiptCase {
@@ -137,7 +138,7 @@ export class ReceiptCase {
   }
 
   #given() {
-    if (!this.#receipt) throw new NotMade("no receipt was given");
+    if (!this.#receipt) throw new NotMade(N_("no receipt was given"));
     if (this.#receipt instanceof FormatError) throw new Failed(this.#receipt.message);
     return this.#receipt;
   }

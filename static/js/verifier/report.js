@@ -1,12 +1,12 @@
 /** What the checks found, in words on a page. */
 
-import { CHECKS, FAILED, NOT_MADE, NOT_NEEDED, OK, holds } from "./checks.js";
+import { CHECKS, FAILED, NOT_MADE, NOT_NEEDED, OK, WITHOUT_BEACON, holds } from "./checks.js";
 import { say } from "./words.js";
 
 /** said, not only coloured */
 function markOf(verdict) {
-  if (verdict === OK) return say("Holds.");
-  return verdict === FAILED ? say("Does not hold.") : say("Not checked.");
+  if (verdict === OK) return say("Passed.");
+  return verdict === FAILED ? say("Failed.") : say("Not checked.");
 }
 
 /**
@@ -43,22 +43,22 @@ export function conclusion(checks, { isPinned }) {
   const ofDraw = checks.filter(({ name }) => !name.startsWith("receipt "));
   const failed = namesOf(ofDraw, FAILED);
   if (failed.length) {
-    return say("This draw does not hold. What failed: %(names)s. Keep the certificate: it shows what the lottery claims.", { names: failed.join(", ") });
+    return say("This draw is not correct. Failed: %(names)s. Keep the certificate: it shows what the lottery claims.", { names: failed.join(", ") });
   }
   const open = namesOf(ofDraw, NOT_MADE).filter((name) => !NOT_NEEDED.has(name));
   if (open.length) {
-    return say("Not everything could be checked. What is open: %(names)s.", { names: open.join(", ") });
+    return say("Not everything could be checked. Still open: %(names)s.", { names: open.join(", ") });
   }
   const made = namesOf(ofDraw, OK).length;
-  const sentences = [say("This draw holds: all %(count)s checks, made on this device.", { count: made })];
-  if (checks.some(({ name, detail }) => name === "round" && detail.startsWith("mode operator"))) {
+  const sentences = [say("This draw is correct: all %(count)s checks passed on this device.", { count: made })];
+  if (checks.some(({ detail }) => detail === WITHOUT_BEACON)) {
     sentences.push(
-      say("Mode operator: they show the list and the arithmetic, not the operator’s honesty."),
+      say("They can’t show that whoever runs the server added no late ballots to change the result."),
     );
   }
   if (!isPinned) {
     sentences.push(
-      say("The key was the certificate’s own; compare it with one that you have from elsewhere."),
+      say("We used the key in the certificate. Compare it with the lottery’s key from another source."),
     );
   }
   return sentences.join(" ");
@@ -82,14 +82,14 @@ export function conclusionOfReceipt(checks) {
   const steps = stepsOfReceipt(checks);
   const failed = steps.find(({ verdict }) => verdict === FAILED);
   if (failed) {
-    return say("This receipt does not hold: %(why)s. Keep the receipt and the certificate; together they show it to anybody.", { why: failed.detail });
+    return say("This receipt doesn’t match the draw: %(why)s. Keep the receipt and the certificate. Together they prove it to anyone.", { why: failed.detail });
   }
   if (!holds(checks)) {
-    return say("The draw’s certificate does not hold, so the receipt cannot be held against it.");
+    return say("The draw’s certificate failed its checks, so we can’t compare the receipt with it.");
   }
   const open = steps.find(({ verdict }) => verdict === NOT_MADE);
   if (open) return say("Not all of this receipt could be checked: %(why)s.", { why: open.detail });
-  return say("This ballot was in the draw: the list that was frozen is the one that the receipt signs, and what came after.");
+  return say("Yes, this ballot was in the draw. Your receipt matches the final list.");
 }
 
 /** A detail, written as a sentence. */

@@ -74,7 +74,7 @@ async function check() {
 
 async function outcome() {
   if (!files.has(CERTIFICATE)) {
-    return ["--", "Choose the certificate of a draw: a receipt is held against one."];
+    return ["--", "Choose a draw’s certificate. A receipt is compared with it."];
   }
   const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("key"));
   const key = field.value.trim() || undefined;
@@ -88,11 +88,11 @@ async function outcome() {
     return [verdictOf(checks), draw + own];
   } catch (error) {
     if (error.name === "NoteError") {
-      return ["--", "The key is not one of a lottery. Paste the whole line: name+number+letters."];
+      return ["--", "This isn’t a lottery’s key. Paste the whole line: name+number+letters."];
     }
     if (error.name === "Unreadable") {
-      return ["FAIL", `This is no certificate or receipt: ${error.message}. Download it again.`];
+      return ["FAIL", `This isn’t a certificate or a receipt: ${error.message}. Download it again.`];
     }
-    return ["--", `This browser could not make the checks (${error.message}). Try another one.`];
+    return ["--", `This browser couldn’t run the checks (${error.message}). Try another one.`];
   }
 }

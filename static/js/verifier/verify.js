@@ -14,7 +14,8 @@ import { dayOf, formatDay, formatInstant, midnightOf } from "./calendar.js";
 import { FormatError, parseCertificate, parseReceipt } from "./certificate.js";
 import { checkSecret, holderHash } from "./chain.js";
 import {
-  CHECKS, Failed, NotMade, OK, RECOVERY, RECOVERY_HOLDS, demand, holds, make, notMade,
+  CHECKS, Failed, NO_BEACON, NotMade, OK, RECOVERY, RECOVERY_HOLDS, UNPINNED, WITHOUT_BEACON,
+  demand, holds, make, notMade,
 } from "./checks.js";
 import { Unreadable } from "./json.js";
 import { Listing, readList } from "./listing.js";
@@ -148,8 +149,7 @@ const OF_THE_CERTIFICATE = new Map(Object.entries({
     );
     found.checkpoint = checkpoint;
     if (found.isPinned) return CHECKS.get("checkpoint");
-    return "the journal's checkpoint is signed by the key that the certificate itself names; "
-      + "whether it is the lottery's key, this certificate alone cannot tell";
+    return UNPINNED;
   },
 
   genesis({ checkpoint, certificate }) {
@@ -209,7 +209,7 @@ const OF_THE_CERTIFICATE = new Map(Object.entries({
         genesis.chain === null && genesis.gap === 0n && freeze.round === null && beacon === null,
         "mode operator has neither chain, nor gap, nor round, nor beacon",
       );
-      return "mode operator: the server alone made the draw, without a beacon";
+      return WITHOUT_BEACON;
     }
     if (!beacon) throw new Failed("mode beacon, but there is no beacon");
     const info = beacon.chainInfo;
@@ -228,11 +228,11 @@ const OF_THE_CERTIFICATE = new Map(Object.entries({
     // whoever runs a network of their own knows its numbers beforehand
     const foreign = toHex(genesis.chain) === QUICKNET
       ? "" : ", of a network that is not drand's quicknet: trust it as you trust who runs it";
-    return `mode beacon: round ${number}${moved}${foreign}`;
+    return `the random number is from round ${number}${moved}${foreign}`;
   },
 
   beacon({ genesis, certificate: { beacon } }) {
-    if (genesis.mode === OPERATOR) return "mode operator has no beacon to check";
+    if (genesis.mode === OPERATOR) return NO_BEACON;
     if (!beacon) throw new Failed("there is no beacon");
     demand(
       checkSignature(beacon.chainInfo, beacon.round, beacon.signature),

@@ -7,6 +7,9 @@ export function speak(translations) {
   for (const [text, translation] of Object.entries(translations)) words.set(text, translation);
 }
 
+/** Mark a text for the catalogues, where it is to be said later (gettext's `N_`). */
+export const N_ = (text) => text;
+
 /** Say a text, `%(name)s` standing for a value. */
 export function say(text, values = {}) {
   return (words.get(text) ?? text).replace(/%\((\w+)\)s/g, (_, name) => values[name]);
