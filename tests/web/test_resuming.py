@@ -111,7 +111,7 @@ def test_a_form_that_another_site_sends_is_not_filled_in(alice: Visitor, session
     answer = alice.client.post(NEW, data=TYPED, headers={"Origin": "https://evil.example"})
 
     assert answer.status_code == 400
-    assert "The form wasn’t sent from this website" in text_of(answer)
+    assert "This form wasn’t sent from this website" in text_of(answer)
     assert "Spring Raffle" not in answer.text
     assert names(session) == []
 
