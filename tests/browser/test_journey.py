@@ -170,7 +170,7 @@ def test_one_signs_up_plays_and_finds_the_winner_the_next_day(
         log_out(bobs, "bob")
         assert count_sessions(database_url) == 0
         log_in(bobs, "bob")
-        expect_figures(bobs, 0, 0, "none yet")
+        expect_figures(bobs, 0, 0, "–")
         play_the_first_day(bobs, database_url)
         local_times = bobs.get_by_role("status", name="Receipt").get_by_text("your time")
         expect(local_times).to_have_count(1 if with_script else 0)

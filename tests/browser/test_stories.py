@@ -106,7 +106,7 @@ def test_a_player_plays_for_three_days(
         sign_up(bobs, "bob")
         main = bobs.get_by_role("main")
         expect(main).to_contain_text("Each click adds one ballot.")
-        expect_figures(bobs, 0, 0, "none yet")
+        expect_figures(bobs, 0, 0, "–")
         submit_one(bobs, "Big Chance")
         expect_receipt(bobs, "Your ballot is in", "1", "Big Chance")
         card = bobs.get_by_role("listitem").filter(has_text="Big Chance").first
@@ -120,7 +120,7 @@ def test_a_player_plays_for_three_days(
         lottery.next_noon(bobs, charlies)
         bobs.goto("/")
         news = bobs.get_by_role("region", name="You won!")
-        expect(news).to_contain_text("Thursday 19 November 2026: your ballot 1 won.")
+        expect(news).to_contain_text("Ballot 1 won in Big Chance on Thursday 19 November 2026.")
         news.get_by_role("button", name="Got it").click()
         expect(news).to_have_count(0)
         assert lottery.user("bob").seen_until == FIRST_DAY
@@ -142,7 +142,7 @@ def test_a_player_plays_for_three_days(
         for page, username in ((bobs, "bob"), (charlies, "charlie")):
             page.goto("/")
             if winner.username == username:
-                told = f"your ballot {winner.number} won."
+                told = f"Ballot {winner.number} won in"
             else:
                 told = "ballots for Friday 20 November 2026 didn’t win."
             expect(page.locator(".news")).to_contain_text(told)
@@ -232,7 +232,7 @@ def test_an_organiser_answers_for_a_month(
         changes = alices.locator(".changes li")
         expect(changes).to_have_count(4)
         expect(changes.nth(0)).to_contain_text("A Mistake · withdrawn")
-        expect(changes.nth(1)).to_contain_text("extended to Thursday 24 December 2026")
+        expect(changes.nth(1)).to_contain_text("to Thursday 24 December 2026")
         with alices.expect_download() as download:
             alices.get_by_role("link", name="Download all winners (CSV)").click()
         rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
