@@ -235,7 +235,7 @@ def test_an_organiser_answers_for_a_month(
         expect(changes.nth(1)).to_contain_text("to Thursday 24 December 2026")
         with alices.expect_download() as download:
             alices.get_by_role("link", name="Download all winners (CSV)").click()
-        rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+        rows = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8-sig"))))
         assert [row["day"] for row in rows] == [str(FIRST_DAY + day * ONE_DAY) for day in range(31)]
         assert [row["username"] for row in rows if row["username"]] == ["bob", "bob"]
         alices.get_by_role("link", name="Draws", exact=True).click()
