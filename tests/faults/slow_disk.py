@@ -40,6 +40,7 @@ class SlowDisk:
         )
         if done.returncode != 0:
             raise NoCompiler(f"no flush can be slowed here: {done.stderr.strip()}")
+        self.library.chmod(0o755)  # an application that ran here keeps files to this user
 
     @contextmanager
     def held(self) -> Iterator[None]:
