@@ -116,7 +116,9 @@ def _check_cookie(browser: Browser) -> None:
     """Over TLS the session must be bound to TLS and to this very host."""
     if browser.site.scheme != "https":
         return
-    attributes = browser.attributes.get("__Host-session")
+    # the rest of its name is the lottery's own
+    found = (text for name, text in browser.attributes.items() if name.startswith("__Host-session"))
+    attributes = next(found, None)
     if attributes is None or "secure" not in attributes or "httponly" not in attributes:
         sys.exit(f"There is no secure __Host-session cookie among {sorted(browser.attributes)}.")
 
