@@ -72,8 +72,10 @@ class Broadcast(Generic[State]):
         told: State | None = None
         try:
             self._enter(call)
-            while call.wait() and not self._ended.is_set():
-                with self._lock:  # a newer state calls again, and this one does not
+            while call.wait():
+                with self._lock:  # a newer state calls again, as does the end, and this one not
+                    if self._ended.is_set():
+                        return
                     call.clear()
                     state = self._state
                 yield None if state == told else state

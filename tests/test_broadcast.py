@@ -3,7 +3,7 @@
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -140,6 +140,41 @@ def test_the_end_is_the_end_for_all(world: World) -> None:
     wait_until_the_loop_is_gone()
     assert list(broadcast.subscribe()) == []
     assert (broadcast.listener_count, world.looks) == (0, 1)
+
+
+class LockAfter:
+    """A lock before which something happens, once."""
+
+    def __init__(self, lock: threading.Lock, happens: Callable[[], None]) -> None:
+        self._lock, self._happens = lock, [happens]
+
+    def __enter__(self) -> None:
+        while self._happens:
+            self._happens.pop()()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_an_end_that_comes_just_before_a_state_is_taken_is_heard(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = Broadcast(world.look, interval=NEVER)
+    states = broadcast.subscribe()
+    assert next(states) == 1
+    (call,) = broadcast._calls
+    monkeypatch.setattr(broadcast, "_lock", LockAfter(broadcast._lock, broadcast.end))
+    call.set()
+
+    heard: list[int | None] = []
+    listener = threading.Thread(target=lambda: heard.extend(states), daemon=True)
+    listener.start()
+    listener.join(10)
+
+    assert not listener.is_alive()
+    assert heard == []
+    wait_until_the_loop_is_gone()
 
 
 def test_who_comes_while_others_are_told_hears_a_state_once() -> None:
