@@ -27,9 +27,8 @@ def origin_of_form() -> FormOrigin:
     site = request.headers.get("Sec-Fetch-Site")
     if site == "same-origin":
         return FormOrigin.OURS
-    told = [request.headers.get(name, "null") for name in ("Origin", "Referer")]
-    origin = next((each for each in told if each != "null"), None)
-    if origin is None:
+    origin = told_origin()
+    if not origin:
         return FormOrigin.FOREIGN if site in ("same-site", "cross-site") else FormOrigin.UNKNOWN
     scheme, host, port = _parts(origin)
     # as browsers write the host: `host_url` has the letters of xn-- names
@@ -45,6 +44,12 @@ def origin_of_form() -> FormOrigin:
     if host in [host_of_root for _, host_of_root, _ in roots]:
         return FormOrigin.OTHER_PORT
     return FormOrigin.FOREIGN
+
+
+def told_origin() -> str:
+    """Return the page, or its origin, that the browser says the form is from; empty for nothing."""
+    told = [request.headers.get(name, "null") for name in ("Origin", "Referer")]
+    return next((each for each in told if each != "null"), "")
 
 
 def public_url() -> str:

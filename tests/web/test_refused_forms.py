@@ -76,6 +76,11 @@ def test_a_site_whose_name_has_letters_beyond_ascii_takes_its_own_forms(
             f"This form came from {SITE}:8443, but the website thinks it is at {SITE}.",
             "other_port",
         ),
+        (
+            {"Referer": f"{SITE}:8443/signup"},
+            f"This form came from {SITE}:8443/signup, but the website thinks it is at {SITE}.",
+            "other_port",
+        ),
     ],
 )
 def test_a_form_that_nobody_says_is_ours_is_refused_with_the_reason(
