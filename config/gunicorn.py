@@ -87,7 +87,7 @@ logconfig_dict = {
         "lottery_system.ballot_box": {"filters": ["floods"]},
         "lottery_system.security": {"filters": ["floods"]},
         "lottery_system.web.errors": {"filters": ["floods"]},
-        "lottery_system.web.monitoring": {"filters": ["floods"]},
+        "lottery_system.web.pages.monitoring": {"filters": ["floods"]},
         "lottery_system.web.proxies": {"filters": ["floods"]},
         # it notes every tick; what a tick did is noted by the draws
         "apscheduler": {"level": "WARNING"},

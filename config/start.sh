@@ -17,7 +17,7 @@ import os, sys, time
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from config import load
-from lottery_system.database import engine_options
+from lottery_system.runtime.database import engine_options
 
 PATIENCE = 60
 url = load(os.environ).database_url

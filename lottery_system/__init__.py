@@ -28,7 +28,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     import config
     from config.database_address import for_reading
     from config.files import keep_files_private, made_private
-    from lottery_system import access, cli, database, web
+    from lottery_system import access, cli, web
     from lottery_system.ballot_box import BallotBox
     from lottery_system.clock_check import ClockCheck
     from lottery_system.closing_check import ClosingCheck
@@ -45,6 +45,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from lottery_system.mark import Marks
     from lottery_system.pause import Pause
     from lottery_system.rollback import Rollback
+    from lottery_system.runtime import database
 
     keep_files_private()
     settings = settings or config.load(os.environ)

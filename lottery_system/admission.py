@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, bindparam, cast, func, null, select, union_all
 
 from lottery_system.ballot_rate import allowed, refusal
-from lottery_system.eager import together
 from lottery_system.errors import (
     LotteryError,
     LotteryFinished,
@@ -26,6 +25,7 @@ from lottery_system.models.database_clock import Clocks
 from lottery_system.models.draw import Turn
 from lottery_system.queries import AnyRow
 from lottery_system.rollback import below, beside, demand_day, demand_journal, draw_of, head_of
+from lottery_system.runtime.eager import together
 
 Answer = Submission | LotteryError
 

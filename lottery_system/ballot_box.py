@@ -21,12 +21,12 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from lottery_system.admission import Answer, admit
 from lottery_system.clock import utcnow
 from lottery_system.errors import NotAdmitted, Paused
-from lottery_system.fair_queue import FairQueue
 from lottery_system.free_space import FreeSpace
 from lottery_system.models import Submission
 from lottery_system.models.database_clock import Clocks
 from lottery_system.pause import Pause
 from lottery_system.rollback import CAUSE, Rollback
+from lottery_system.runtime.fair_queue import FairQueue
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,6 @@ from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.clock_check import CAUSE as CLOCK
 from lottery_system.closing_check import ClosingCheck
 from lottery_system.commands import DatabaseGroup, told
-from lottery_system.database import READING, reading_engine, snapshot
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.keys import Keyring
@@ -32,6 +31,7 @@ from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import last_record
 from lottery_system.recovery import NothingLost, assess, describe, recover
 from lottery_system.rollback import Rollback
+from lottery_system.runtime.database import READING, reading_engine, snapshot
 from lottery_system.usernames import enforce_username
 
 user = DatabaseGroup("user", help="Participants and organisers.")

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from lottery_system.csrf_tokens import MaskedTokens
-from lottery_system.database import READING, ReadingSession
 from lottery_system.models import Base
+from lottery_system.runtime.database import READING, ReadingSession
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": ReadingSession})
 migrate = Migrate()

@@ -37,7 +37,7 @@ from uuid import UUID
 from lottery_system.clock import parse_day
 from lottery_system.errors import LotteryError
 from lottery_system.fairness.note import Checkpoint
-from lottery_system.offload import Offload
+from lottery_system.runtime.offload import Offload
 
 log = logging.getLogger(__name__)
 

@@ -32,9 +32,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from config.database_address import checked_address
-from lottery_system.database import CONNECT_TIMEOUT, VANISHED
 from lottery_system.errors import LotteryError, OutdatedSchema
 from lottery_system.models import Base
+from lottery_system.runtime.database import CONNECT_TIMEOUT, VANISHED
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 #: rows that are held at once

@@ -12,7 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from precis_i18n import get_profile
 
 from lottery_system.errors import LotteryError
-from lottery_system.offload import Offload
+from lottery_system.runtime.offload import Offload
 from lottery_system.text_input import RAW_TIMES
 from lottery_system.usernames import SHORTEST as SHORTEST_USERNAME
 from lottery_system.usernames import username_key

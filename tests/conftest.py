@@ -30,8 +30,8 @@ from lottery_system.ballot_box import BallotBox
 from lottery_system.extensions import db
 from lottery_system.fairness import commitment
 from lottery_system.models import Base, Lottery, Submission, User
-from tests.operators import keep_keys
-from tests.postgres import NoServer, Server
+from tests.stand_ins.operators import keep_keys
+from tests.stand_ins.postgres import NoServer, Server
 
 #: the first day of every test's lottery, and an instant within it
 FIRST_DAY = date(2026, 11, 19)
@@ -240,7 +240,7 @@ def hash_of_password() -> str:
     """Hash the password that all have, so that it is checked fast: many tests begin with a log-in.
 
     A hash says how dear it is to check. How dear those are that the lottery makes,
-    `tests/web/test_sign_up.py` sees to.
+    `tests/web/pages/test_sign_up.py` sees to.
     """
     return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 

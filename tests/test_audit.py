@@ -14,15 +14,15 @@ from lottery_system.audit import audit, days
 from lottery_system.audit import day as day_module
 from lottery_system.audit.progress import Progress, ProgressLine
 from lottery_system.certificates import day_checkpoint
-from lottery_system.database import READING, snapshot
 from lottery_system.extensions import db
 from lottery_system.extensions import reading as reading_connection
 from lottery_system.fairness.note import Checkpoint, SigningKey, open_checkpoint, sign_checkpoint
 from lottery_system.keys import LOG_KEY
 from lottery_system.models import Lottery
 from lottery_system.queries.logs import journal_rows
+from lottery_system.runtime.database import READING, snapshot
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.operators import OPERATOR, run_due
+from tests.stand_ins.operators import OPERATOR, run_due
 
 ONE_DAY = timedelta(days=1)
 

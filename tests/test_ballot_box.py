@@ -20,8 +20,8 @@ from lottery_system.ballot_box import BallotBox
 from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken, UnknownLottery
 from lottery_system.models import Ballot, Draw, Holding, Lottery, Submission, User
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.operators import OPERATOR, run_due
-from tests.processes import wait_for
+from tests.stand_ins.operators import OPERATOR, run_due
+from tests.stand_ins.processes import wait_for
 
 ONE_DAY = timedelta(days=1)
 

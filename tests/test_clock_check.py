@@ -8,15 +8,15 @@ import pytest
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from lottery_system import database
 from lottery_system.clock import ONE_DAY
 from lottery_system.clock_check import HOLD, ClockCheck
 from lottery_system.clock_past import FILE, ClockPast
 from lottery_system.errors import Paused
 from lottery_system.models.database_clock import Clocks
 from lottery_system.pause import Pause
+from lottery_system.runtime import database
 from tests.conftest import FIRST_NOON
-from tests.database_clocks import DatabaseClock, moved_clock
+from tests.stand_ins.database_clocks import DatabaseClock, moved_clock
 
 TOLERANCE = 60
 SECOND = timedelta(seconds=1)

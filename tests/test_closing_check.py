@@ -20,9 +20,9 @@ from lottery_system.fairness.beacon import QUICKNET, ChainInfo, round_at, time_o
 from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, JournalRecord, Lottery, Operator
 from lottery_system.pause import Pause
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit, settings_for
-from tests.operators import OPERATOR, begin
-from tests.relay import Kind, Relay, hiding, newest, silent
-from tests.rounds import BEACON_DAY, BEACON_GAP, BEACON_OPERATOR, BEACON_ROUND
+from tests.stand_ins.operators import OPERATOR, begin
+from tests.stand_ins.relay import Kind, Relay, hiding, newest, silent
+from tests.stand_ins.rounds import BEACON_DAY, BEACON_GAP, BEACON_OPERATOR, BEACON_ROUND
 
 ONE_DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)

@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from lottery_system import drand
 from lottery_system.fairness.beacon import QUICKNET
-from tests.processes import wait_for
-from tests.relay import (
+from tests.runtime.test_offload import run_under_gevent
+from tests.stand_ins.processes import wait_for
+from tests.stand_ins.relay import (
     KINDS,
     RECORDED,
     SIGNATURES,
@@ -33,7 +34,6 @@ from tests.relay import (
     slow_handshake,
     told,
 )
-from tests.test_offload import run_under_gevent
 
 ROUND = 1000
 #: recorded of the network `default`, too
@@ -413,7 +413,7 @@ def test_greenlets_run_while_relays_are_asked() -> None:
 import gevent
 from lottery_system import drand
 from lottery_system.fairness.beacon import QUICKNET
-from tests.relay import SIGNATURES, Relay, slow_handshake
+from tests.stand_ins.relay import SIGNATURES, Relay, slow_handshake
 
 def count():
     while True:

@@ -13,7 +13,7 @@ from lottery_system.fairness.selection import seed_of, winning_ballots
 from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, JournalRecord, Lottery, Winner
 from lottery_system.queries.day import look_up
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.operators import OPERATOR, begin, run_due
+from tests.stand_ins.operators import OPERATOR, begin, run_due
 
 ONE_DAY = timedelta(days=1)
 

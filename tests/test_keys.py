@@ -13,15 +13,15 @@ import pytest
 from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.orm import Session
 
-from lottery_system import database
 from lottery_system.errors import UnfitKeys
 from lottery_system.fairness.beacon import QUICKNET, ChainInfo
 from lottery_system.fairness.commitment import anchor_of
 from lottery_system.fairness.note import SigningKey, format_signing_key
 from lottery_system.keys import BEACON_CHAIN, CHAIN_TIP, LOG_KEY, begin, load
 from lottery_system.models import JournalRecord, Operator
+from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY, FIRST_NOON, settings_for
-from tests.processes import ROOT, Gunicorn
+from tests.stand_ins.processes import ROOT, Gunicorn
 
 
 @pytest.fixture

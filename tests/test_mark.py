@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from lottery_system.mark import SLOT_BYTES, Head, Mark, MarkDamaged, MarkFile, Marks, joined
-from tests.processes import ROOT, wait_for
+from tests.stand_ins.processes import ROOT, wait_for
 
 GENESIS = sha256(b"genesis").digest()
 DAY = date(2026, 11, 19)

@@ -39,7 +39,6 @@ from sqlalchemy import Engine, Row, create_engine, event, make_url, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from lottery_system import database
 from lottery_system.ballot_box import BallotBox, Waiting
 from lottery_system.clock import ONE_DAY, closes_at, day_of, starts_at
 from lottery_system.draws import run_due
@@ -65,9 +64,10 @@ from lottery_system.models import (
     Winner,
 )
 from lottery_system.models.lottery import ClosesInThePast
-from tests.audit import audit, receipt
+from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY, FIRST_NOON, empty
-from tests.operators import OPERATOR, begin
+from tests.stand_ins.audit import audit, receipt
+from tests.stand_ins.operators import OPERATOR, begin
 
 EXAMPLES = "EXAMPLES"
 SETTINGS = settings(

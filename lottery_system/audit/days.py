@@ -16,11 +16,11 @@ from sqlalchemy import URL, Connection, Engine
 from lottery_system.audit.day import check_day
 from lottery_system.audit.heads import Fault
 from lottery_system.audit.progress import Progress, Watch
-from lottery_system.database import export_snapshot, reading_engine, snapshot
 from lottery_system.errors import LotteryError
 from lottery_system.fairness.note import Checkpoint
 from lottery_system.models import DRAWN, Operator
 from lottery_system.queries import AnyRow
+from lottery_system.runtime.database import export_snapshot, reading_engine, snapshot
 
 #: ballots from which on processes, which take a second to start, are worth it
 WORTH_PROCESSES = 250_000

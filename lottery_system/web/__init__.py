@@ -1,47 +1,31 @@
-"""The pages: one module a resource, and what they share."""
+"""The web: `pages` answers addresses, the modules here are what pages share."""
 
 from flask import Flask
 
 from config import Settings
 from lottery_system.web import (
-    accounts,
-    ballots,
-    cards,
     cookies,
     downloads,
-    draws,
     errors,
-    exports,
     headers,
     incoming,
     languages,
-    live,
     log_in_throttle,
     login,
-    logs,
-    lotteries,
-    monitoring,
-    my_account,
-    organiser,
     proxies,
     public_address,
     remembered,
     resuming,
-    rules,
     static_files,
-    verifiers,
-    winners,
     words,
 )
+from lottery_system.web.pages import PAGES, live
 
 
 def register(app: Flask, settings: Settings) -> None:
     """Give an application its pages."""
-    for module in (
-        accounts, ballots, cards, draws, exports, live, logs, lotteries, monitoring,
-        my_account, organiser, rules, verifiers, winners,
-    ):  # fmt: skip
-        app.register_blueprint(module.blueprint)
+    for page in PAGES:
+        app.register_blueprint(page.blueprint)
     app.session_interface = cookies.SessionCookies(app)
     downloads.register(app)
     errors.register(app)

@@ -24,6 +24,8 @@ from lottery_system.text_input import BadText
 from lottery_system.web.words import told
 
 DIGITS = 9
+#: the furthest page of a list that may be asked for
+LAST_PAGE = 9999
 #: the one way in which RFC 9562 section 4 writes a UUID
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -107,6 +109,11 @@ def parse_number(text: str) -> int | None:
     """Read a whole number of up to nine digits, or return None where it is none."""
     is_number = text.isascii() and text.isdigit() and len(text) <= DIGITS
     return int(text) if is_number else None
+
+
+def parse_page(text: str) -> int:
+    """Read the number of a page of a list, from 1 on; the first where it is none."""
+    return min(parse_number(text) or 1, LAST_PAGE)
 
 
 class BadBallots(LotteryError):

@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response
 from lottery_system.addresses import own_path
 from lottery_system.clock import utcnow
 from lottery_system.extensions import login_manager, reading, transaction
-from lottery_system.gathering import Gathering
 from lottery_system.models import LoginSession, User
 from lottery_system.models.login_session import Viewer
+from lottery_system.runtime.gathering import Gathering
 from lottery_system.web.languages import forget_language
 from lottery_system.web.resuming import typed_form
 

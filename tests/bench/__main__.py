@@ -27,8 +27,8 @@ from sqlalchemy import Engine
 import config
 from lottery_system import create_app
 from lottery_system.clock import utcnow
-from lottery_system.database import READING
 from lottery_system.extensions import db
+from lottery_system.runtime.database import READING
 from tests.bench.chart import draw_chart
 from tests.bench.drawing import time_of_drawing
 from tests.bench.filling import MY_SUBMISSIONS, draw_yesterday, fill, open_lottery, settle
@@ -36,9 +36,9 @@ from tests.bench.load import Measured, load
 from tests.bench.plain import plain_rate
 from tests.bench.plans import plans
 from tests.bench.players import PASSWORD, Player, ballots, pages, sign_up_all, stranger
-from tests.operators import keep_keys
-from tests.postgres import Server, free_port
-from tests.processes import Gunicorn, wait_for
+from tests.stand_ins.operators import keep_keys
+from tests.stand_ins.postgres import Server, free_port
+from tests.stand_ins.processes import Gunicorn, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESULTS = ROOT / "docs" / "benchmarks"

@@ -31,9 +31,9 @@ from tests.bench.__main__ import make_app
 from tests.bench.filling import draw_yesterday, open_lottery
 from tests.bench.load import Connection, Measured
 from tests.bench.players import Player, ballots, pages, sign_up_all
-from tests.operators import keep_keys
-from tests.postgres import Server
-from tests.processes import Gunicorn
+from tests.stand_ins.operators import keep_keys
+from tests.stand_ins.postgres import Server
+from tests.stand_ins.processes import Gunicorn
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "10"))
 #: connections of whoever loads, and of the others for each kind of request

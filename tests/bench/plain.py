@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 
 # the same library as everything else: two of them in one process break each other's locks, by
 # which a file was corrupted (sqlite.org, "How To Corrupt An SQLite Database File", 2.2.1)
-from lottery_system import database
+from lottery_system.runtime import database
 
 BATCH = 1000
 #: a day that no other figure touches

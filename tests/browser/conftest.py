@@ -30,8 +30,8 @@ from lottery_system.clock import starts_at
 from lottery_system.extensions import db
 from lottery_system.models import Draw, Lottery, Submission, User
 from tests.conftest import PASSWORD, hash_of_password, running, settings_for
-from tests.operators import OPERATOR, begin, keep_keys
-from tests.processes import PATIENCE, Gunicorn
+from tests.stand_ins.operators import OPERATOR, begin, keep_keys
+from tests.stand_ins.processes import PATIENCE, Gunicorn
 
 #: where tests/setup.sh finds a browser too
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

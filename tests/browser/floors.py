@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import PATIENCE
+from tests.stand_ins.processes import PATIENCE
 
 #: where tests/setup.sh has npm install into
 MODULES = Path(sys.prefix) / "floors" / "node_modules"

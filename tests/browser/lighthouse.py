@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from tests.browser.conftest import ARGUMENTS, BROWSERS
 from tests.browser.floors import MODULES
-from tests.processes import PATIENCE
+from tests.stand_ins.processes import PATIENCE
 
 #: what Lighthouse says where the browser gave it no record of the load, as on a busy machine; there
 #: is nothing to judge then, and how often it is asked has no bearing on what it finds

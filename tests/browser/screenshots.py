@@ -29,7 +29,7 @@ from tests.browser.conftest import (
     served,
 )
 from tests.conftest import migrate
-from tests.processes import Gunicorn
+from tests.stand_ins.processes import Gunicorn
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 WIDTHS = (320, 390, 768, 1440)

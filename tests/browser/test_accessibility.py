@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import Visitors, browsing
 from tests.browser.states import SMALL, STATES, width_of
 from tests.conftest import PASSWORD
-from tests.processes import Gunicorn
+from tests.stand_ins.processes import Gunicorn
 
 RULES_OF_COLOUR = ("color-contrast", "link-in-text-block")
 

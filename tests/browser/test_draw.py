@@ -21,8 +21,8 @@ from tests.browser.conftest import (
     noon,
     served,
 )
-from tests.operators import OPERATOR
-from tests.processes import Gunicorn
+from tests.stand_ins.operators import OPERATOR
+from tests.stand_ins.processes import Gunicorn
 
 PAGE = f"/draws/{DRAWN_DAY}"
 

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.processes import ROOT
+from tests.stand_ins.processes import ROOT
 
 PINNED = ROOT / "requirements" / "floors"
 

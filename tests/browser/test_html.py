@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Response, expect
 from tests.browser.conftest import Visitors, browsing
 from tests.browser.floors import NU_CHECKER, skip_without
 from tests.browser.states import STATES
-from tests.processes import PATIENCE, Gunicorn
+from tests.stand_ins.processes import PATIENCE, Gunicorn
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -13,7 +13,7 @@ from lottery_system.queries import AnyRow
 from lottery_system.queries.day import look_up
 from tests.browser.conftest import browsing, database, leave, log_in
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
-from tests.processes import Gunicorn, wait_for
+from tests.stand_ins.processes import Gunicorn, wait_for
 
 MONTH = timedelta(days=30)
 

@@ -9,7 +9,7 @@ import pytest
 from tests.browser.conftest import DRAWN_DAY, Visitors
 from tests.browser.floors import LIGHTHOUSE, skip_without
 from tests.browser.lighthouse import Lighthouse, Report
-from tests.processes import Gunicorn
+from tests.stand_ins.processes import Gunicorn
 
 PUBLIC_PAGES = (
     "/login",

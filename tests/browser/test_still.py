@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import DRAWN_DAY, Visitors, browsing
 from tests.browser.states import AT_ONCE, SMALL, STATES
-from tests.processes import Gunicorn
+from tests.stand_ins.processes import Gunicorn
 
 SHIFTS = """() => new Promise((resolve) => {
     let sum = 0;

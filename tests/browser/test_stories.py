@@ -30,8 +30,8 @@ from tests.browser.test_journey import (
     submit_one,
 )
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
-from tests.players import drawn
-from tests.processes import Gunicorn, wait_for
+from tests.stand_ins.players import drawn
+from tests.stand_ins.processes import Gunicorn, wait_for
 
 ONE_DAY = timedelta(days=1)
 WITH_SCRIPT = pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, Response, Route
 from tests.browser.conftest import Visitors, browsing
 from tests.browser.states import AT_ONCE, SMALL, STATES, width_of
 from tests.browser.test_lighthouse import PRIVATE_PAGES, PUBLIC_PAGES
-from tests.processes import Gunicorn
+from tests.stand_ins.processes import Gunicorn
 
 PAGES = [*(("", path) for path in PUBLIC_PAGES), *PRIVATE_PAGES]
 #: bytes, compressed as a server does: less than this

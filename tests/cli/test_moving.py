@@ -16,14 +16,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from lottery_system.audit import audit
-from lottery_system.database import READING, reading_engine, snapshot
 from lottery_system.extensions import db
 from lottery_system.models import Base, JournalRecord, LoginSession, Lottery, Throttle, User
 from lottery_system.moving import CannotMove, move, target_of
+from lottery_system.runtime.database import READING, reading_engine, snapshot
 from tests.conftest import FIRST_NOON, Cast, Clock, Submit, migrate
-from tests.operators import OPERATOR, run_due
-from tests.postgres import Server
-from tests.processes import ROOT, Gunicorn
+from tests.stand_ins.operators import OPERATOR, run_due
+from tests.stand_ins.postgres import Server
+from tests.stand_ins.processes import ROOT, Gunicorn
 
 ONE_DAY = timedelta(days=1)
 _names = (f"moved{number}" for number in count())

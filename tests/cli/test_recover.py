@@ -22,7 +22,7 @@ from lottery_system.models import Draw, Lottery
 from lottery_system.pause import Pause
 from tests.cli.conftest import Type
 from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit
-from tests.operators import OPERATOR, begin
+from tests.stand_ins.operators import OPERATOR, begin
 from tests.web.conftest import Visitor, text_of
 
 LOST_DAY, TODAY = FIRST_DAY + ONE_DAY, FIRST_DAY + 2 * ONE_DAY

@@ -37,8 +37,8 @@ from lottery_system.fairness.records import (
 )
 from lottery_system.fairness.selection import seed_of, winning_ballots
 from lottery_system.fairness.tiles import TILE_WIDTH, ReadTiles, Tile, TilePath, format_path
-from tests.faults.strikes import STRIKES
-from tests.rounds import BEACON_DAY, BEACON_GAP, BEACON_ROUND, SIGNATURES
+from tests.stand_ins.rounds import BEACON_DAY, BEACON_GAP, BEACON_ROUND, SIGNATURES
+from tests.stand_ins.strikes import STRIKES
 
 #: `make test` changes one character in so many, others each time; `make faults` changes each
 STRIDE = 8 if STRIKES == 1 else 1

@@ -15,7 +15,7 @@ from lottery_system.fairness.beacon import (
     round_at,
     time_of,
 )
-from tests.rounds import RECORDED, SIGNATURES
+from tests.stand_ins.rounds import RECORDED, SIGNATURES
 
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parent / "data" / "daily_draw_v1_vectors.json").read_text("utf-8")

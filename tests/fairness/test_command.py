@@ -16,7 +16,7 @@ from lottery_system.fairness.bundle import zipapp_bytes
 from lottery_system.fairness.certificate import MAX_BYTES
 from lottery_system.fairness.note import Checkpoint, format_vkey, sign_checkpoint
 from tests.fairness.forge import KEY, Day
-from tests.processes import ROOT
+from tests.stand_ins.processes import ROOT
 
 VKEY = format_vkey(KEY.verifier)
 MODULE = [sys.executable, "-m", "lottery_system.fairness"]

@@ -21,7 +21,7 @@ from lottery_system.fairness.recovery import (
 from lottery_system.fairness.verify import verify
 from tests.fairness.forge import KEY, Day
 from tests.fairness.test_command import run
-from tests.rounds import BEACON_DAY
+from tests.stand_ins.rounds import BEACON_DAY
 
 NEXT = SigningKey(KEY.name, b"\x07" * 32)
 STRANGER = SigningKey(KEY.name, b"\x08" * 32)

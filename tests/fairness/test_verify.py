@@ -27,7 +27,7 @@ from tests.fairness.forge import (
     day_of_network,
     places_to_change,
 )
-from tests.rounds import BEACON_ROUND, SIGNATURES
+from tests.stand_ins.rounds import BEACON_ROUND, SIGNATURES
 
 CERTIFICATES = sorted((Path(__file__).parent / "data" / "certificates").glob("*.json"))
 OTHER_KEY = SigningKey("forge.example", b"\x09" * 32)

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from lottery_system.clock import closes_at
 from tests.conftest import FIRST_DAY
-from tests.players import Player, open_lottery
-from tests.postgres import NoServer, Server
-from tests.processes import CONFIG, Gunicorn
+from tests.stand_ins.players import Player, open_lottery
+from tests.stand_ins.postgres import NoServer, Server
+from tests.stand_ins.processes import CONFIG, Gunicorn
 
 MIDNIGHT = closes_at(FIRST_DAY)
 LATE = MIDNIGHT - timedelta(seconds=2)

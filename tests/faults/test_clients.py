@@ -4,9 +4,9 @@ import random
 
 from sqlalchemy.orm import Session
 
-from tests.faults.strikes import STRIKES, check
-from tests.players import Player, let_play, playing
-from tests.processes import Gunicorn
+from tests.stand_ins.players import Player, let_play, playing
+from tests.stand_ins.processes import Gunicorn
+from tests.stand_ins.strikes import STRIKES, check
 
 MOST_TIMES = 5
 

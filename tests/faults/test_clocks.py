@@ -20,11 +20,11 @@ from lottery_system.clock import ONE_DAY
 from lottery_system.keys import CHAIN_TIP, LOG_KEY
 from lottery_system.models import OPEN, Draw
 from tests.conftest import FIRST_DAY, FIRST_NOON
-from tests.database_clocks import moved_clock
 from tests.faults.conftest import LATE, MIDNIGHT
-from tests.faults.strikes import SOON, STRIKES, check
-from tests.players import Player, drawn, has_winner, let_play, open_lottery, playing
-from tests.processes import Gunicorn, wait_for
+from tests.stand_ins.database_clocks import moved_clock
+from tests.stand_ins.players import Player, drawn, has_winner, let_play, open_lottery, playing
+from tests.stand_ins.processes import Gunicorn, wait_for
+from tests.stand_ins.strikes import SOON, STRIKES, check
 
 NEXT_DAY = FIRST_DAY + ONE_DAY
 

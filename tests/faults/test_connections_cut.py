@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
-from tests.faults.proxy import Proxy
-from tests.faults.strikes import STRIKES, check, complaints, suffer
-from tests.players import Player
-from tests.postgres import Server
-from tests.processes import Gunicorn, wait_for
+from tests.stand_ins.players import Player
+from tests.stand_ins.postgres import Server
+from tests.stand_ins.processes import Gunicorn, wait_for
+from tests.stand_ins.proxy import Proxy
+from tests.stand_ins.strikes import STRIKES, check, complaints, suffer
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from lottery_system.mark import Head, Mark, Marks
 from tests.conftest import FIRST_DAY, migrate
-from tests.faults.small_disk import NoDisk, SmallDisk, small_disk
-from tests.faults.strikes import check, suffer, until_turned_away
-from tests.players import Player
-from tests.postgres import NoServer, Server
-from tests.processes import Gunicorn, wait_for
+from tests.stand_ins.players import Player
+from tests.stand_ins.postgres import NoServer, Server
+from tests.stand_ins.processes import Gunicorn, wait_for
+from tests.stand_ins.small_disk import NoDisk, SmallDisk, small_disk
+from tests.stand_ins.strikes import check, suffer, until_turned_away
 
 MEGABYTES = 160
 

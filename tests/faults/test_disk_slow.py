@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.conftest import FIRST_DAY, migrate
-from tests.faults.slow_disk import NoCompiler, SlowDisk, slow_disk
-from tests.faults.strikes import STRIKES, check, suffer
-from tests.players import Player, let_play
-from tests.postgres import Server
-from tests.processes import Gunicorn
+from tests.stand_ins.players import Player, let_play
+from tests.stand_ins.postgres import Server
+from tests.stand_ins.processes import Gunicorn
+from tests.stand_ins.slow_disk import NoCompiler, SlowDisk, slow_disk
+from tests.stand_ins.strikes import STRIKES, check, suffer
 
 #: by which every flush is slower: some disks under load are
 MILLISECONDS = 50

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from tests.conftest import FIRST_DAY, migrate
 from tests.faults.conftest import MIDNIGHT
-from tests.faults.proxy import Proxy
-from tests.faults.strikes import SOON, check, complaints, until_turned_away
-from tests.players import Player, has_winner, let_play, playing
-from tests.postgres import Server
-from tests.processes import Gunicorn, answer_of, wait_for
+from tests.stand_ins.players import Player, has_winner, let_play, playing
+from tests.stand_ins.postgres import Server
+from tests.stand_ins.processes import Gunicorn, answer_of, wait_for
+from tests.stand_ins.proxy import Proxy
+from tests.stand_ins.strikes import SOON, check, complaints, until_turned_away
 
 
 @pytest.fixture

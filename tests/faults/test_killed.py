@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from lottery_system.clock import ONE_DAY
 from tests.conftest import FIRST_DAY
 from tests.faults.conftest import MIDNIGHT
-from tests.faults.strikes import STRIKES, check, suffer
-from tests.players import Player, drawn, has_winner, let_play, playing
-from tests.processes import Gunicorn, wait_for
+from tests.stand_ins.players import Player, drawn, has_winner, let_play, playing
+from tests.stand_ins.processes import Gunicorn, wait_for
+from tests.stand_ins.strikes import STRIKES, check, suffer
 
 #: seconds after midnight within which the server is killed: while the day is being ended
 AROUND_MIDNIGHT = 0.2

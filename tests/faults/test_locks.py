@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from lottery_system.models import Draw
-from tests.faults.strikes import check, complaints, until_turned_away
-from tests.players import Player
-from tests.processes import Gunicorn
+from tests.stand_ins.players import Player
+from tests.stand_ins.processes import Gunicorn
+from tests.stand_ins.strikes import check, complaints, until_turned_away
 
 
 @contextmanager

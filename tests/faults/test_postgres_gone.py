@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from tests.conftest import FIRST_DAY, migrate
 from tests.faults.conftest import MIDNIGHT
-from tests.faults.strikes import SOON, check, suffer, until_turned_away
-from tests.players import Player, has_winner, let_play, playing
-from tests.postgres import Server
-from tests.processes import Gunicorn, wait_for
+from tests.stand_ins.players import Player, has_winner, let_play, playing
+from tests.stand_ins.postgres import Server
+from tests.stand_ins.processes import Gunicorn, wait_for
+from tests.stand_ins.strikes import SOON, check, suffer, until_turned_away
 
 
 @pytest.fixture

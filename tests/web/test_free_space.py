@@ -13,8 +13,8 @@ from lottery_system import free_space, scheduler
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import DRAWN, Draw, Lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, settings_for
-from tests.faults.small_disk import NoDisk, SmallDisk, small_disk
-from tests.operators import begin
+from tests.stand_ins.operators import begin
+from tests.stand_ins.small_disk import NoDisk, SmallDisk, small_disk
 from tests.web.conftest import Visitor, submission_token, text_of
 
 MEGABYTES = 32

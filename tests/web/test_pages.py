@@ -8,9 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from lottery_system.database import READING
 from lottery_system.extensions import db
 from lottery_system.models import Base, Lottery, User
+from lottery_system.runtime.database import READING
 from tests.conftest import FIRST_NOON, Clock
 from tests.web.conftest import LogIn, Visitor, csrf_token, text_of
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from tests.conftest import Clock
 from tests.web.conftest import Visitor, csrf_token, text_of
-from tests.web.test_sign_up import count_users
+from tests.web.pages.test_sign_up import count_users
 
 PRODUCTION = {
     "LOTTERY_ENV": "production", "LOTTERY_SECRET_KEY": "k" * 32, "LOTTERY_NAME": "a.example",

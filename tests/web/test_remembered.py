@@ -17,12 +17,12 @@ from lottery_system.clock import ONE_DAY
 from lottery_system.models import Lottery
 from lottery_system.pause import Pause
 from lottery_system.queries.live import Moment
-from lottery_system.web import winners
+from lottery_system.web.pages import winners
+from lottery_system.web.pages.winners import SeenAs
 from lottery_system.web.remembered import Frame, path_for
-from lottery_system.web.winners import SeenAs
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.operators import run_due
-from tests.test_caches import caches
+from tests.repository.test_caches import caches
+from tests.stand_ins.operators import run_due
 from tests.web.conftest import LogIn, Visitor
 
 PAGE = f"/winners/{FIRST_DAY}"
@@ -149,20 +149,28 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
     "models/offer.py _keeping_won": lambda app: (_dialect(app),),
     "confusables.py _prototypes": lambda app: (),
     "passwords.py _common": lambda app: (),
-    "web/cards.py _drawn": lambda app: ("lottery.local", "770", "won, of 834 ballots", "Sunday"),
-    "web/cards.py _font": lambda app: ("DejaVuSans", 40),
-    "web/draws.py _certificate": lambda app: (app, FIRST_DAY),
-    "web/live.py _event": lambda app: (Moment(FIRST_DAY, 1, None, None, None),),
+    "web/pages/cards.py _drawn": lambda app: (
+        "lottery.local",
+        "770",
+        "won, of 834 ballots",
+        "Sunday",
+    ),
+    "web/pages/cards.py _font": lambda app: ("DejaVuSans", 40),
+    "web/pages/draws.py _certificate": lambda app: (app, FIRST_DAY),
+    "web/pages/live.py _event": lambda app: (Moment(FIRST_DAY, 1, None, None, None),),
     "web/remembered.py _path": lambda app: (app, "/below", "winners.index", (("date", "x"),)),
     "web/static_files.py version_of": lambda app: (app.static_folder,),
     "web/texts.py _said_in": lambda app: (app.static_folder,),
     "web/texts.py catalogue": lambda app: ("de",),
     "web/texts.py texts": lambda app: ("de",),
-    "web/verifiers.py _page": lambda app: (app.static_folder,),
-    "web/verifiers.py _program": lambda app: (),
-    "web/winners.py _code": lambda app: ("https://lottery.example/draws/2026-11-19",),
-    "web/winners.py _drawn_day": lambda app: (
-        app, FIRST_DAY, 0.0, SeenAs("de", "https://lottery.example/below/", False)
+    "web/pages/verifiers.py _page": lambda app: (app.static_folder,),
+    "web/pages/verifiers.py _program": lambda app: (),
+    "web/pages/winners.py _code": lambda app: ("https://lottery.example/draws/2026-11-19",),
+    "web/pages/winners.py _drawn_day": lambda app: (
+        app,
+        FIRST_DAY,
+        0.0,
+        SeenAs("de", "https://lottery.example/below/", False),
     ),
     "web/words.py _closing_element": lambda app: (FIRST_DAY, "de"),
     "web/words.py _day_element": lambda app: (FIRST_DAY, "de"),
@@ -171,14 +179,14 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
     "web/words.py _instant_element": lambda app: (datetime(2026, 11, 19, 12, tzinfo=UTC), "de"),
     "web/words.py _number": lambda app: (30_000, "de"),
     "web/words.py _weekdays": lambda app: ("de",),
-}  # fmt: skip
+}
 ELSEWHERE = {
     "keys.py _keys",  # tests/test_keys.py
     "mark.py _read",  # tests/test_mark.py
     "web/cookies.py _read",  # by a key alone, tests/web/test_cookies.py
     "web/cookies.py _signer",
     "web/remembered.py _remembered",  # above
-    "web/texts.py Texts",  # filled by catalogues alone, tests/test_texts.py
+    "web/texts.py Texts",  # filled by catalogues alone, tests/web/test_texts.py
 }
 
 

@@ -21,7 +21,7 @@ from lottery_system.mark import Marks
 from lottery_system.models import Draw, JournalRecord, Lottery, Winner
 from lottery_system.pause import Pause
 from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit
-from tests.operators import OPERATOR, begin
+from tests.stand_ins.operators import OPERATOR, begin
 from tests.web.conftest import Visitor, text_of
 
 

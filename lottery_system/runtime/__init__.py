@@ -1,0 +1,1 @@
+"""What knows greenlets, database drivers and processes."""

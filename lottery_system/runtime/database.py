@@ -1,0 +1,256 @@
+"""How SQLite and PostgreSQL are spoken to, so that everything above need not know which it is."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+from typing import Any
+
+from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DisconnectionError
+
+from config.database_address import for_reading
+from lottery_system.runtime.eager import EagerConnection
+from lottery_system.runtime.offload import Offload
+
+try:  # the wheel brings an SQLite without the WAL-reset fault of 3.7.0 to 3.51.2
+    from pysqlite3 import dbapi2 as sqlite
+except ImportError:  # it is made for Linux on x86-64 only
+    sqlite = sqlite3
+
+#: seconds that a write waits for the one before it, before it gives up with an error
+LOCK_TIMEOUT = 10
+#: seconds that PostgreSQL may take to let us in
+CONNECT_TIMEOUT = 5
+#: seconds that any statement may take on PostgreSQL
+STATEMENT_TIMEOUT = 30
+#: the engine that only reads, among those of Flask-SQLAlchemy
+READING = "reading"
+#: connections of a process for pages: as many as there are requests at once in a rush
+READERS = 20
+#: connections of a process for what writes: the ballot box needs one
+WRITERS = 5
+#: libpq's own words for a host that says nothing more, as after a power cut: without them the
+#: ballot box would wait for its answer for two hours
+VANISHED = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+
+# Flushing to disk is what blocks in SQLite. One thread is enough: only one transaction can commit.
+_commit = Offload(threads=1)
+
+_ARGUMENTS = {"connect_timeout": CONNECT_TIMEOUT, **VANISHED}
+_SETTINGS = " ".join(
+    f"-c {name}={value}"
+    for name, value in {
+        "statement_timeout": f"{STATEMENT_TIMEOUT}s",
+        "lock_timeout": f"{LOCK_TIMEOUT}s",
+        # Whatever is asked here is found by keys. A statement is planned once, maybe while its
+        # tables are small, and must not go through the whole of them when they are large.
+        "plan_cache_mode": "force_generic_plan",
+        "enable_seqscan": "off",
+        "enable_hashjoin": "off",
+        "enable_mergejoin": "off",
+        "jit": "off",
+    }.items()
+)
+
+
+class CooperativeConnection(sqlite.Connection):  # type: ignore[misc]
+    """An SQLite connection whose commit lets other greenlets run while the disk works."""
+
+    def commit(self) -> None:
+        """Commit, in a thread; without a transaction, do nothing."""
+        if self.in_transaction:
+            _commit(super().commit)
+
+
+_SQLITE_OPTIONS = {
+    "module": sqlite,
+    "connect_args": {"factory": CooperativeConnection, "timeout": LOCK_TIMEOUT},
+    "pool_size": WRITERS,
+    "max_overflow": 0,
+}
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return what `create_engine` must be told for an engine that writes."""
+    if _is_sqlite(url):
+        return _SQLITE_OPTIONS
+    return {
+        "connect_args": _ARGUMENTS | {"options": _SETTINGS},
+        "pool_size": WRITERS,
+        "max_overflow": 0,
+    }
+
+
+def reading_options(url: str) -> dict[str, Any]:
+    """Return what `create_engine` must be told for an engine that only reads.
+
+    Each of its statements reads what is committed by then. It begins no transaction, so that a page
+    takes no lock and spares the round trips of one, and its connections refuse to write.
+    """
+    if _is_sqlite(url):
+        options = _SQLITE_OPTIONS
+    else:
+        settings = f"{_SETTINGS} -c default_transaction_read_only=on"
+        options = {
+            "connect_args": _ARGUMENTS | {"options": settings},
+            "isolation_level": "AUTOCOMMIT",
+        }
+    return {**options, "pool_size": READERS, "max_overflow": 0, "pool_reset_on_return": None}
+
+
+def prepare(engine: Engine) -> None:
+    """Attach to an engine that writes what its database needs."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", _refuse_at_once)
+        event.listen(engine, "begin", _begin_immediate)
+    else:
+        event.listen(engine, "do_connect", _connect_eagerly)
+        event.listen(engine, "checkout", _refuse_dead_connection)
+
+
+def prepare_reading(engine: Engine) -> None:
+    """Attach to an engine that only reads what its database needs."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", _refuse_writing)
+    else:
+        event.listen(engine, "checkout", _refuse_dead_connection)
+
+
+def reading_engine(url: URL) -> Engine:
+    """Make an engine that only reads, for a process without an application."""
+    address = url.render_as_string(hide_password=False)
+    engine = create_engine(for_reading(address), **reading_options(address))
+    prepare_reading(engine)
+    return engine
+
+
+@contextmanager
+def snapshot(engine: Engine, exported: str | None = None) -> Iterator[Connection]:
+    """Yield a connection that sees the database as it is now, whatever is committed meanwhile.
+
+    It writes nothing, and its statements may take as long as they need.
+
+    Args:
+        engine: one that only reads.
+        exported: what another connection's `export_snapshot` returned, to see the same.
+    """
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            with connection.begin():
+                connection.exec_driver_sql("BEGIN")
+                # a transaction sees what there is at its first read
+                connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+                yield connection
+            return
+        connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            if exported is not None:
+                assert re.fullmatch(r"[0-9A-F-]+", exported), exported
+                # nosemgrep: text-built-sql - no value can be bound here; the pattern bounds it
+                connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{exported}'")
+            for timeout in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                # nosemgrep: text-built-sql - a constant
+                connection.exec_driver_sql(f"SET LOCAL {timeout} = 0")
+            yield connection
+
+
+def export_snapshot(connection: Connection) -> str | None:
+    """Return by what others may see what a snapshot sees, while it lasts; None on SQLite."""
+    if connection.dialect.name == "sqlite":
+        return None
+    exported: str = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
+    return exported
+
+
+def _is_sqlite(url: str) -> bool:
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def _connect_eagerly(dialect: object, record: object, args: Any, options: Any) -> EagerConnection:
+    return EagerConnection.connect(*args, **options)
+
+
+def _refuse_dead_connection(connection: Any, record: object, proxy: object) -> None:
+    """Have a connection replaced that the server has closed while it lay in the pool.
+
+    A server says nothing to those who ask nothing, but farewell: what it said is taken in, and then
+    the end of the connection is seen. No round trip, as a ping needs.
+
+    Raises:
+        DisconnectionError: the pool then connects anew.
+    """
+    try:
+        connection.pgconn.consume_input()
+        connection.pgconn.consume_input()
+    except connection.OperationalError as error:
+        raise DisconnectionError from error
+
+
+def _configure_sqlite(connection: sqlite3.Connection, record: object) -> None:
+    # None: no transaction begins but those that `_begin_immediate` begins
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")  # nosemgrep: text-built-sql - a constant
+    # its own knows no letters but those of English
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
+def _refuse_writing(connection: sqlite3.Connection, record: object) -> None:
+    connection.execute("PRAGMA query_only=ON")
+
+
+def _refuse_at_once(connection: sqlite3.Connection, record: object) -> None:
+    # whoever waits for the lock does so in `_begin_immediate`
+    connection.execute("PRAGMA busy_timeout=0")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take the write lock at once: a lock taken at the first write loses what was read before.
+
+    Where it is held, ask for it each millisecond, for as long as its timeout, while other greenlets
+    run. SQLite's own way to wait blocks them all, and asks ever more rarely, up to ten times a
+    second: a worker that has waited long is overtaken again and again by one that has just come.
+    Whoever gets the lock here goes on with it at once; a thread that took it would have to wait for
+    its greenlet's turn, and everybody else with it.
+    """
+    raw: Any = connection.connection.dbapi_connection
+    give_up_at = monotonic() + LOCK_TIMEOUT
+    while _is_busy(raw) and monotonic() < give_up_at:
+        sleep(0.001)
+    if not raw.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # so that SQLAlchemy names the error
+
+
+def _is_busy(connection: Any) -> bool:
+    """Try to take the write lock, and tell whether somebody else holds it."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite.OperationalError as error:
+        return bool(error.sqlite_errorcode == sqlite.SQLITE_BUSY)
+    return False
+
+
+class ReadingSession(FlaskSession):
+    """The session of a request, on the engine that only reads.
+
+    Whatever writes does so in a `transaction`, so that nothing is written by the way.
+    """
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        """Return the engine that reads, for whatever is asked."""
+        engine: Engine = self._db.engines[READING]
+        return engine

@@ -1,0 +1,82 @@
+"""The front page, which shows what was just submitted, or the form that was refused."""
+
+from datetime import date
+from unicodedata import normalize
+from uuid import UUID, uuid4
+
+from flask import render_template, request
+from werkzeug.wrappers import Response
+
+from lottery_system.access import settings, viewer
+from lottery_system.clock import closes_at, day_of, utcnow
+from lottery_system.extensions import reading
+from lottery_system.models import Submission
+from lottery_system.models.lottery import NAME_LENGTH
+from lottery_system.queries.front_page import load_front_page
+from lottery_system.queries.my_ballots import submission_of
+from lottery_system.queries.results import results_of
+from lottery_system.text_input import is_printable
+from lottery_system.web.cookies import keep
+from lottery_system.web.forms import parse_page
+
+#: the cookie that remembers the token of what was submitted last
+RECEIPT = "receipt"
+AN_HOUR = 60 * 60
+
+
+def front_page(
+    *,
+    token: UUID | None = None,
+    typed_id: int | None = None,
+    typed: str | None = None,
+    refusal: str | None = None,
+) -> str:
+    """Render the front page.
+
+    Args:
+        token: of the submission whose receipt is shown.
+        typed_id: the lottery of the form that comes back, filled in with `typed`.
+        refusal: why it was refused.
+    """
+    now = utcnow()
+    today = day_of(now)
+    at, name = parse_page(request.args.get("page", "")), _name_asked()
+    me = viewer()
+    with reading() as connection:
+        page = load_front_page(connection, me.id, today, page=at, name=name)
+        receipt = submission_of(connection, me.id, token) if token else None
+        results = None
+        if page.my_latest and page.latest_drawn:
+            seen = me.seen_until or date.min
+            if min(page.my_latest, page.latest_drawn) > seen:
+                results = results_of(connection, me.id, after=seen, until=page.latest_drawn)
+    return render_template(
+        "lotteries/index.html",
+        now=now,
+        today=today,
+        closes_at=closes_at(today),
+        page=page,
+        at=at,
+        name=name,
+        results=results,
+        receipt=receipt,
+        typed_id=typed_id,
+        typed=typed,
+        refusal=refusal,
+        max_count=settings().max_count,
+        new_token=uuid4,
+    )
+
+
+def keep_receipt(response: Response, submission: Submission) -> None:
+    """Let the next front page of this browser show a receipt.
+
+    In a cookie of its own: the session would have to be signed anew, twice a click. Whoever makes a
+    token up gets to see a submission of their own, or nothing.
+    """
+    keep(response, RECEIPT, str(submission.token), AN_HOUR)
+
+
+def _name_asked() -> str:
+    text = request.args.get("q", "").strip()[:NAME_LENGTH]
+    return normalize("NFC", text) if is_printable(text) else ""

@@ -1,0 +1,23 @@
+"""Pages: each module answers addresses, and none imports another."""
+
+from lottery_system.web.pages import (
+    accounts,
+    ballots,
+    cards,
+    draws,
+    exports,
+    live,
+    logs,
+    lotteries,
+    monitoring,
+    my_account,
+    organiser,
+    rules,
+    verifiers,
+    winners,
+)  # fmt: skip
+
+PAGES = (
+    accounts, ballots, cards, draws, exports, live, logs, lotteries, monitoring, my_account,
+    organiser, rules, verifiers, winners,
+)  # fmt: skip

@@ -1,0 +1,141 @@
+"""Submitting ballots, and looking at one's own."""
+
+from math import ceil
+
+from flask import Blueprint, current_app, redirect, render_template, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.wrappers import Response
+
+from lottery_system.access import lottery_or_404, settings, users, viewer
+from lottery_system.ballot_box import BallotBox
+from lottery_system.clock import day_of, parse_day, utcnow
+from lottery_system.errors import LotteryFinished, NotAdmitted, Paused, TokenTaken, TooManyBallots
+from lottery_system.extensions import reading, transaction
+from lottery_system.models import Submission, User
+from lottery_system.queries.day import look_up
+from lottery_system.queries.my_ballots import days_of, places_of, submissions_of
+from lottery_system.web.days import day_or_404
+from lottery_system.web.errors import error_page, no_database
+from lottery_system.web.forms import BadBallots, parse_ballots, parse_number
+from lottery_system.web.front_page import front_page, keep_receipt
+from lottery_system.web.remembered import path_for
+from lottery_system.web.resuming import resumes_at
+from lottery_system.web.words import told
+
+blueprint = Blueprint("ballots", __name__)
+
+#: rows of a page
+PAGE = 50
+
+
+@blueprint.post("/lotteries/<int(max=2147483647):lottery_id>/ballots")
+@users
+@resumes_at(
+    lambda lottery_id: front_page(typed_id=lottery_id, typed=request.form.get("count")), "count"
+)
+def create(lottery_id: int) -> Response | tuple[str, int]:
+    """Submit ballots through the ballot box, and go back to where one clicked."""
+    try:
+        token, count = parse_ballots(request.form, settings().max_count)
+    except BadBallots as error:
+        lottery_or_404(lottery_id)
+        return _refused(lottery_id, told(error))
+    submission = Submission.of(
+        token=token,
+        user_id=viewer().id,
+        username=viewer().username,
+        lottery_id=lottery_id,
+        ballot_count=count,
+    )
+    try:
+        receipt = _box().submit(submission)
+    except (LotteryFinished, TokenTaken) as error:
+        return _refused(lottery_id, told(error))
+    except TooManyBallots as error:
+        answer = error_page(429, told(error), retry=submission)
+        answer.headers["Retry-After"] = str(max(1, ceil((error.until - utcnow()).total_seconds())))
+        return answer
+    except (NotAdmitted, Paused) as error:
+        return error_page(503, told(error), retry=submission)
+    response = Response(status=303, headers={"Location": path_for("lotteries.index")})
+    keep_receipt(response, receipt)
+    return response
+
+
+@blueprint.errorhandler(SQLAlchemyError)
+def no_answer(error: SQLAlchemyError) -> Response:
+    """Offer the same form again where the database does not even tell who sent it.
+
+    It may be one that is stored, and whose answer was lost: without its token nobody could tell.
+    """
+    return no_database(error, retry=_submission_sent())
+
+
+@blueprint.post("/ballots/seen")
+@users
+def mark_seen() -> Response:
+    """Remember up to which day the results were seen, on whatever device."""
+    until = day_or_404(request.form.get("until", ""))
+    with transaction() as session:
+        User.see_results(session, viewer().id, until, day_of(utcnow()))
+    return redirect(path_for("lotteries.index"), code=303)
+
+
+@blueprint.get("/ballots")
+@users
+def index() -> str:
+    """List the days on which I played, the newest first."""
+    before = parse_day(request.args.get("before", ""))
+    with reading() as connection:
+        rows = days_of(connection, viewer().id, before=before, limit=PAGE + 1)
+        days = rows[:PAGE]
+        places = places_of(connection, viewer().id, [each.day for each in days])
+    older = days[-1].day if len(rows) > PAGE else None
+    return render_template("ballots/index.html", days=days, places=places, older=older)
+
+
+@blueprint.get("/ballots/<day>")
+@users
+def show(day: str) -> str:
+    """List my ballots of a day, the newest first."""
+    asked = day_or_404(day)
+    with reading() as connection:
+        rows = submissions_of(
+            connection,
+            viewer().id,
+            asked,
+            before=parse_number(request.args.get("before", "")),
+            limit=PAGE + 1,
+        )
+        draw, winners = look_up(connection, asked, viewer().id)
+    return render_template(
+        "ballots/show.html",
+        day=asked,
+        draw=draw,
+        submissions=rows[:PAGE],
+        winner=winners[0] if winners else None,
+        places={w.place: w.number for w in winners if w.user_id == viewer().id},
+        older=rows[PAGE - 1].first_number if len(rows) > PAGE else None,
+    )
+
+
+def _submission_sent() -> Submission | None:
+    if request.endpoint != "ballots.create":
+        return None
+    try:
+        token, count = parse_ballots(request.form, settings().max_count)
+    except BadBallots:
+        return None
+    lottery_id = (request.view_args or {})["lottery_id"]
+    return Submission(token=token, lottery_id=lottery_id, ballot_count=count)
+
+
+def _refused(lottery_id: int, refusal: str) -> tuple[str, int]:
+    typed = request.form.get("count")
+    return front_page(typed_id=lottery_id, typed=typed, refusal=refusal), 422
+
+
+def _box() -> BallotBox:
+    box = current_app.extensions["ballot_box"]
+    assert isinstance(box, BallotBox)
+    return box

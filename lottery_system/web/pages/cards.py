@@ -1,0 +1,120 @@
+"""Pictures of a result for where its address is shared (Open Graph, ogp.me).
+
+They name no person, no lottery and no prize: these may be in any script, which no one font has, and
+the page at the address brings them as text.
+"""
+
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+
+from flask import Blueprint, g, request
+from flask_babel import gettext, ngettext
+from PIL import Image, ImageDraw, ImageFont
+from werkzeug.wrappers import Response
+
+from lottery_system.access import everybody, settings
+from lottery_system.extensions import reading
+from lottery_system.models import DRAWN
+from lottery_system.queries.day import look_up
+from lottery_system.runtime.offload import Offload
+from lottery_system.web.days import day_or_404
+from lottery_system.web.languages import DEFAULT, LANGUAGES
+from lottery_system.web.public import A_MOMENT, public
+from lottery_system.web.words import long_day, number
+
+blueprint = Blueprint("cards", __name__)
+
+#: pixels, as most sites show them
+WIDTH, HEIGHT = 1200, 630
+MARGIN = 80
+FONTS = Path(__file__).resolve().parents[1] / "fonts"
+PAPER, INK, QUIET, ACCENT, ON_ACCENT = "#fbfaf7", "#1b2023", "#545d62", "#0b6e4f", "#ffffff"
+A_DAY = "public, max-age=86400"
+REMEMBERED = 64
+
+# Drawing takes tens of milliseconds; whoever asks for many cards waits, and nobody else.
+_offload = Offload(threads=1, niceness=10)
+
+
+@blueprint.get("/card.png")
+@everybody
+def site() -> Response:
+    """Show the card of the lottery, in the language that `?lang=` asks for, else in English."""
+    _speak_as_asked()
+    return _of_site(A_DAY)
+
+
+def _of_site(caching: str) -> Response:
+    title, subtitle = gettext("One draw a day"), gettext("that anyone can check")
+    return public(_offload(_drawn, settings().name, title, subtitle, ""), "image/png", caching)
+
+
+@blueprint.get("/winners/<day>/card.png")
+@everybody
+def winner(day: str) -> Response:
+    """Show the card of a drawn day, in the language that `?lang=` asks for, else in English."""
+    _speak_as_asked()
+    asked = day_or_404(day)
+    with reading() as connection:
+        draw, winners = look_up(connection, asked, None)
+    if draw is None or draw.status != DRAWN:
+        return _of_site(A_MOMENT)
+    if winners:
+        title = number(winners[0].number)
+        count = draw.ballot_count
+        subtitle = ngettext(
+            "won, out of %(count)s ballot",
+            "won, out of %(count)s ballots",
+            count,
+            count=number(count),
+        )
+    else:
+        title, subtitle = "–", gettext("Nobody entered")
+    card = _offload(_drawn, settings().name, title, subtitle, long_day(asked))
+    return public(card, "image/png", A_DAY)
+
+
+def _speak_as_asked() -> None:
+    """Go by the address alone: what all may keep must not depend on who asks."""
+    wanted = request.args.get("lang", "")
+    g.language = wanted if wanted in LANGUAGES else DEFAULT
+
+
+@lru_cache(REMEMBERED)
+def _drawn(name: str, title: str, subtitle: str, day: str) -> bytes:
+    """Draw a ticket: its day above, the title large on it, the lottery's name below."""
+    card = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
+    pen = ImageDraw.Draw(card)
+    top, bottom, tear = MARGIN + 60, HEIGHT - MARGIN - 50, HEIGHT - MARGIN - 170
+    pen.text((MARGIN, MARGIN - 10), day, QUIET, _font("DejaVuSans", 40), anchor="lm")
+    pen.rounded_rectangle((MARGIN, top, WIDTH - MARGIN, bottom), 28, ACCENT)
+    for x in (MARGIN, WIDTH - MARGIN):  # where a ticket is torn off
+        pen.circle((x, tear), 26, PAPER)
+    for x in range(MARGIN + 50, WIDTH - MARGIN - 50, 24):
+        pen.line((x, tear, x + 12, tear), ON_ACCENT, 4)
+    middle = WIDTH // 2
+    size = _fitting("DejaVuSerif-Bold", title, WIDTH - 2 * MARGIN - 80, 190)
+    pen.text((middle, (top + tear) // 2), title, ON_ACCENT, size, anchor="mm")
+    pen.text(
+        (middle, (tear + bottom) // 2), subtitle, ON_ACCENT, _font("DejaVuSans", 48), anchor="mm"
+    )
+    size = _fitting("DejaVuSerif-Bold", name, WIDTH - 2 * MARGIN, 40)
+    pen.text((MARGIN, HEIGHT - MARGIN), name, INK, size, anchor="lm")
+    png = BytesIO()
+    card.quantize(16).save(png, "PNG", optimize=True)
+    return png.getvalue()
+
+
+def _fitting(name: str, text: str, width: int, size: int) -> ImageFont.FreeTypeFont:
+    """Return a font in the largest size, up to one, in which a text is not too wide."""
+    font = _font(name, size)
+    while font.getlength(text) > width:
+        size -= 10
+        font = _font(name, size)
+    return font
+
+
+@lru_cache
+def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(FONTS / f"{name}.ttf", size)

@@ -1,0 +1,26 @@
+"""The front page: today's draw and the lotteries."""
+
+from flask import Blueprint, make_response
+from werkzeug.wrappers import Response
+
+from lottery_system.access import users
+from lottery_system.web.cookies import keep, kept
+from lottery_system.web.forms import parse_token
+from lottery_system.web.front_page import RECEIPT, front_page
+
+blueprint = Blueprint("lotteries", __name__)
+
+
+@blueprint.get("/")
+@users
+def index() -> Response:
+    """Show today's draw, the lotteries, and the receipt of a click once.
+
+    The receipt is forgotten only once there is a page that shows it: who is told to try again
+    must find it there.
+    """
+    token = parse_token(kept(RECEIPT))
+    page = make_response(front_page(token=token))
+    if token:
+        keep(page, RECEIPT, "", 0)
+    return page

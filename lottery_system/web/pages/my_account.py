@@ -1,0 +1,210 @@
+"""One's own account: password, log-ins, language, one's data, the end of it."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from flask import (
+    Blueprint,
+    abort,
+    g,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as Answer
+from wtforms import Field
+
+from lottery_system.access import settings, users, viewer
+from lottery_system.clock import utcnow
+from lottery_system.extensions import db, transaction
+from lottery_system.models import LoginSession, User
+from lottery_system.passwords import (
+    BadPassword,
+    check_password,
+    enforce_password,
+    hash_password,
+)
+from lottery_system.security_log import note
+from lottery_system.web import login
+from lottery_system.web.downloads import download
+from lottery_system.web.exported_rows import my_submissions
+from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm
+from lottery_system.web.languages import LANGUAGES
+from lottery_system.web.log_in_throttle import Attempt
+from lottery_system.web.resuming import resumes_at
+from lottery_system.web.words import told
+
+blueprint = Blueprint("my_account", __name__, url_prefix="/account")
+
+
+@blueprint.get("")
+@users
+def show() -> str:
+    """Show what there is to do about one's account."""
+    return _page(NewPasswordForm(formdata=None))
+
+
+@blueprint.post("/password")
+@users
+@resumes_at(show)
+def change_password() -> Answer | tuple[str, int]:
+    """Take a new password, and end all log-ins: whoever knew the old one is out.
+
+    This browser gets a new one at once, and a new CSRF token with it.
+    """
+    form = NewPasswordForm()
+    if not form.validate():
+        return _page(form), 422
+    checked = _checked(form.current)
+    if checked is None:
+        return _page(form), 422
+    try:
+        password = enforce_password(form.new.data or "", viewer().username, settings().name)
+    except BadPassword as error:
+        form.new.errors = [told(error)]
+        return _page(form), 422
+    password_hash = hash_password(password)
+    with transaction() as session:
+        user = User.still_with(session, viewer().id, checked)
+        if user is None:  # changed elsewhere, this very moment
+            form.current.errors = [_not_yours()]
+            return _page(form), 422
+        user.password_hash = password_hash
+        LoginSession.close_all(session, user.id)
+        token = LoginSession.open(session, user, utcnow())
+    login.log_in(user, token)
+    note("password_changed", user)
+    return redirect(url_for("my_account.show", done="password"), code=303)
+
+
+@blueprint.post("/sessions")
+@users
+@resumes_at(show)
+def end_other_sessions() -> Answer:
+    """End all log-ins but this one."""
+    with transaction() as session:
+        LoginSession.close_others(session, viewer().id, viewer().token)
+    note("other_log_ins_ended", viewer())
+    return redirect(url_for("my_account.show", done="sessions"), code=303)
+
+
+@blueprint.post("/language")
+@users
+@resumes_at(show)
+def choose_language() -> Answer:
+    """Keep a language in the account, for whatever browser its holder logs in by."""
+    chosen = request.form.get("language", "")
+    if chosen not in LANGUAGES:
+        abort(422, gettext("Choose one of the languages in the list."))
+    with transaction() as session:
+        session.get_one(User, viewer().id).language = chosen
+    return redirect(url_for("my_account.show"), code=303)
+
+
+@blueprint.get("/data.json")
+@users
+def data() -> Answer:
+    """Hand out all that is stored of the account, as one JSON document, a piece at a time."""
+    user = _user(db.session())
+    facts = {
+        "username": user.username,
+        "signed_up_at": user.created_at.isoformat(),
+        "is_organiser": user.is_organiser,
+        "language": user.language,
+        "results_seen_until": user.seen_until.isoformat() if user.seen_until else None,
+        "log_ins": [at.isoformat() for at in _log_ins(db.session())],
+    }
+    db.session.close()  # whoever reads slowly must hold no connection
+    return download("lottery-data.json", "application/json", _document(facts, viewer().id))
+
+
+@blueprint.get("/close")
+@users
+def confirm_closing() -> str:
+    """Say what closing the account means, and ask for the password."""
+    return _closing_page(OwnPasswordForm(formdata=None))
+
+
+@blueprint.post("/close")
+@users
+@resumes_at(confirm_closing)
+def close() -> Answer | tuple[str, int]:
+    """Close the account: nobody logs in any more; what was played stays where it is."""
+    form = OwnPasswordForm()
+    if not form.validate():
+        return _closing_page(form), 422
+    checked = _checked(form.current)
+    if checked is None:
+        return _closing_page(form), 422
+    with transaction() as session:
+        user = User.still_with(session, viewer().id, checked)
+        if user is None:
+            form.current.errors = [_not_yours()]
+            return _closing_page(form), 422
+        user.close(utcnow())
+        LoginSession.close_all(session, viewer().id)
+    login.forget()
+    note("account_closed", user)
+    g.notice = gettext("Your account is closed. Your ballots stay in their draws.")
+    return render_template("accounts/closed.html"), 200
+
+
+def _page(form: NewPasswordForm) -> str:
+    return render_template(
+        "accounts/show.html",
+        form=form,
+        user=_user(db.session()),
+        log_ins=_log_ins(db.session()),
+        done=request.args.get("done"),
+    )
+
+
+def _closing_page(form: OwnPasswordForm) -> str:
+    return render_template("accounts/close.html", form=form)
+
+
+def _user(session: Session) -> User:
+    return session.get_one(User, viewer().id)
+
+
+def _log_ins(session: Session) -> Sequence[datetime]:
+    return LoginSession.begun(session, viewer().id, utcnow())
+
+
+def _checked(field: Field) -> str | None:
+    """Check one's own password, and return its hash; None, and why, where it is another.
+
+    Guessing is bounded as at the log-in.
+
+    Raises:
+        TooManyAttempts: there were too many wrong ones.
+    """
+    attempt = Attempt(viewer().username)
+    attempt.take()
+    password_hash = _user(db.session()).password_hash
+    db.session.close()  # whoever waits for the hashing that follows must hold no connection
+    if not check_password(password_hash, field.data or ""):
+        note("password_wrong", viewer())
+        field.errors = [_not_yours()]
+        return None
+    with transaction() as session:
+        attempt.give_back(session)
+    return password_hash
+
+
+def _not_yours() -> str:
+    return str(gettext("This isn’t your password. Try again."))
+
+
+def _document(facts: dict[str, object], user_id: int) -> Iterator[str]:
+    head = json.dumps(facts, ensure_ascii=False, indent=1)
+    yield head.removesuffix("\n}") + ',\n "submissions": ['
+    separator = "\n  "
+    for piece in my_submissions(user_id):
+        yield separator + ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in piece)
+        separator = ",\n  "
+    yield "\n ]\n}\n"

@@ -1,0 +1,205 @@
+"""Where organisers create and change lotteries, and see how the draws fare."""
+
+from datetime import date
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask_babel import gettext
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from werkzeug.wrappers import Response
+
+from lottery_system.access import lottery_or_404, organisers, pause, settings, viewer
+from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
+from lottery_system.extensions import db, reading, transaction
+from lottery_system.health import standing
+from lottery_system.models import Draw, Lottery
+from lottery_system.models.lottery import ClosesInThePast
+from lottery_system.queries.calendar import days_between
+from lottery_system.queries.day import first_day
+from lottery_system.queries.organisation import changes, figures, participants
+from lottery_system.web.calendar import chart_begins, chart_of
+from lottery_system.web.forms import LotteryForm, parse_number, parse_page
+from lottery_system.web.resuming import resumes_at
+from lottery_system.web.words import told
+
+blueprint = Blueprint("organiser", __name__, url_prefix="/organiser")
+
+#: rows of a page
+PAGE = 50
+#: changes that the overview shows
+LATEST = 5
+#: fields of a lottery that a log-in does not lose
+KEPT = ("name", "prize", "closes_on")
+
+
+@blueprint.get("")
+@organisers
+def overview() -> str:
+    """Show how the draws fare, how much there is, and what was changed last."""
+    now = utcnow()
+    today = day_of(now)
+    health = standing(db.session(), now, settings().gap)
+    with reading() as connection:
+        counts = figures(connection, today)
+        days = days_between(connection, chart_begins(today), today, None)
+        latest = changes(connection, before=None, limit=LATEST)
+    return render_template(
+        "organiser/overview.html",
+        today=today,
+        health=health,
+        overdue=health.overdue(now),
+        reasons=pause().reasons,
+        figures=counts,
+        chart=chart_of(days, today),
+        changes=latest,
+    )
+
+
+@blueprint.get("/draws")
+@organisers
+def draws() -> str:
+    """List the draws, the newest first, a month or so a page."""
+    now = utcnow()
+    until = _day_asked(day_of(now))
+    health = standing(db.session(), now, settings().gap)
+    since = chart_begins(until)
+    with reading() as connection:
+        days = days_between(connection, since, until, None)
+        first = first_day(connection)
+    return render_template(
+        "organiser/draws.html",
+        today=day_of(now),
+        days=list(reversed(days)),
+        overdue=health.overdue(now),
+        older=since - ONE_DAY if first is not None and first < since else None,
+    )
+
+
+@blueprint.get("/participants")
+@organisers
+def list_participants() -> str:
+    """List who plays, the newest first."""
+    with reading() as connection:
+        rows = participants(connection, day_of(utcnow()), before=_number_asked(), limit=PAGE + 1)
+    older = rows[PAGE - 1].id if len(rows) > PAGE else None
+    return render_template("organiser/participants.html", users=rows[:PAGE], older=older)
+
+
+@blueprint.get("/changes")
+@organisers
+def list_changes() -> str:
+    """List who changed what of which lottery, the newest first."""
+    with reading() as connection:
+        rows = changes(connection, before=_number_asked(), limit=PAGE + 1)
+    older = rows[PAGE - 1].id if len(rows) > PAGE else None
+    return render_template("organiser/changes.html", changes=rows[:PAGE], older=older)
+
+
+@blueprint.get("/lotteries")
+@organisers
+def index() -> str:
+    """List the lotteries, those that close last at the top."""
+    at = parse_page(request.args.get("page", ""))
+    rows = db.session.scalars(
+        select(Lottery)
+        .order_by(Lottery.closes_on.desc(), Lottery.name)
+        .offset((at - 1) * PAGE)
+        .limit(PAGE + 1)
+    ).all()
+    return render_template(
+        "organiser/index.html",
+        lotteries=rows[:PAGE],
+        at=at,
+        has_more=len(rows) > PAGE,
+        today=day_of(utcnow()),
+    )
+
+
+@blueprint.get("/lotteries/new")
+@organisers
+def new() -> str:
+    """Show an empty form."""
+    return _page(LotteryForm(), None)
+
+
+@blueprint.post("/lotteries/new")
+@organisers
+@resumes_at(new, *KEPT)
+def create() -> Response | tuple[str, int]:
+    """Create a lottery."""
+    return _save(LotteryForm(), None)
+
+
+@blueprint.get("/lotteries/<int(max=2147483647):lottery_id>")
+@organisers
+def edit(lottery_id: int) -> str:
+    """Show a lottery's form."""
+    lottery = lottery_or_404(lottery_id)
+    return _page(LotteryForm(obj=lottery), lottery)
+
+
+@blueprint.post("/lotteries/<int(max=2147483647):lottery_id>")
+@organisers
+@resumes_at(edit, *KEPT)
+def update(lottery_id: int) -> Response | tuple[str, int]:
+    """Change a lottery; a later date opens it again."""
+    return _save(LotteryForm(), lottery_or_404(lottery_id))
+
+
+@blueprint.get("/lotteries/<int(max=2147483647):lottery_id>/withdraw")
+@organisers
+def confirm_withdrawal(lottery_id: int) -> str:
+    """Say what withdrawing a lottery means, and ask whether it is meant."""
+    return render_template(
+        "organiser/withdraw.html", lottery=lottery_or_404(lottery_id), today=day_of(utcnow())
+    )
+
+
+@blueprint.post("/lotteries/<int(max=2147483647):lottery_id>/withdraw")
+@organisers
+@resumes_at(confirm_withdrawal)
+def withdraw(lottery_id: int) -> Response:
+    """Let a lottery take no more ballots from now on."""
+    lottery_or_404(lottery_id)
+    with transaction() as session:
+        # under the lock that ballots are admitted under: none comes in once this is committed
+        turn = Draw.take_turn(session.connection(), utcnow)
+        current_app.extensions["clock_check"].check_turn(turn.clocks)
+        session.get_one(Lottery, lottery_id).withdraw(turn.now, viewer().id)
+    return redirect(url_for("organiser.index"), code=303)
+
+
+def _save(form: LotteryForm, lottery: Lottery | None) -> Response | tuple[str, int]:
+    if not form.validate():
+        return _page(form, lottery), 422
+    now, me = utcnow(), viewer().id
+    try:
+        with transaction() as session:
+            if lottery is None:
+                session.add(Lottery.create(**form.fields(), now=now, by=me))
+            else:
+                session.get_one(Lottery, lottery.id).change(**form.fields(), now=now, by=me)
+    except ClosesInThePast as error:
+        form.closes_on.errors = [told(error)]
+        return _page(form, lottery), 422
+    except IntegrityError:  # the name's unique key
+        form.name.errors = [
+            gettext("There’s already a lottery with this name. Choose another name.")
+        ]
+        return _page(form, lottery), 422
+    return redirect(url_for("organiser.index"), code=303)
+
+
+def _page(form: LotteryForm, lottery: Lottery | None) -> str:
+    return render_template(
+        "organiser/edit.html", form=form, lottery=lottery, today=day_of(utcnow())
+    )
+
+
+def _number_asked() -> int | None:
+    return parse_number(request.args.get("before", ""))
+
+
+def _day_asked(today: date) -> date:
+    asked = parse_day(request.args.get("until", ""))
+    return min(asked, today) if asked else today

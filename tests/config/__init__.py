@@ -1,0 +1,1 @@
+"""Settings, gunicorn and its log."""

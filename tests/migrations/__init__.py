@@ -1,0 +1,1 @@
+"""Every schema comes over to the newest."""

@@ -1,0 +1,310 @@
+"""From an empty database to the newest schema and back, on both databases."""
+
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import Engine, bindparam, inspect, select, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
+
+from lottery_system import migrations
+from lottery_system.audit import audit
+from lottery_system.certificates import certificate_of
+from lottery_system.errors import DataWouldBeLost
+from lottery_system.extensions import db
+from lottery_system.fairness.checks import Verdict, holds
+from lottery_system.fairness.selection import winning_ballots
+from lottery_system.fairness.verify import verify
+from lottery_system.models import DRAWN, OPEN, Base, Draw, LotteryChange, Offer, User, Winner
+from lottery_system.models.base import UTCDateTime
+from lottery_system.queries.logs import ballot_records
+from lottery_system.usernames import look_alike_key
+from tests.conftest import running, settings_for
+from tests.stand_ins.operators import OPERATOR, begin, run_due
+
+VERSIONS = Path(migrations.__path__[0]) / "versions"
+
+#: what each migration is since it has landed; a new one is entered here when it is finished
+LANDED = {
+    "0001_the_first_tables.py":
+        "49350c4892048793859f402fbf4898902de4430dfb59748a4a6917729fd2df99",
+    "0002_what_is_kept_for_ever.py":
+        "721d853da1f0a90987fa483a438dcc22ef4034c24ad27970126a512a0814858d",
+    "0003_the_public_log.py":
+        "ce643faa71dda663c53b4b76471aa25d5a121df793cd6fe4605e7c1bc2d32a32",
+    "0004_what_people_see.py":
+        "d244b21e0a61e60d38b3d8432be75a87e181e8ba06d60b01bb59d7dcb5c1fc4b",
+    "0005_earlier_forms.py":
+        "cf6e0cb2480cf094177654e09e382fbf0023c6b2312bdbdf3e1242ae6112b1f1",
+    "0006_what_was_offered.py":
+        "cb5ea9bc21bc68d86de2f3449c8a33eba138775f9e10c05246224f4df677876d",
+    "0007_journals_that_end.py":
+        "726fd9fab71778e398224d30cd3ee34201110b75f58c6f4447123c1252945f28",
+    "0008_look_alike_keys.py": "32edbff551d1baa0d171e0799127a2ee6799cf4904758f5a74eadd3cf1363034",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in VERSIONS.glob("*.py")))
+def test_a_migration_that_has_landed_is_never_edited(name: str) -> None:
+    digest = sha256((VERSIONS / name).read_bytes()).hexdigest()
+
+    assert name in LANDED, f"{name} has no digest here: enter it once it is finished"
+    assert LANDED[name] == digest, (
+        f"{name} has landed, and databases were made by it: leave it as it was and write a new "
+        "migration"
+    )
+
+
+def test_no_migration_that_has_landed_is_taken_away() -> None:
+    assert {path.name for path in VERSIONS.glob("*.py")} >= set(LANDED)
+
+
+def test_the_newest_schema_is_that_of_the_models(empty_url: str) -> None:
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade()
+
+        with db.engine.connect() as connection:
+            context = MigrationContext.configure(connection)
+            assert compare_metadata(context, Base.metadata) == []
+
+
+def test_every_step_can_be_taken_back_and_forth_again(empty_url: str) -> None:
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade()
+        downgrade(revision="base")
+
+        assert inspect(db.engine).get_table_names() == ["alembic_version"]
+        if db.engine.dialect.name == "postgresql":
+            with db.engine.connect() as connection:
+                left = connection.scalar(
+                    text("SELECT count(*) FROM pg_proc WHERE proname LIKE 'refuse%'")
+                )
+            assert left == 0
+
+        upgrade()
+        assert "draws" in inspect(db.engine).get_table_names()
+
+
+FIRST, CLOSED_DAY, TODAY = date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)
+SEED = b"\x07" * 32
+
+
+def play_before_the_log(session: Session) -> None:
+    """Leave what the version before the public log left: a drawn day, a closed one, and today."""
+
+    def add(table: str, **values: object) -> None:
+        names = ", ".join(values)
+        places = ", ".join(f":{name}" for name in values)
+        session.execute(text(f"INSERT INTO {table} ({names}) VALUES ({places})"), values)
+
+    at = datetime(2026, 11, 19, 12, tzinfo=UTC)
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+
+    def instant(day: date) -> object:
+        found = at.replace(day=day.day)
+        return found.strftime("%Y-%m-%d %H:%M:%S.%f") if is_sqlite else found
+
+    add(
+        "users", id=1, username="bob", username_key="bob", look_alike_key="bob", password_hash="",
+        is_organiser=False, created_at=instant(FIRST),
+    )  # fmt: skip
+    add(
+        "lotteries", id=1, name="Big Chance", prize="", closes_on=date(2027, 1, 1),
+        created_at=instant(FIRST),
+    )  # fmt: skip
+    for day, counts, status in (
+        (FIRST, [3], "drawn"), (CLOSED_DAY, [2, 5], "closed"), (TODAY, [1, 300, 4], "open"),
+    ):  # fmt: skip
+        is_over = status != "open"
+        add(
+            "draws", day=day, status=status, ballot_count=sum(counts),
+            seed=SEED if is_over else None, places=1 if is_over else None,
+            closed_at=instant(TODAY) if is_over else None,
+            drawn_at=instant(TODAY) if status == "drawn" else None,
+        )  # fmt: skip
+        first = 1
+        for count in counts:
+            token = UUID(int=day.day * 1000 + first)
+            add(
+                "submissions", token=token.hex if is_sqlite else token, user_id=1, lottery_id=1,
+                day=day, first_number=first, ballot_count=count, submitted_at=instant(day),
+            )  # fmt: skip
+            for number in range(first, first + count):
+                add(
+                    "ballots", day=day, number=number, lottery_id=1, user_id=1,
+                    submitted_at=instant(day),
+                )  # fmt: skip
+            first += count
+        add("holdings", user_id=1, day=day, lottery_id=1, ballot_count=sum(counts))
+    add("winners", day=FIRST, place=1, number=2)
+
+
+def test_what_was_played_before_the_public_log_is_kept_and_enters_it(empty_url: str) -> None:
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0002")
+        with Session(db.engine) as session, session.begin():
+            play_before_the_log(session)
+
+        upgrade()
+
+        with Session(db.engine) as session:
+            with session.begin():
+                rows = session.execute(select(Draw.day, Draw.status, Draw.ballot_count)).all()
+                assert sorted(tuple(row) for row in rows) == [
+                    (FIRST, DRAWN, 3), (CLOSED_DAY, DRAWN, 7), (TODAY, OPEN, 305),
+                ]  # fmt: skip
+                assert session.scalars(
+                    select(Winner.number).where(Winner.day == CLOSED_DAY)
+                ).all() == [pick.number for pick in winning_ballots(SEED, 7, 1)]
+                assert session.scalars(select(Winner.number).where(Winner.day == FIRST)).all() == [
+                    2
+                ]
+            now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+            begin(session, datetime(2026, 11, 21, 12, tzinfo=UTC))
+            with session.begin():
+                assert list(audit(session.connection(), OPERATOR)) == []
+            assert run_due(session, now) == [TODAY]
+            with session.begin():
+                assert list(audit(session.connection(), OPERATOR)) == []
+                certificate = certificate_of(session.connection(), TODAY, OPERATOR)
+                records = ballot_records(session.connection(), TODAY, 1, 305)
+        checks = verify(certificate.encode(), key=OPERATOR.key.verifier, ballots=records)
+        assert holds(checks)
+        assert next(check for check in checks if check.name == "list").verdict is Verdict.OK
+
+
+def test_a_step_back_that_would_lose_data_is_refused_and_changes_nothing(empty_url: str) -> None:
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0002")
+        with Session(db.engine) as session, session.begin():
+            play_before_the_log(session)
+        upgrade(revision="0005")
+        before = dump(db.engine)
+
+        with pytest.raises(DataWouldBeLost) as refused:
+            downgrade(revision="0002")
+
+        assert str(refused.value) == (
+            "This downgrade would lose what is stored in ballot_tiles, draws.frontier, "
+            "lotteries.changed_at, lottery_changes, submissions.holders, submissions.leaves, "
+            "submissions.salts, users.seen_until. Nothing was changed; to go back to an older "
+            "version, restore a backup that it has made."
+        )
+        assert dump(db.engine) == before
+        with (
+            pytest.raises(DatabaseError, match=r"(?i)foreign key"),
+            Session(db.engine) as session,
+            session.begin(),
+        ):
+            session.execute(text("INSERT INTO winners VALUES ('2026-11-21', 9, 999)"))
+
+
+def test_a_step_back_keeps_what_it_does_not_drop(empty_url: str) -> None:
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade()
+        with Session(db.engine) as session, session.begin():
+            session.add(User.sign_up("bob", "", datetime(2026, 11, 19, 12, tzinfo=UTC)))
+
+        downgrade(revision="0002")
+        with Session(db.engine) as session, session.begin():
+            assert session.scalars(text("SELECT username FROM users")).all() == ["bob"]
+
+        with pytest.raises(DataWouldBeLost, match="stored in users"):
+            downgrade(revision="base")
+
+
+def dump(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
+    """Return all rows of all tables, and the revision."""
+    with engine.connect() as connection:
+        return {
+            name: sorted(tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}")))
+            for name in inspect(connection).get_table_names()
+        }
+
+
+def test_what_days_offered_that_were_closed_before_is_found_in_the_log_of_changes(
+    empty_url: str,
+) -> None:
+    before_first = date(2026, 11, 18)
+
+    def say(statement: str, at: datetime | None = None) -> None:
+        asked = text(statement)
+        session.execute(asked.bindparams(bindparam("at", at, UTCDateTime())) if at else asked)
+
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0002")
+        with Session(db.engine) as session, session.begin():
+            play_before_the_log(session)  # both days that are over were closed at noon of today
+            say(
+                "INSERT INTO draws"
+                " (day, status, ballot_count, seed, places, closed_at, drawn_at)"
+                " SELECT '2026-11-18', status, 1, seed, places, :at, :at FROM draws"
+                " WHERE status = 'drawn'",
+                datetime(2026, 11, 19, 13, tzinfo=UTC),
+            )
+            say("INSERT INTO holdings VALUES (1, '2026-11-18', 1, 1)")
+        upgrade(revision="0004")
+        rename = "UPDATE lotteries SET name = '{}', changed_at = :at WHERE id = {}"
+        with Session(db.engine) as session, session.begin():
+            say(rename.format("Second", 1), datetime(2026, 11, 20, 9, tzinfo=UTC))
+            say(rename.format("Third", 1), datetime(2026, 11, 21, 13, tzinfo=UTC))
+            say(
+                "INSERT INTO lotteries (id, name, prize, closes_on, created_at, changed_at)"
+                " VALUES (2, 'Late', '', '2026-11-21', :at, :at)",
+                datetime(2026, 11, 21, 14, tzinfo=UTC),
+            )
+            say("INSERT INTO holdings VALUES (1, '2026-11-19', 2, 1)")
+            say(rename.format("Later", 2), datetime(2026, 11, 21, 15, tzinfo=UTC))
+
+        upgrade()
+
+        offered = (
+            select(Offer.day, LotteryChange.name)
+            .join_from(Offer, LotteryChange, LotteryChange.id == Offer.change_id)
+            .order_by(Offer.day, Offer.lottery_id)
+        )
+        with Session(db.engine) as session, session.begin():
+            assert [tuple(row) for row in session.execute(offered)] == [
+                (before_first, "Big Chance"), (FIRST, "Second"), (FIRST, "Late"),
+                (CLOSED_DAY, "Second"),
+            ]  # fmt: skip
+
+
+def test_usernames_get_the_look_alike_keys_of_the_new_table_and_none_is_lost(
+    empty_url: str,
+) -> None:
+    """In the schema before, keys were made by a library's table, and saw what nobody sees."""
+    earlier = [
+        (1, "flood1", "flood1"), (2, "flood1\U00016fe4", "flood1\U00016fe4"),
+        (3, "Modern", "swapped"), (4, "swapped", "modern"),
+    ]  # fmt: skip
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0007")
+        with Session(db.engine) as session, session.begin():
+            for number, username, key in earlier:
+                session.execute(
+                    text(
+                        "INSERT INTO users (id, username, username_key, look_alike_key,"
+                        " password_hash, is_organiser, created_at) VALUES"
+                        " (:id, :name, :folded, :key, '', false, '2026-11-19 12:00:00.000000')"
+                    ),
+                    {"id": number, "name": username, "folded": username.lower(), "key": key},
+                )
+
+        upgrade()
+
+        with Session(db.engine) as session, session.begin():
+            rows = session.execute(select(User.id, User.look_alike_key))
+            assert {row.id: row.look_alike_key for row in rows} == {
+                1: look_alike_key("flood1"), 2: look_alike_key("flood1") + " 2",
+                3: look_alike_key("modern"), 4: look_alike_key("swapped"),
+            }  # fmt: skip
+            assert User.by_username(session, "flood1\U00016fe4") is not None
+        downgrade(revision="0007")
+        upgrade()

@@ -1,0 +1,310 @@
+"""The commands of docs/operating.md, typed as they stand there, on lotteries that lost data."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from lottery_system import scheduler
+from lottery_system.clock import ONE_DAY
+from lottery_system.extensions import db
+from lottery_system.models import Lottery
+from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit, migrate
+from tests.stand_ins.operators import begin
+from tests.stand_ins.processes import ROOT, Gunicorn, MovedClock, answer_of, wait_for
+
+DOC = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+KEYS = ("log_key", "chain_tip")
+
+
+def runbook(name: str) -> str:
+    found = re.search(rf"```runbook {name}\n(.+?)```", DOC, re.DOTALL)
+    assert found, f"no runbook {name} in docs/operating.md"
+    return found[1]
+
+
+class House:
+    """A lottery's folder as an operator has it: `storage`, `backup`, and a terminal.
+
+    Args:
+        folder: an empty one.
+        app: the lottery, on which time goes by and people play.
+        mark: where the second mark is.
+    """
+
+    def __init__(self, folder: Path, app: Flask, url: str, mark: str = "") -> None:
+        self.folder = folder
+        self.storage = folder / "storage"
+        self._app = app
+        self._url = url
+        self._mark = mark
+        (folder / "backup").mkdir()
+
+    @property
+    def restore(self) -> str:
+        """Return the name of the runbook for this lottery's database."""
+        return "restore-sqlite" if self._url.startswith("sqlite") else "restore-postgresql"
+
+    def let_go(self) -> None:
+        """End all connections, as stopping the lottery does."""
+        self._app.extensions["ballot_box"].drain()
+        with self._app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+
+    def back_up(self, name: str = "backup") -> None:
+        """Save the database as docs/operating.md says."""
+        self.let_go()
+        (self.folder / name).mkdir(exist_ok=True)
+        if self._url.startswith("sqlite"):
+            shutil.copy(self.storage / "lottery.db", self.folder / name)
+        else:
+            file = self.folder / name / "lottery.sql"
+            run("pg_dump", "--clean", "--if-exists", f"--file={file}", self._url)
+
+    def choose(self, name: str) -> None:
+        """Let `backup` be another one."""
+        shutil.copytree(self.folder / name, self.folder / "backup", dirs_exist_ok=True)
+
+    def use(self, url: str) -> None:
+        """Let the lottery have another database, with the newest schema."""
+        self._url = url
+        migrate(url)
+
+    def type(self, name: str, typed: str = "") -> str:
+        """Type the commands of a runbook, and return all that they say."""
+        self.let_go()
+        clock = MovedClock(self.folder / "clock")
+        clock.run_from(self._now())
+        environ = {
+            **os.environ,
+            **clock.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "LOTTERY_DATABASE_URL": self._url,
+            "LOTTERY_STORAGE": str(self.storage),
+            "LOTTERY_MARK": self._mark,
+            "LOTTERY_CLOCK_TOLERANCE": "off",  # PostgreSQL has the real one
+        }
+        done = subprocess.run(
+            ["bash", "-c", runbook(name)],
+            cwd=self.folder,
+            env=environ,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    def said_at_start(self) -> str:
+        """Start the lottery, and return what /readyz says of it."""
+        self.let_go()
+        server = Gunicorn(self._url, self.storage, at=self._now(), LOTTERY_MARK=self._mark)
+        server.start(until="/healthz")
+        try:
+            return wait_for(lambda: settled(server), "it has made up its mind")
+        finally:
+            server.stop()
+
+    def refusal_at_start(self) -> str:
+        """Start the lottery, which must refuse, and return why."""
+        self.let_go()
+        server = Gunicorn(self._url, self.storage, at=self._now(), LOTTERY_MARK=self._mark)
+        with pytest.raises(AssertionError, match="gunicorn ended"):
+            server.start()
+        return server.log()
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC)  # which the clock of the test says
+
+
+def settled(server: Gunicorn) -> str | None:
+    """Return what /readyz says, once missed draws are made."""
+    _, text = answer_of(f"{server.url}/readyz")
+    return None if text.startswith("draws overdue") else text
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+
+Play = Callable[[int], None]
+
+
+@pytest.fixture
+def given_settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Return where the second mark is, for a test that asks for it."""
+    if not getattr(request, "param", False):
+        return {}
+    return {"LOTTERY_MARK": str(tmp_path_factory.mktemp("elsewhere") / "mark")}
+
+
+@pytest.fixture
+def house(
+    app: Flask, clock: Clock, database_url: str, given_settings: dict[str, str], tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> House:  # fmt: skip
+    folder = tmp_path_factory.mktemp("house")
+    (folder / "storage").symlink_to(tmp_path)
+    return House(folder, app, database_url, given_settings.get("LOTTERY_MARK", ""))
+
+
+@pytest.fixture
+def play(
+    house: House, app: Flask, clock: Clock, session: Session, cast: Cast, big_chance: Lottery,
+    submit: Submit,
+) -> Play:  # fmt: skip
+    begin(session, FIRST_NOON)
+    scheduler.tick(app)
+
+    def play(days: int) -> None:
+        """Let days go by on which people play, and bob play once more on the last."""
+        for _ in range(days):
+            submit(cast.bob, big_chance, 3)
+            submit(cast.charlie, big_chance, 4)
+            clock.turn(ONE_DAY)
+            scheduler.tick(app)
+        submit(cast.bob, big_chance, 5)
+
+    return play
+
+
+def test_the_newest_backup_goes_on(house: House, play: Play) -> None:
+    play(2)
+    house.back_up()
+
+    assert "The database has all that was published." in house.type(house.restore)
+    assert house.said_at_start() == "ready\n"
+
+
+def test_a_backup_an_hour_old_pauses_until_a_newer_one_is_restored(
+    house: House, play: Play
+) -> None:
+    play(1)
+    house.back_up()
+    play(0)
+    house.back_up("newer")
+
+    said = house.type(house.restore)
+
+    assert "2026-11-20: ballots 6 to 10 were acknowledged and are lost (5)" in said
+    assert "That is not its name. Nothing was done." in said or "Aborted" in said
+    paused = house.said_at_start()
+    assert paused.startswith("paused: The database is older than what was published")
+    assert "5 ballots of 2026-11-20, and 10 were acknowledged" in paused
+    house.choose("newer")
+    assert "The database has all that was published." in house.type(house.restore)
+    assert house.said_at_start() == "ready\n"
+
+
+@pytest.mark.parametrize("age", [1, 7])
+def test_a_backup_days_old_goes_on_once_the_loss_is_stated(
+    house: House, play: Play, age: int
+) -> None:
+    play(1)
+    house.back_up()
+    play(age)
+
+    said = house.type(house.restore)
+    lost = [FIRST_DAY + (1 + number) * ONE_DAY for number in range(age)]
+    for day in lost:
+        assert f"{day}: its published result is lost; it is never drawn again." in said
+    assert "Ballots that are left, and play in no draw: bob 5." in said
+    assert house.said_at_start().startswith("paused: ")
+
+    said = house.type("recover", "lottery.local\n")
+    assert "daily-draw/v1 recovery\nname lottery.local\n" in said
+    assert house.said_at_start() == "ready\n"
+    assert "The database has all that was published." in house.type("recover")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_only_storage_restored_goes_on(house: House, play: Play) -> None:
+    play(1)
+    older = (house.storage / "mark").read_bytes()
+    play(2)
+
+    (house.storage / "mark").write_bytes(older)
+
+    assert house.said_at_start() == "ready\n"
+    assert (house.storage / "mark").read_bytes() != older
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("given_settings", [True], indirect=True)
+def test_both_restored_are_found_out_by_a_second_mark(house: House, play: Play) -> None:
+    play(1)
+    house.back_up()
+    older = (house.storage / "mark").read_bytes()
+    play(1)
+
+    (house.storage / "mark").write_bytes(older)
+    house.type(house.restore)
+
+    assert house.said_at_start().startswith("paused: The database is older")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_both_restored_without_a_second_mark_are_found_out_by_nobody_here(
+    house: House, play: Play
+) -> None:
+    """As the table says: what nothing here knows of, only others can tell."""
+    play(1)
+    house.back_up()
+    older = (house.storage / "mark").read_bytes()
+    play(1)
+
+    (house.storage / "mark").write_bytes(older)
+    house.type(house.restore)
+
+    assert house.said_at_start() == "ready\n"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_keys_and_an_empty_database_do_not_start(house: House, play: Play, tmp_path: Path) -> None:
+    play(1)
+    (house.storage / "mark").unlink()
+    house.use(f"sqlite:///{tmp_path}/empty.db")
+
+    assert "begin no second journal" in house.refusal_at_start()
+
+
+def test_keys_and_databases_of_before_and_after_a_recovery_are_told_apart(
+    house: House, play: Play
+) -> None:
+    play(1)
+    house.back_up()
+    play(1)
+    house.type(house.restore)
+    house.type("recover", "lottery.local\n")
+    house.back_up("after")
+
+    for name in KEYS:
+        (house.storage / name).rename(house.storage / f"{name}.newer")
+        shutil.copy(house.storage / f"{name}.ended-0", house.storage / name)
+    assert "did not sign this lottery's journal. Restore this file" in house.refusal_at_start()
+
+    for name in KEYS:
+        (house.storage / f"{name}.newer").rename(house.storage / name)
+    house.type(house.restore)
+    said = house.said_at_start()
+    assert said.startswith(
+        "paused: The database and the high-water mark are of different lotteries"
+    )
+    assert "a backup from before a recovery, restore a newer one" in said
+    house.choose("after")
+    house.type(house.restore)
+    assert house.said_at_start() == "ready\n"

@@ -1,0 +1,1 @@
+"""Greenlets, drivers and queues."""

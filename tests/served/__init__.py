@@ -1,0 +1,1 @@
+"""Real gunicorn processes, served over HTTP."""

@@ -1,0 +1,1 @@
+"""Stand-ins: people, operators, databases, relays, networks and disks, as tests need them."""

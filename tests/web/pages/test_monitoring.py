@@ -1,0 +1,72 @@
+"""What load balancers and Prometheus are told."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from lottery_system.models import Lottery
+from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
+from tests.stand_ins.operators import run_due
+from tests.web.conftest import Visitor
+
+
+def test_a_process_that_lives_says_so(stranger: Visitor) -> None:
+    assert (stranger.get("/healthz").status_code, stranger.get("/healthz").text) == (200, "alive\n")
+
+
+def test_it_is_ready_while_no_draw_is_overdue(
+    stranger: Visitor, session: Session, clock: Clock
+) -> None:
+    run_due(session, FIRST_NOON, places=1)
+    assert stranger.get("/readyz").status_code == 200
+
+    clock.set(FIRST_NOON.replace(hour=0, minute=4) + timedelta(days=1))
+    assert stranger.get("/readyz").status_code == 200
+
+    clock.turn(timedelta(minutes=1))
+    late = stranger.get("/readyz")
+    assert (late.status_code, late.text) == (503, f"draws overdue: {FIRST_DAY}\n")
+
+    run_due(session, FIRST_NOON + timedelta(days=1), places=1)
+    assert stranger.get("/readyz").status_code == 200
+
+
+def test_prometheus_reads_the_figures(
+    stranger: Visitor, session: Session, cast: Cast, big_chance: Lottery, submit: Submit,
+    clock: Clock,
+) -> None:  # fmt: skip
+    submit(cast.bob, big_chance, 3)
+    clock.turn(timedelta(days=1))
+    run_due(session, FIRST_NOON + timedelta(days=1), places=1)
+    submit(cast.bob, big_chance, 7)
+    clock.turn(timedelta(days=1))
+    submit(cast.bob, big_chance, 5)
+
+    lines = stranger.get("/metrics").text.splitlines()
+
+    assert "lottery_ballots_today 5.0" in lines
+    assert "lottery_draws_undrawn 1.0" in lines
+    assert "lottery_draws_overdue 1.0" in lines
+    assert f"lottery_last_drawn_day_seconds {FIRST_NOON.timestamp() - 12 * 3600!r}" in (
+        line.replace("e+09", "") for line in lines
+    ) or any(line.startswith("lottery_last_drawn_day_seconds 1.795") for line in lines)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "10.0.0.1"])
+def test_the_figures_are_for_the_operators_network_only(
+    app: Flask, clock: Clock, address: str
+) -> None:
+    client = app.test_client()
+    client.environ_base["REMOTE_ADDR"] = address
+
+    assert client.get("/metrics").status_code == 403
+
+
+@pytest.mark.parametrize("given_settings", [{"LOTTERY_METRICS_NETWORKS": "10.0.0.0/8"}])
+def test_the_operator_may_name_the_network(app: Flask, clock: Clock) -> None:
+    client = app.test_client()
+    client.environ_base["REMOTE_ADDR"] = "10.1.2.3"
+
+    assert client.get("/metrics").status_code == 200
