@@ -30,6 +30,7 @@ from lottery_system.ballot_box import BallotBox
 from lottery_system.extensions import db
 from lottery_system.fairness import commitment
 from lottery_system.models import Base, Lottery, Submission, User
+from lottery_system.parts import parts_of
 from tests.operators import keep_keys
 from tests.postgres import NoServer, Server
 
@@ -216,7 +217,7 @@ def running(settings: config.Settings) -> Iterator[Flask]:
     try:
         yield app
     finally:
-        app.extensions["ballot_box"].drain()
+        parts_of(app).ballot_box.drain()
         with app.app_context():
             for engine in db.engines.values():
                 engine.dispose()
@@ -341,9 +342,7 @@ Submit = Callable[..., Submission]
 @pytest.fixture
 def box(app: Flask) -> BallotBox:
     """Return the application's ballot box."""
-    found = app.extensions["ballot_box"]
-    assert isinstance(found, BallotBox)
-    return found
+    return parts_of(app).ballot_box
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from lottery_system.web import (
     ballots,
     cards,
     cookies,
-    downloads,
     draws,
     errors,
     exports,
@@ -16,7 +15,6 @@ from lottery_system.web import (
     incoming,
     languages,
     live,
-    log_in_throttle,
     login,
     logs,
     lotteries,
@@ -43,11 +41,8 @@ def register(app: Flask, settings: Settings) -> None:
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)
     app.session_interface = cookies.SessionCookies(app)
-    downloads.register(app)
     errors.register(app)
     languages.register(app)
-    live.register(app)
-    log_in_throttle.register(app)
     resuming.register(app)
     static_files.register(app)
     words.register(app, settings)

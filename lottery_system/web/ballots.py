@@ -2,16 +2,17 @@
 
 from math import ceil
 
-from flask import Blueprint, current_app, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from lottery_system.access import lottery_or_404, settings, users, viewer
+from lottery_system.access import lottery_or_404, users, viewer
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.errors import LotteryFinished, NotAdmitted, Paused, TokenTaken, TooManyBallots
 from lottery_system.extensions import reading, transaction
 from lottery_system.models import Submission, User
+from lottery_system.parts import parts
 from lottery_system.queries.day import look_up
 from lottery_system.queries.my_ballots import days_of, places_of, submissions_of
 from lottery_system.web.days import day_or_404
@@ -36,7 +37,7 @@ PAGE = 50
 def create(lottery_id: int) -> Response | tuple[str, int]:
     """Submit ballots through the ballot box, and go back to where one clicked."""
     try:
-        token, count = parse_ballots(request.form, settings().max_count)
+        token, count = parse_ballots(request.form, parts().settings.max_count)
     except BadBallots as error:
         lottery_or_404(lottery_id)
         return _refused(lottery_id, told(error))
@@ -123,7 +124,7 @@ def _submission_sent() -> Submission | None:
     if request.endpoint != "ballots.create":
         return None
     try:
-        token, count = parse_ballots(request.form, settings().max_count)
+        token, count = parse_ballots(request.form, parts().settings.max_count)
     except BadBallots:
         return None
     lottery_id = (request.view_args or {})["lottery_id"]
@@ -136,6 +137,6 @@ def _refused(lottery_id: int, refusal: str) -> tuple[str, int]:
 
 
 def _box() -> BallotBox:
-    box = current_app.extensions["ballot_box"]
+    box = parts().ballot_box
     assert isinstance(box, BallotBox)
     return box

@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 from flask import Blueprint, make_response, render_template, request
 from werkzeug.wrappers import Response
 
-from lottery_system.access import settings, users, viewer
+from lottery_system.access import users, viewer
 from lottery_system.clock import closes_at, day_of, utcnow
 from lottery_system.extensions import reading
 from lottery_system.models import Submission
 from lottery_system.models.lottery import NAME_LENGTH
+from lottery_system.parts import parts
 from lottery_system.queries.front_page import load_front_page
 from lottery_system.queries.my_ballots import submission_of
 from lottery_system.queries.results import results_of
@@ -82,7 +83,7 @@ def front_page(
         typed_id=typed_id,
         typed=typed,
         refusal=refusal,
-        max_count=settings().max_count,
+        max_count=parts().settings.max_count,
         new_token=uuid4,
     )
 
