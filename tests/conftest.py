@@ -29,7 +29,7 @@ from lottery_system import create_app
 from lottery_system.ballot_box import BallotBox
 from lottery_system.extensions import db
 from lottery_system.fairness import commitment
-from lottery_system.models import Base, Lottery, Submission, User
+from lottery_system.models import AskedBallots, Base, GrantedBallots, Lottery, User
 from lottery_system.parts import parts_of
 from tests.operators import keep_keys
 from tests.postgres import NoServer, Server
@@ -336,7 +336,7 @@ def run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
-Submit = Callable[..., Submission]
+Submit = Callable[..., GrantedBallots]
 
 
 @pytest.fixture
@@ -351,9 +351,9 @@ def submit(box: BallotBox) -> Submit:
 
     def submit(
         user: User, lottery: Lottery, count: int = 1, token: UUID | None = None
-    ) -> Submission:
+    ) -> GrantedBallots:
         return box.submit(
-            Submission.of(
+            AskedBallots.of(
                 token=token or uuid4(),
                 user_id=user.id,
                 username=user.username or "nobody",
