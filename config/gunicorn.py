@@ -112,6 +112,7 @@ def on_starting(server: Any) -> None:
     from lottery_system.errors import OutdatedSchema, UnfitKeys
     from lottery_system.extensions import db, new_session, reading
     from lottery_system.models import JournalRecord
+    from lottery_system.parts import parts_of
     from lottery_system.schema import demand_current
 
     if _settings.clock_tolerance is None:
@@ -121,15 +122,16 @@ def on_starting(server: Any) -> None:
         try:
             with reading() as connection:
                 demand_current(connection)
-            rollback, pause = app.extensions["rollback"], app.extensions["pause"]
+            parts = parts_of(app)
+            rollback, pause = parts.rollback, parts.pause
             with new_session() as session:
-                now = app.extensions["clock_check"].look(session)
+                now = parts.clock_check.look(session)
                 if pause.reasons and JournalRecord.genesis(session) is None:
                     sys.exit(pause.reasons[0])
             with reading() as connection:
                 is_sound = rollback.look(connection)
             if is_sound:  # else pages stay readable, and say that it is paused
-                app.extensions["keyring"].begin(now)
+                parts.keyring.begin(now)
                 with reading() as connection:
                     rollback.look(connection)
         except (OutdatedSchema, UnfitKeys) as error:
@@ -167,8 +169,9 @@ def post_worker_init(worker: Any) -> None:
     depend on the loop of the broadcast, which may itself be waiting for the database.
     """
     from lottery_system import scheduler
+    from lottery_system.parts import parts_of
 
-    broadcast = worker.wsgi.extensions["broadcast"]
+    broadcast = parts_of(worker.wsgi).broadcast
 
     def stop(number: int, frame: Any) -> None:
         worker.handle_exit(number, frame)
@@ -183,4 +186,6 @@ def post_worker_init(worker: Any) -> None:
 def worker_exit(server: Any, worker: Any) -> None:
     """Admit what still waits before the worker goes."""
     if getattr(worker, "wsgi", None):
-        worker.wsgi.extensions["ballot_box"].drain()
+        from lottery_system.parts import parts_of
+
+        parts_of(worker.wsgi).ballot_box.drain()

@@ -22,6 +22,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     """
     import logging
     import os
+    from threading import BoundedSemaphore
 
     from flask import Flask
 
@@ -32,6 +33,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from lottery_system.ballot_box import BallotBox
     from lottery_system.clock_check import ClockCheck
     from lottery_system.closing_check import ClosingCheck
+    from lottery_system.download_turns import DownloadTurns
     from lottery_system.extensions import (
         csrf,
         db,
@@ -43,9 +45,11 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from lottery_system.free_space import FreeSpace
     from lottery_system.keys import Keyring
     from lottery_system.mark import Marks
+    from lottery_system.parts import Parts, keep
     from lottery_system.pause import Pause
     from lottery_system.rollback import Rollback
     from lottery_system.runtime import database
+    from lottery_system.runtime.gathering import Gathering
 
     keep_files_private()
     settings = settings or config.load(os.environ)
@@ -60,21 +64,16 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     app.config["SQLALCHEMY_BINDS"] = {
         database.READING: {"url": for_reading(url), **database.reading_options(url)}
     }
-    app.extensions["settings"] = settings
-    pause = app.extensions["pause"] = Pause()
-    free_space = app.extensions["free_space"] = FreeSpace(
-        settings.folders, settings.free_space, pause
-    )
-    rollback = app.extensions["rollback"] = Rollback(Marks(settings.marks), pause)
-    clock_check = app.extensions["clock_check"] = ClockCheck(settings.clock_tolerance, pause)
-    app.extensions["closing_check"] = ClosingCheck(settings, clock_check)
-    app.extensions["keyring"] = Keyring(settings, new_session, reading_session)
+    pause = Pause()
+    free_space = FreeSpace(settings.folders, settings.free_space, pause)
+    rollback = Rollback(Marks(settings.marks), pause)
+    clock_check = ClockCheck(settings.clock_tolerance, pause)
 
     db.init_app(app)
     with app.app_context():
         database.prepare(db.engine)
         database.prepare_reading(db.engines[database.READING])
-        app.extensions["ballot_box"] = BallotBox(
+        ballot_box = BallotBox(
             db.engine,
             pause,
             rollback,
@@ -82,6 +81,23 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
             ballots_per_hour=settings.ballots_per_hour,
             free_space=free_space,
         )
+    keep(
+        app,
+        Parts(
+            settings=settings,
+            pause=pause,
+            free_space=free_space,
+            rollback=rollback,
+            clock_check=clock_check,
+            closing_check=ClosingCheck(settings, clock_check),
+            keyring=Keyring(settings, new_session, reading_session),
+            ballot_box=ballot_box,
+            viewers=Gathering(web.login.viewers_of),
+            log_in_waits=BoundedSemaphore(web.log_in_throttle.PLACES_TO_WAIT),
+            downloads=DownloadTurns(app.app_context),
+            broadcast=web.pages.live.broadcast_of(app),
+        ),
+    )
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
     web.incoming.register(app)  # before the first that reads a form
     csrf.init_app(app)
@@ -117,5 +133,7 @@ def _flask_config(settings: "Settings") -> dict[str, object]:
         # `csrf_tokens` looks at more than the Referer
         "WTF_CSRF_SSL_STRICT": False,
         "MAX_CONTENT_LENGTH": LONGEST_BODY,
+        # read by `form_origin`
+        "PUBLIC_URL": settings.url,
         "SCHEDULER_API_ENABLED": False,
     }

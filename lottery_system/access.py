@@ -12,14 +12,11 @@ from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from config import Settings
 from lottery_system.addresses import client_address
 from lottery_system.extensions import db, login_manager
-from lottery_system.keys import Keyring
-from lottery_system.models import Lottery, Operator
+from lottery_system.models import Lottery
 from lottery_system.models.login_session import Viewer
-from lottery_system.pause import Pause
-from lottery_system.rollback import Rollback
+from lottery_system.parts import parts
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -95,40 +92,8 @@ def lottery_or_404(lottery_id: int) -> Lottery:
     return db.get_or_404(Lottery, lottery_id, description=gettext("This lottery doesn’t exist."))
 
 
-def settings() -> Settings:
-    """Return the settings of the application at hand."""
-    found = current_app.extensions["settings"]
-    assert isinstance(found, Settings)
-    return found
-
-
-def pause() -> Pause:
-    """Return why the application at hand is paused, if it is."""
-    found = current_app.extensions["pause"]
-    assert isinstance(found, Pause)
-    return found
-
-
-def rollback() -> Rollback:
-    """Return what holds the database of the application at hand against its mark."""
-    found = current_app.extensions["rollback"]
-    assert isinstance(found, Rollback)
-    return found
-
-
-def operator() -> Operator:
-    """Return the keys of the logs of the application at hand.
-
-    Raises:
-        UnfitKeys: they are not those with which the journal was begun.
-    """
-    keyring = current_app.extensions["keyring"]
-    assert isinstance(keyring, Keyring)
-    return keyring.operator()
-
-
 def _is_operator() -> bool:
     address = client_address()
     return address is not None and any(
-        address in network for network in settings().metrics_networks
+        address in network for network in parts().settings.metrics_networks
     )

@@ -19,7 +19,17 @@ from lottery_system.fairness.commitment import HOLDER_BYTES
 from lottery_system.fairness.merkle import Frontier, leaf_hashes
 from lottery_system.fairness.records import format_run
 from lottery_system.mark import Head, Mark
-from lottery_system.models import LOST, Ballot, BallotTile, Draw, Holding, Lottery, Submission
+from lottery_system.models import (
+    LOST,
+    AskedBallots,
+    Ballot,
+    BallotTile,
+    Draw,
+    GrantedBallots,
+    Holding,
+    Lottery,
+    Submission,
+)
 from lottery_system.models.base import table_of
 from lottery_system.models.database_clock import Clocks
 from lottery_system.models.draw import Turn
@@ -27,7 +37,14 @@ from lottery_system.queries import AnyRow
 from lottery_system.rollback import below, beside, demand_day, demand_journal, draw_of, head_of
 from lottery_system.runtime.eager import together
 
-Answer = Submission | LotteryError
+Answer = GrantedBallots | LotteryError
+
+
+class _Run(NamedTuple):
+    """Ballots that are new to a day, on their way to its tables."""
+
+    asked: AskedBallots
+    granted: GrantedBallots
 
 
 class Admitted(NamedTuple):
@@ -41,7 +58,7 @@ class Admitted(NamedTuple):
 
 def admit(
     connection: Connection,
-    submissions: Sequence[Submission],
+    submissions: Sequence[AskedBallots],
     utcnow: Callable[[], datetime],
     mark: Mark | None = None,
     check: Callable[[Clocks], None] = lambda clocks: None,
@@ -50,10 +67,9 @@ def admit(
 ) -> Admitted:
     """Number and store ballots in the day that is open now; the caller commits.
 
-    Takes submissions made by `Submission.of`, and answers each in turn: with itself, now with day,
-    first number and instant; with the stored one, where its token came before; or with the error
-    that refuses it alone. The day's row is locked first and until the end of the
-    transaction, so everything read here still holds when it is committed.
+    Answers each submission in turn: with its run of numbers; with the one that was stored, where
+    its token came before; or with the error that refuses it alone. The day's row is locked first
+    and until the end of the transaction, so everything read here still holds when it is committed.
 
     Args:
         mark: what people were told before; None where nothing is known of it.
@@ -66,19 +82,19 @@ def admit(
     turn = Draw.take_turn(connection, utcnow)
     check(turn.clocks)
     head = mark.days.get(turn.day) if mark else None
-    stored, lotteries, held = _known(
+    granted, lotteries, held = _known(
         connection,
         submissions,
         head.token if head else None,
         turn.day if _must_count(turn, submissions, ballots_per_hour) else None,
     )
     if mark is not None:
-        _demand(connection, turn, mark, stored)
-    fresh: dict[UUID, Submission] = {}
+        _demand(connection, turn, mark, granted)
+    fresh: list[_Run] = []
     number = turn.ballot_count + 1
     answers: list[Answer] = []
     for submission in submissions:
-        earlier = stored.get(submission.token) or fresh.get(submission.token)
+        earlier = granted.get(submission.token)
         lottery = lotteries.get(submission.lottery_id)
         if earlier is not None:
             mine = earlier.user_id == submission.user_id
@@ -98,20 +114,25 @@ def admit(
         ):
             answers.append(refused)
         else:
-            submission.day = turn.day
-            submission.first_number = number
-            submission.submitted_at = turn.now
-            number += submission.ballot_count
-            held[submission.user_id] += submission.ballot_count
-            fresh[submission.token] = submission
-            answers.append(submission)
-    grown = turn.frontier
-    if fresh:
-        grown = _store(connection, turn, list(fresh.values()))
+            run = GrantedBallots(
+                token=submission.token,
+                user_id=submission.user_id,
+                lottery_id=submission.lottery_id,
+                day=turn.day,
+                first_number=number,
+                ballot_count=submission.ballot_count,
+                submitted_at=turn.now,
+            )
+            number += run.ballot_count
+            held[run.user_id] += run.ballot_count
+            granted[run.token] = run
+            fresh.append(_Run(submission, run))
+            answers.append(run)
+    grown = _store(connection, turn, fresh) if fresh else turn.frontier
     return Admitted(answers, _heads(connection, turn, grown, answers))
 
 
-def _must_count(turn: Turn, submissions: Sequence[Submission], per_hour: int | None) -> bool:
+def _must_count(turn: Turn, submissions: Sequence[AskedBallots], per_hour: int | None) -> bool:
     """Tell whether anybody might exceed the rate: nobody while the whole day has fewer ballots."""
     if per_hour is None:
         return False
@@ -119,7 +140,9 @@ def _must_count(turn: Turn, submissions: Sequence[Submission], per_hour: int | N
     return turn.ballot_count + coming > allowed(per_hour, turn.day, turn.now)
 
 
-def _demand(connection: Connection, turn: Turn, mark: Mark, stored: dict[UUID, Submission]) -> None:
+def _demand(
+    connection: Connection, turn: Turn, mark: Mark, stored: dict[UUID, GrantedBallots]
+) -> None:
     """Hold what a batch builds on against the mark, at no statement's cost as a rule.
 
     Who has grown the day since is another process, whose batch came after the one that the mark
@@ -151,7 +174,7 @@ def _heads(
 ) -> dict[date, Head]:
     """Return the heads of the days in which the ballots stand that are answered for."""
     heads = {}
-    answered = [each for each in answers if isinstance(each, Submission)]
+    answered = [each for each in answers if isinstance(each, GrantedBallots)]
     for day in {each.day for each in answered}:
         if day == turn.day:
             last = max(answered, key=lambda each: (each.day == day, each.first_number))
@@ -166,10 +189,10 @@ def _heads(
 
 def _known(
     connection: Connection,
-    submissions: Sequence[Submission],
+    submissions: Sequence[AskedBallots],
     marked: UUID | None,
     day: date | None,
-) -> tuple[dict[UUID, Submission], dict[int, AnyRow], Counter[int]]:
+) -> tuple[dict[UUID, GrantedBallots], dict[int, AnyRow], Counter[int]]:
     """Return what a batch must know, in one statement.
 
     Args:
@@ -188,9 +211,7 @@ def _known(
     stored, lotteries, held = {}, {}, Counter[int]()
     for row in connection.execute(_KNOWN if day is None else _KNOWN_AND_HELD, asked):
         if row.token is not None:
-            stored[row.token] = Submission(
-                **{name: value for name, value in row._mapping.items() if name in _ANSWER}
-            )
+            stored[row.token] = GrantedBallots._make(row[: len(_ANSWER)])
         elif row.lottery_id is not None:
             lotteries[row.lottery_id] = row
         else:
@@ -198,58 +219,51 @@ def _known(
     return stored, lotteries, held
 
 
-def _store(connection: Connection, turn: Turn, submissions: Sequence[Submission]) -> Frontier:
+def _store(connection: Connection, turn: Turn, runs: Sequence[_Run]) -> Frontier:
     leaves: list[bytes] = []
-    for each in submissions:
-        of_submission = _leaves(each)
-        each.leaves = b"".join(of_submission)
-        leaves += of_submission
-    grown, rows = turn.frontier.extend(leaves)
+    rows: list[dict[str, object]] = []
     counts: Counter[tuple[int, int]] = Counter()
-    for each in submissions:
-        counts[each.user_id, each.lottery_id] += each.ballot_count
+    for run in runs:
+        of_run = _leaves(run)
+        leaves += of_run
+        rows.append(_row(run, b"".join(of_run)))
+        counts[run.asked.user_id, run.asked.lottery_id] += run.asked.ballot_count
+    grown, nodes = turn.frontier.extend(leaves)
     with together(connection):
-        connection.execute(_STORE, [_row(each) for each in submissions])
-        BallotTile.grow(connection, turn.day, rows)
+        connection.execute(_STORE, rows)
+        BallotTile.grow(connection, turn.day, nodes)
         Ballot.unfold(connection, turn.day, turn.ballot_count + 1)
         Holding.add(connection, turn.day, counts)
     Draw.count_ballots(connection, turn, grown)
     return grown
 
 
-def _leaves(submission: Submission) -> list[bytes]:
+def _leaves(run: _Run) -> list[bytes]:
     """Return the hashes by which ballots stand in the day's log."""
-    holders = submission.holders
+    holders, granted = run.asked.holders, run.granted
     records = format_run(
-        submission.day,
-        submission.first_number,
-        submission.lottery_id,
+        granted.day,
+        granted.first_number,
+        granted.lottery_id,
         [holders[at : at + HOLDER_BYTES] for at in range(0, len(holders), HOLDER_BYTES)],
-        submission.submitted_at,
+        granted.submitted_at,
     )
     return leaf_hashes(records)
 
 
-def _row(submission: Submission) -> dict[str, object]:
+def _row(run: _Run, leaves: bytes) -> dict[str, object]:
+    asked, granted = run
     return {
-        "token": submission.token,
-        "user_id": submission.user_id,
-        "lottery_id": submission.lottery_id,
-        "day": submission.day,
-        "first_number": submission.first_number,
-        "ballot_count": submission.ballot_count,
-        "submitted_at": submission.submitted_at,
-        "salts": submission.salts,
-        "holders": submission.holders,
-        "leaves": submission.leaves,
+        **granted._asdict(),
+        "salts": asked.salts,
+        "holders": asked.holders,
+        "leaves": leaves,
     }
 
 
 _submission, _lottery, _holding = table_of(Submission), table_of(Lottery), table_of(Holding)
 #: what a stored submission is answered with: all but what only the log needs, which may be long
-_ANSWER = (
-    "token", "user_id", "lottery_id", "day", "first_number", "ballot_count", "submitted_at",
-)  # fmt: skip
+_ANSWER = GrantedBallots._fields
 _answer = [_submission.c[name] for name in _ANSWER]
 _OF_LOTTERY = (_lottery.c.name, _lottery.c.closes_on)
 

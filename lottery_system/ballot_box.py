@@ -22,7 +22,7 @@ from lottery_system.admission import Answer, admit
 from lottery_system.clock import utcnow
 from lottery_system.errors import NotAdmitted, Paused
 from lottery_system.free_space import FreeSpace
-from lottery_system.models import Submission
+from lottery_system.models import AskedBallots, GrantedBallots
 from lottery_system.models.database_clock import Clocks
 from lottery_system.pause import Pause
 from lottery_system.rollback import CAUSE, Rollback
@@ -45,8 +45,8 @@ PATIENCE = 60
 class Waiting(NamedTuple):
     """A submission on its way, and where its answer goes."""
 
-    submission: Submission
-    answer: Future[Submission]
+    submission: AskedBallots
+    answer: Future[GrantedBallots]
 
 
 class BallotBox:
@@ -79,11 +79,11 @@ class BallotBox:
         self._lock = threading.Lock()
         self._loop: threading.Thread | None = None
 
-    def submit(self, submission: Submission) -> Submission:
+    def submit(self, submission: AskedBallots) -> GrantedBallots:
         """Admit a submission and wait until it is stored for good.
 
         Returns:
-            The submission itself, or the stored one whose token it repeats.
+            Its run of numbers; that of before, where its token came before.
 
         Raises:
             LotteryError: it was refused, and nothing of it is stored.
@@ -150,7 +150,7 @@ class BallotBox:
             log.exception("ballot box: a fault of ours")
             answers = _not_admitted(batch, error)
         for waiting, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Submission):
+            if isinstance(answer, GrantedBallots):
                 waiting.answer.set_result(answer)
             else:
                 waiting.answer.set_exception(answer)

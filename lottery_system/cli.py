@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import click
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import with_appcontext
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
@@ -22,10 +22,10 @@ from lottery_system.closing_check import ClosingCheck
 from lottery_system.commands import DatabaseGroup, told
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
-from lottery_system.keys import Keyring
 from lottery_system.mark import Mark
 from lottery_system.models import LoginSession, Lottery, User
 from lottery_system.moving import move, target_of
+from lottery_system.parts import parts
 from lottery_system.passwords import enforce_password, hash_password
 from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import last_record
@@ -76,7 +76,7 @@ def create_user(name: str, organiser: bool) -> None:
     """Create a user; asks for the password, or reads it from standard input."""
     text = _password()
     username = enforce_username(name)
-    password = enforce_password(text, username, current_app.extensions["settings"].name)
+    password = enforce_password(text, username, parts().settings.name)
     created = User.sign_up(username, hash_password(password), utcnow(), is_organiser=organiser)
     try:
         with transaction() as session:
@@ -122,7 +122,7 @@ def create_lottery(name: str, closes_on: date, prize: str) -> None:
 @click.option("--if-empty", is_flag=True, help="Only where there is no lottery at all.")
 def create_demo(if_empty: bool) -> None:
     """Create two lotteries to play with, Big Chance and Extra Win; not in production."""
-    if current_app.extensions["settings"].is_production:
+    if parts().settings.is_production:
         if if_empty:
             return
         raise click.ClickException(
@@ -147,16 +147,15 @@ def create_demo(if_empty: bool) -> None:
 @click.option("--confirm", is_flag=True, help="However many days were missed; mind the clock.")
 def run_draws(confirm: bool) -> None:
     """Close and draw whatever is due. Safe at any time, any number at once."""
-    keyring, rollback = _keyring(), _rollback()
-    clock_check = current_app.extensions["clock_check"]
-    settings = current_app.extensions["settings"]
+    keyring, rollback = parts().keyring, parts().rollback
+    clock_check, settings = parts().clock_check, parts().settings
     check = ClosingCheck(settings, clock_check, is_confirmed=confirm)
     with new_session() as session:
         now = clock_check.look(session)
-        current_app.extensions["pause"].refuse()
+        parts().pause.refuse()
         with reading() as connection:
             rollback.look(connection)
-        current_app.extensions["pause"].refuse()
+        parts().pause.refuse()
         operator = keyring.begin(now)
         fetch = keyring.fetch_signature
         drawn = draws.run_due(
@@ -187,8 +186,8 @@ def hand_in_beacon(number: int, signature: str) -> None:
     except ValueError:
         raise click.ClickException("A signature is written as 96 hex digits.") from None
     with new_session() as session:
-        operator = _keyring().operator()
-        drawn = draws.hand_in(session, now, number, given, operator, rollback=_rollback())
+        operator = parts().keyring.operator()
+        drawn = draws.hand_in(session, now, number, given, operator, rollback=parts().rollback)
     for day in drawn:
         _show(day)
 
@@ -196,10 +195,9 @@ def hand_in_beacon(number: int, signature: str) -> None:
 @draw.command("recover")
 def recover_draws() -> None:
     """Go on after the database was lost beyond its newest backup; asks before it does anything."""
-    rollback, settings = _rollback(), current_app.extensions["settings"]
-    pause = current_app.extensions["pause"]
+    rollback, settings, pause = parts().rollback, parts().settings, parts().pause
     with new_session() as session:
-        now = current_app.extensions["clock_check"].look(session)
+        now = parts().clock_check.look(session)
     pause.refuse(CLOCK)
     with reading() as connection:
         mark = _mark_read(rollback, connection)
@@ -213,7 +211,7 @@ def recover_draws() -> None:
         except NothingLost:  # it is the mark itself that is wrong
             pause.refuse()
             raise
-        operator = _keyring().operator()
+        operator = parts().keyring.operator()
     click.echo(describe(shown))
     _demand_name("Type the lottery's name to go on without what is lost")
     with new_session() as session:
@@ -251,7 +249,7 @@ def _mark_read(rollback: Rollback, connection: Connection) -> Mark | None:
 def _demand_name(question: str) -> None:
     """Have the lottery's name typed, by somebody who has read what is about to be done."""
     typed = click.prompt(question, default="", show_default=False)
-    if typed != current_app.extensions["settings"].name:
+    if typed != parts().settings.name:
         raise click.ClickException("That is not its name. Nothing was done.")
 
 
@@ -281,7 +279,7 @@ def audit_draws(
     """
     if first and last and last < first:
         raise click.ClickException(f"No day is both from {first} and up to {last}.")
-    mark = _rollback().read()  # before the snapshot, above which it would stand otherwise
+    mark = parts().rollback.read()  # before the snapshot, above which it would stand otherwise
     with snapshot(db.engines[READING]) as connection:
         if last_record(connection) is None:
             raise click.ClickException(
@@ -320,7 +318,7 @@ def _audit(
     """
     watch = ProgressLine(sys.stderr, shows=shows_progress or sys.stderr.isatty())
     count = 0
-    operator = _keyring().load(connection)
+    operator = parts().keyring.load(connection)
     heads = [read_head(file, operator.key.verifier) for file in files]
     if mark is not None:
         heads += mark.heads(operator.key.name)
@@ -347,7 +345,7 @@ def move_database(url: str) -> None:
     """
     target = target_of(url)
     click.echo("Copying. The server must be stopped: whatever it writes ends the move.")
-    mark = _rollback().read()
+    mark = parts().rollback.read()
     rows = move(db.engines[READING], target, click.echo)
     click.echo(f"All {rows:,} rows are at the target. Auditing the copy.")
     engine = reading_engine(target)
@@ -382,18 +380,6 @@ def _show(day: date) -> None:
         click.echo(
             f"  place {each.place}: ballot {each.number}, {each.username}, {each.lottery_name}"
         )
-
-
-def _keyring() -> Keyring:
-    found = current_app.extensions["keyring"]
-    assert isinstance(found, Keyring)
-    return found
-
-
-def _rollback() -> Rollback:
-    found = current_app.extensions["rollback"]
-    assert isinstance(found, Rollback)
-    return found
 
 
 def _password() -> str:

@@ -54,7 +54,7 @@ def told_origin() -> str:
 
 def public_url() -> str:
     """Return LOTTERY_URL; empty where it is not set."""
-    url: str = current_app.extensions["settings"].url
+    url: str = current_app.config["PUBLIC_URL"]
     return url
 
 

@@ -15,6 +15,7 @@ from lottery_system.clock_past import ClockPast
 from lottery_system.errors import LotteryError, Paused
 from lottery_system.extensions import new_session, reading, scheduler
 from lottery_system.models import LoginSession, Throttle
+from lottery_system.parts import parts_of
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,8 @@ def start(app: Flask) -> None:
     def tick_here() -> None:
         tick(app)
 
-    settings = app.extensions["settings"]
-    app.extensions["clock_check"].remember(ClockPast(settings.storage))
+    parts = parts_of(app)
+    parts.clock_check.remember(ClockPast(parts.settings.storage))
     scheduler.init_app(app)
     scheduler.start()
     scheduler.add_job("at start", tick_here, **ALWAYS)
@@ -66,8 +67,8 @@ def watch(app: Flask) -> None:
         rings_at = job.trigger.get_next_fire_time(None, utcnow())
         if job.next_run_time and rings_at and job.next_run_time > rings_at:
             job.reschedule(job.trigger)
-    app.extensions["free_space"].look()
-    clock_check = app.extensions["clock_check"]
+    parts_of(app).free_space.look()
+    clock_check = parts_of(app).clock_check
     if clock_check.is_in_doubt:
         with app.app_context(), new_session() as session:
             try:
@@ -78,25 +79,25 @@ def watch(app: Flask) -> None:
 
 def tick(app: Flask) -> None:
     """Do whatever is due; what fails stays due for the next tick."""
-    app.extensions["free_space"].look()
+    parts = parts_of(app)
+    parts.free_space.look()
     with app.app_context(), new_session() as session:
         try:
-            now = app.extensions["clock_check"].look(session)
-            rollback, keyring = app.extensions["rollback"], app.extensions["keyring"]
+            now = parts.clock_check.look(session)
+            rollback, keyring = parts.rollback, parts.keyring
             with reading() as connection:
                 rollback.look(connection)
-            app.extensions["pause"].refuse_draws()
+            parts.pause.refuse_draws()
             operator = keyring.begin(now)
             with reading() as connection:  # which makes the mark of a lottery that has just begun
                 rollback.raise_all(connection)
-            places = app.extensions["settings"].places
             draws.run_due(
                 session,
                 now,
-                places,
+                parts.settings.places,
                 operator,
                 keyring.fetch_signature,
-                check=app.extensions["closing_check"],
+                check=parts.closing_check,
                 rollback=rollback,
             )
             with session.begin():

@@ -29,7 +29,8 @@ from lottery_system import create_app
 from lottery_system.ballot_box import BallotBox
 from lottery_system.extensions import db
 from lottery_system.fairness import commitment
-from lottery_system.models import Base, Lottery, Submission, User
+from lottery_system.models import AskedBallots, Base, GrantedBallots, Lottery, User
+from lottery_system.parts import parts_of
 from tests.stand_ins.operators import keep_keys
 from tests.stand_ins.postgres import NoServer, Server
 
@@ -216,7 +217,7 @@ def running(settings: config.Settings) -> Iterator[Flask]:
     try:
         yield app
     finally:
-        app.extensions["ballot_box"].drain()
+        parts_of(app).ballot_box.drain()
         with app.app_context():
             for engine in db.engines.values():
                 engine.dispose()
@@ -335,15 +336,13 @@ def run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
-Submit = Callable[..., Submission]
+Submit = Callable[..., GrantedBallots]
 
 
 @pytest.fixture
 def box(app: Flask) -> BallotBox:
     """Return the application's ballot box."""
-    found = app.extensions["ballot_box"]
-    assert isinstance(found, BallotBox)
-    return found
+    return parts_of(app).ballot_box
 
 
 @pytest.fixture
@@ -352,9 +351,9 @@ def submit(box: BallotBox) -> Submit:
 
     def submit(
         user: User, lottery: Lottery, count: int = 1, token: UUID | None = None
-    ) -> Submission:
+    ) -> GrantedBallots:
         return box.submit(
-            Submission.of(
+            AskedBallots.of(
                 token=token or uuid4(),
                 user_id=user.id,
                 username=user.username or "nobody",

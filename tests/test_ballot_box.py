@@ -18,7 +18,7 @@ from lottery_system import ballot_box
 from lottery_system.admission import Admitted, admit
 from lottery_system.ballot_box import BallotBox
 from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken, UnknownLottery
-from lottery_system.models import Ballot, Draw, Holding, Lottery, Submission, User
+from lottery_system.models import AskedBallots, Ballot, Draw, GrantedBallots, Holding, Lottery, User
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.operators import OPERATOR, run_due
 from tests.stand_ins.processes import wait_for
@@ -123,7 +123,7 @@ def test_a_token_twice_in_one_transaction_enters_once(
 ) -> None:
     token = uuid4()
     clicks = [
-        Submission.of(
+        AskedBallots.of(
             token=token,
             user_id=cast.bob.id,
             username="bob",
@@ -136,7 +136,10 @@ def test_a_token_twice_in_one_transaction_enters_once(
     with session.begin():
         answers = admit(session.connection(), clicks, lambda: FIRST_NOON).answers
 
-    assert answers == [clicks[0], clicks[0]]
+    first, again = answers
+    assert isinstance(first, GrantedBallots)
+    assert again is first
+    assert (first.token, first.first_number, first.last_number) == (token, 1, 2)
     assert len(ballots(session)) == 2
 
 
@@ -216,7 +219,7 @@ def test_the_clock_is_read_after_the_lock_is_held(
     run_due(session, late, places=1)
 
     receipt = box.submit(
-        Submission.of(
+        AskedBallots.of(
             token=uuid4(),
             user_id=cast.bob.id,
             username="bob",
@@ -307,9 +310,9 @@ def test_a_full_box_turns_away_at_once(
         assert go_on.wait(30)
         return admit(*arguments, **more)
 
-    def submit() -> Submission:
+    def submit() -> GrantedBallots:
         return box.submit(
-            Submission.of(
+            AskedBallots.of(
                 token=uuid4(),
                 user_id=cast.bob.id,
                 username="bob",
@@ -367,14 +370,16 @@ def test_thousands_of_one_participant_let_others_go_first(
     batches: list[list[tuple[int, int]]] = []
     go_on = threading.Event()
 
-    def admit_slowly(connection: Any, clicks: Sequence[Submission], *rest: Any, **more: Any) -> Any:
+    def admit_slowly(
+        connection: Any, clicks: Sequence[AskedBallots], *rest: Any, **more: Any
+    ) -> Any:
         batches.append([(each.user_id, each.ballot_count) for each in clicks])
         assert go_on.wait(30)
         return admit(connection, clicks, *rest, **more)
 
     def submit(user: User, count: int) -> None:
         box.submit(
-            Submission.of(
+            AskedBallots.of(
                 token=uuid4(),
                 user_id=user.id,
                 username=user.username or "",
@@ -422,9 +427,9 @@ def test_one_participant_cannot_fill_the_box(
         assert go_on.wait(30)
         return admit(*arguments, **more)
 
-    def submit(user: User) -> Submission:
+    def submit(user: User) -> GrantedBallots:
         return box.submit(
-            Submission.of(
+            AskedBallots.of(
                 token=uuid4(),
                 user_id=user.id,
                 username=user.username or "",

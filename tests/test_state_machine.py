@@ -55,8 +55,10 @@ from lottery_system.models import (
     CLOSED,
     DRAWN,
     OPEN,
+    AskedBallots,
     Ballot,
     Draw,
+    GrantedBallots,
     Holding,
     Lottery,
     Submission,
@@ -178,7 +180,7 @@ class Model:
 class Box(BallotBox):
     """A ballot box whose loop can be run in the thread that asks: what waits is known then."""
 
-    def admit_together(self, submissions: Sequence[Submission]) -> list[Future[Submission]]:
+    def admit_together(self, submissions: Sequence[AskedBallots]) -> list[Future[GrantedBallots]]:
         waiting = [Waiting(submission, Future()) for submission in submissions]
         for each in waiting:
             self._queue.put(each.submission.user_id, each, each.submission.ballot_count)
@@ -548,7 +550,7 @@ class House(RuleBasedStateMachine):
             self.met["audited"] += 1
             with Session(self.observer) as session:
                 given = [
-                    Submission(token=token, **each._asdict())
+                    GrantedBallots(token=token, **each._asdict())
                     for token, each in self.model.receipts.items()
                 ]
                 audit(session, map(receipt, given))
@@ -602,7 +604,7 @@ class House(RuleBasedStateMachine):
         """
         batch = in_turns(batch)
         submissions = [
-            Submission.of(**click._asdict(), username=f"player{click.user_id}") for click in batch
+            AskedBallots.of(**click._asdict(), username=f"player{click.user_id}") for click in batch
         ]
         with Break(host.engine, step) as broken:
             futures = host.box.admit_together(submissions)

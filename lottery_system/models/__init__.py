@@ -10,7 +10,7 @@ from lottery_system.models.lottery import Lottery
 from lottery_system.models.lottery_change import LotteryChange
 from lottery_system.models.offer import Offer
 from lottery_system.models.recovery import Recovery
-from lottery_system.models.submission import Submission
+from lottery_system.models.submission import AskedBallots, GrantedBallots, Submission
 from lottery_system.models.throttle import Throttle
 from lottery_system.models.tile import BallotTile, JournalTile
 from lottery_system.models.user import User
@@ -21,10 +21,12 @@ __all__ = [
     "DRAWN",
     "LOST",
     "OPEN",
+    "AskedBallots",
     "Ballot",
     "BallotTile",
     "Base",
     "Draw",
+    "GrantedBallots",
     "Holding",
     "JournalRecord",
     "JournalTile",

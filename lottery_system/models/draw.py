@@ -213,6 +213,7 @@ class Draw(Base):
         if operator.chain is not None:
             due = beacon.due_time(closes_at(day), frozen, genesis.gap)
             number = beacon.round_at(operator.chain, due)
+        last = JournalRecord.before(session, draw)
         freeze = Freeze(
             draw=draw,
             day=day,
@@ -223,9 +224,9 @@ class Draw(Base):
             places=places,
             secret=secret,
             round=number,
-            previous=b"",
+            previous=last.hash,
         )
-        JournalRecord.freeze(session, freeze, operator.key)
+        last.freeze(session, freeze, operator.key)
         Offer.keep(session.connection(), day)
         return True
 

@@ -98,28 +98,31 @@ class JournalRecord(Base):
         )
 
     @classmethod
-    def freeze(cls, session: Session, freeze: Freeze, key: SigningKey) -> None:
-        """Write the freeze of a day, in the transaction that closes it.
-
-        Args:
-            freeze: whose `previous` is set here.
+    def before(cls, session: Session, draw: int) -> "JournalRecord":
+        """Return the newest record, behind which the freeze of a draw belongs.
 
         Raises:
-            RuntimeError: the day is not the next one, which must be impossible.
+            RuntimeError: the draw is not the next one, which must be impossible.
         """
         last = cls.last(session)
-        if last is None or last.number != freeze.draw:
-            raise RuntimeError(f"the journal is not where draw {freeze.draw} follows")
-        previous = sha256(last.record.encode()).digest()
-        record = format_freeze(freeze._replace(previous=previous))
-        frontier = Frontier.from_bytes(last.number + 1, last.frontier)
-        cls._append(
+        if last is None or last.number != draw:
+            raise RuntimeError(f"the journal is not where draw {draw} follows")
+        return last
+
+    @property
+    def hash(self) -> bytes:
+        """Return what the record behind this one names as the one before."""
+        return sha256(self.record.encode()).digest()
+
+    def freeze(self, session: Session, freeze: Freeze, key: SigningKey) -> None:
+        """Write the freeze of a day behind this record, in the transaction that closes the day."""
+        self._append(
             session,
             key,
-            timeline=last.timeline,
-            frontier=frontier,
+            timeline=self.timeline,
+            frontier=Frontier.from_bytes(self.number + 1, self.frontier),
             day=freeze.day,
-            record=record,
+            record=format_freeze(freeze),
         )
 
     @classmethod

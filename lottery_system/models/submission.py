@@ -1,8 +1,10 @@
-"""One participant's ballots of one click: what a receipt is given for."""
+"""One participant's ballots of one click: as they are asked for, granted, and stored."""
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
@@ -12,31 +14,18 @@ from lottery_system.fairness.commitment import SALT_BYTES, holder_hashes
 from lottery_system.models.base import Base
 
 
-class Submission(Base):
-    """A run of ballots that were submitted together, under a token of one use."""
-
-    __tablename__ = "submissions"
-    __table_args__ = (
-        CheckConstraint("ballot_count >= 1", "ballot_count"),
-        CheckConstraint("first_number >= 1", "first_number"),
-        UniqueConstraint("day", "first_number"),
-        Index("ix_submissions_user_id_day_first_number", "user_id", "day", "first_number"),
-    )
+@dataclass(frozen=True, slots=True)
+class AskedBallots:
+    """What a click asks for, tied to its holder before the day's row is locked."""
 
     #: made by the form; what makes a reload, a double click or a retry harmless
-    token: Mapped[UUID] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    lottery_id: Mapped[int] = mapped_column(ForeignKey("lotteries.id"))
-    day: Mapped[date] = mapped_column(ForeignKey("draws.day"))
-    first_number: Mapped[int]
-    ballot_count: Mapped[int]
-    submitted_at: Mapped[datetime]
-    #: one for each ballot, 16 random bytes: its holder's secret, until the ballot wins
-    salts: Mapped[bytes] = mapped_column(LargeBinary)
-    #: one for each ballot, 32 bytes: what the log says of who holds it
-    holders: Mapped[bytes] = mapped_column(LargeBinary)
-    #: one for each ballot, 32 bytes: the leaf hashes by which they stand in the day's log
-    leaves: Mapped[bytes] = mapped_column(LargeBinary)
+    token: UUID = field(repr=False)
+    user_id: int
+    lottery_id: int
+    ballot_count: int
+    #: as `Submission` has them
+    salts: bytes = field(repr=False)
+    holders: bytes = field(repr=False)
 
     @classmethod
     def of(
@@ -48,10 +37,8 @@ class Submission(Base):
         lottery_id: int,
         ballot_count: int,
         entropy: Callable[[int], bytes] = os.urandom,
-    ) -> "Submission":
-        """Make what a click asks for: all but day, number and instant, which the ballot box gives.
-
-        The ballots are tied to their holder here, before anybody waits for the day's row.
+    ) -> "AskedBallots":
+        """Tie ballots to their holder, before anybody waits for the day's row.
 
         Raises:
             ValueError: `entropy` gave another number of bytes than it was asked for.
@@ -68,7 +55,49 @@ class Submission(Base):
             holders=holder_hashes(salts, username),
         )
 
+
+class GrantedBallots(NamedTuple):
+    """What a click is answered with: its run of numbers in a day."""
+
+    token: UUID
+    user_id: int
+    lottery_id: int
+    day: date
+    first_number: int
+    ballot_count: int
+    submitted_at: datetime
+
     @property
     def last_number(self) -> int:
         """Return the number of the last ballot of the run."""
         return self.first_number + self.ballot_count - 1
+
+    def __repr__(self) -> str:
+        """Leave the token out: whoever reads a log could repeat the click."""
+        return f"<{self.ballot_count} ballots from {self.first_number} on, of {self.day}>"
+
+
+class Submission(Base):
+    """A run of ballots that were submitted together, under a token of one use; a row."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (
+        CheckConstraint("ballot_count >= 1", "ballot_count"),
+        CheckConstraint("first_number >= 1", "first_number"),
+        UniqueConstraint("day", "first_number"),
+        Index("ix_submissions_user_id_day_first_number", "user_id", "day", "first_number"),
+    )
+
+    token: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    lottery_id: Mapped[int] = mapped_column(ForeignKey("lotteries.id"))
+    day: Mapped[date] = mapped_column(ForeignKey("draws.day"))
+    first_number: Mapped[int]
+    ballot_count: Mapped[int]
+    submitted_at: Mapped[datetime]
+    #: one for each ballot, 16 random bytes: its holder's secret, until the ballot wins
+    salts: Mapped[bytes] = mapped_column(LargeBinary)
+    #: one for each ballot, 32 bytes: what the log says of who holds it
+    holders: Mapped[bytes] = mapped_column(LargeBinary)
+    #: one for each ballot, 32 bytes: the leaf hashes by which they stand in the day's log
+    leaves: Mapped[bytes] = mapped_column(LargeBinary)

@@ -5,12 +5,10 @@ from flask import Flask
 from config import Settings
 from lottery_system.web import (
     cookies,
-    downloads,
     errors,
     headers,
     incoming,
     languages,
-    log_in_throttle,
     login,
     proxies,
     public_address,
@@ -19,7 +17,7 @@ from lottery_system.web import (
     static_files,
     words,
 )
-from lottery_system.web.pages import PAGES, live
+from lottery_system.web.pages import PAGES
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -27,11 +25,8 @@ def register(app: Flask, settings: Settings) -> None:
     for page in PAGES:
         app.register_blueprint(page.blueprint)
     app.session_interface = cookies.SessionCookies(app)
-    downloads.register(app)
     errors.register(app)
     languages.register(app)
-    live.register(app)
-    log_in_throttle.register(app)
     resuming.register(app)
     static_files.register(app)
     words.register(app, settings)

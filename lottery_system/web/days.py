@@ -8,11 +8,11 @@ from flask import abort
 from flask_babel import gettext
 from sqlalchemy import Connection
 
-from lottery_system.access import operator
 from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.fairness.beacon import time_of
 from lottery_system.fairness.records import Freeze
 from lottery_system.models import CLOSED, DRAWN, LOST, OPEN
+from lottery_system.parts import parts
 from lottery_system.queries import AnyRow
 from lottery_system.queries.recoveries import recoveries
 
@@ -105,5 +105,5 @@ def beacon_time(freeze: Freeze | None) -> datetime | None:
     """Return when the beacon's round of a day is signed; None where it has none, or not yet."""
     if freeze is None or freeze.round is None:
         return None
-    chain = operator().chain
+    chain = parts().keyring.operator().chain
     return datetime.fromtimestamp(time_of(chain, freeze.round), UTC) if chain else None

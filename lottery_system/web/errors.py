@@ -1,7 +1,9 @@
 """What a person sees when something is refused or fails: a page that says what to do."""
 
 import logging
+from dataclasses import dataclass, field
 from urllib.parse import quote
+from uuid import UUID
 
 from flask import Flask, g, make_response, render_template, request
 from flask_babel import gettext, lazy_gettext, ngettext
@@ -23,7 +25,6 @@ from lottery_system.errors import (
     UnfitKeys,
     UnknownLottery,
 )
-from lottery_system.models import Submission
 from lottery_system.models.login_session import Viewer
 from lottery_system.security_log import note
 from lottery_system.web.languages import ask_nobody
@@ -32,6 +33,16 @@ from lottery_system.web.resuming import form_again
 from lottery_system.web.words import told
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """A form for ballots that an error page offers to send again."""
+
+    token: UUID = field(repr=False)
+    lottery_id: int
+    ballot_count: int
+
 
 #: the statuses of what the domain refuses
 STATUSES: dict[type[LotteryError], int] = {
@@ -131,7 +142,7 @@ def retry_after(error: TooManyAttempts) -> dict[str, str]:
     return {"Retry-After": str(error.seconds)}
 
 
-def no_database(error: SQLAlchemyError, retry: Submission | None = None) -> Response:
+def no_database(error: SQLAlchemyError, retry: Retry | None = None) -> Response:
     """Note that the database does not answer, say so, and offer to send a submission again."""
     log.error("database: %s", str(error).splitlines()[0])
     return error_page(503, retry=retry)

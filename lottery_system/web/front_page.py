@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 from flask import render_template, request
 from werkzeug.wrappers import Response
 
-from lottery_system.access import settings, viewer
+from lottery_system.access import viewer
 from lottery_system.clock import closes_at, day_of, utcnow
 from lottery_system.extensions import reading
-from lottery_system.models import Submission
 from lottery_system.models.lottery import NAME_LENGTH
+from lottery_system.parts import parts
 from lottery_system.queries.front_page import load_front_page
 from lottery_system.queries.my_ballots import submission_of
 from lottery_system.queries.results import results_of
@@ -63,18 +63,18 @@ def front_page(
         typed_id=typed_id,
         typed=typed,
         refusal=refusal,
-        max_count=settings().max_count,
+        max_count=parts().settings.max_count,
         new_token=uuid4,
     )
 
 
-def keep_receipt(response: Response, submission: Submission) -> None:
+def keep_receipt(response: Response, token: UUID) -> None:
     """Let the next front page of this browser show a receipt.
 
     In a cookie of its own: the session would have to be signed anew, twice a click. Whoever makes a
     token up gets to see a submission of their own, or nothing.
     """
-    keep(response, RECEIPT, str(submission.token), AN_HOUR)
+    keep(response, RECEIPT, str(token), AN_HOUR)
 
 
 def _name_asked() -> str:

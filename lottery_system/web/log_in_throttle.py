@@ -15,10 +15,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from threading import BoundedSemaphore
 from time import sleep
 
-from flask import Flask, current_app
+from flask import current_app
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -26,6 +25,7 @@ from werkzeug.wrappers import Response
 from lottery_system.addresses import client_network
 from lottery_system.clock import utcnow
 from lottery_system.errors import TooManyAttempts
+from lottery_system.parts import parts
 from lottery_system.throttles import Limit, count, give_back, look
 from lottery_system.usernames import (
     RAW_LONGEST,
@@ -54,11 +54,6 @@ PLACES_TO_WAIT = 200
 
 COOKIE = "known"
 A_YEAR = 365 * 24 * 60 * 60
-
-
-def register(app: Flask) -> None:
-    """Make room for the tries that wait."""
-    app.extensions["log_in_waits"] = BoundedSemaphore(PLACES_TO_WAIT)
 
 
 @dataclass(frozen=True)
@@ -135,7 +130,7 @@ def wait_of(wrong_count: int) -> int:
 
 @contextmanager
 def _place_to_wait() -> Iterator[None]:
-    places: BoundedSemaphore = current_app.extensions["log_in_waits"]
+    places = parts().log_in_waits
     if not places.acquire(blocking=False):
         raise TooManyAttempts(timedelta(seconds=LONGEST_WAIT))
     try:

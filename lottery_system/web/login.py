@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import Flask, current_app, redirect, request, session, url_for
+from flask import Flask, redirect, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
@@ -11,7 +11,7 @@ from lottery_system.clock import utcnow
 from lottery_system.extensions import login_manager, reading, transaction
 from lottery_system.models import LoginSession, User
 from lottery_system.models.login_session import Viewer
-from lottery_system.runtime.gathering import Gathering
+from lottery_system.parts import parts
 from lottery_system.web.languages import forget_language
 from lottery_system.web.resuming import typed_form
 
@@ -23,7 +23,6 @@ def register(app: Flask) -> None:
     that the database is gone must not ask it who is there. Flask-Login's own protection of sessions
     is off: it trusts `X-Forwarded-For`, and ours live on the server.
     """
-    app.extensions["viewers"] = Gathering(_viewers)
     login_manager.session_protection = None
     login_manager.user_loader(_viewer)
     login_manager.unauthorized_handler(_send_to_log_in)
@@ -60,11 +59,11 @@ def forget() -> None:
 
 
 def _viewer(token: str) -> Viewer | None:
-    asking: Gathering[str, Viewer] = current_app.extensions["viewers"]
-    return asking.ask(token)
+    return parts().viewers.ask(token)
 
 
-def _viewers(tokens: Sequence[str]) -> dict[str, Viewer]:
+def viewers_of(tokens: Sequence[str]) -> dict[str, Viewer]:
+    """Return who holds some tokens; those of nobody are left out."""
     with reading() as connection:
         return LoginSession.viewers(connection, tokens, utcnow())
 

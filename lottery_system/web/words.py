@@ -10,8 +10,8 @@ from flask_babel import gettext, ngettext
 from markupsafe import Markup
 
 from config import Settings
-from lottery_system.access import pause
 from lottery_system.errors import LotteryError
+from lottery_system.parts import parts
 from lottery_system.queries import AnyRow
 from lottery_system.web.languages import language
 from lottery_system.web.texts import catalogue
@@ -124,7 +124,7 @@ def register(app: Flask, settings: Settings) -> None:
     app.add_template_filter(closing_element, "closing")
     app.add_template_global(percent)
     app.add_template_global(weekdays)
-    app.add_template_global(lambda: bool(pause().reasons), "is_paused")
+    app.add_template_global(lambda: bool(parts().pause.reasons), "is_paused")
     app.jinja_env.globals["lottery_name"] = settings.name
     # which it keeps for ever, and which every page says
     app.jinja_env.globals["mode"] = "operator" if settings.beacon == "off" else "beacon"

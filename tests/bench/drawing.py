@@ -13,6 +13,7 @@ import json, resource, sys
 from datetime import datetime
 from time import perf_counter
 import config
+from lottery_system.parts import parts_of
 from lottery_system import create_app
 from lottery_system.draws import run_due
 from lottery_system.extensions import new_session
@@ -22,7 +23,7 @@ app = create_app(config.load({"LOTTERY_DATABASE_URL": url, "LOTTERY_STORAGE": st
 with app.app_context(), new_session() as session:
     with session.begin():
         session.connection()
-    operator = app.extensions["keyring"].operator(datetime.fromisoformat(now))
+    operator = parts_of(app).keyring.operator(datetime.fromisoformat(now))
     started_at = perf_counter()
     drawn = run_due(session, datetime.fromisoformat(now), 1, operator)
     taken = perf_counter() - started_at

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.admission import admit
 from lottery_system.clock import ONE_DAY, day_of, utcnow
-from lottery_system.models import Draw, Holding, Lottery, Submission, User
+from lottery_system.models import AskedBallots, Draw, Holding, Lottery, User
 from tests.stand_ins.operators import run_due
 
 #: ballots that one transaction adds
@@ -73,8 +73,8 @@ def settle(engine: Engine) -> None:
             connection.invalidate()
 
 
-def _click(user: User, lottery_id: int, count: int) -> Submission:
-    return Submission.of(
+def _click(user: User, lottery_id: int, count: int) -> AskedBallots:
+    return AskedBallots.of(
         token=uuid4(),
         user_id=user.id,
         username=user.username,

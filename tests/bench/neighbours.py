@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from lottery_system.admission import admit
 from lottery_system.clock import utcnow
 from lottery_system.extensions import db
-from lottery_system.models import Submission, User
+from lottery_system.models import AskedBallots, User
 from tests.bench.__main__ import make_app
 from tests.bench.filling import draw_yesterday, open_lottery
 from tests.bench.load import Connection, Measured
@@ -155,7 +155,7 @@ def measure(url: str, folder: Path) -> None:
         with Session(engine) as session, session.begin():
             me = session.get_one(User, player.id)
             clicks = [
-                Submission.of(
+                AskedBallots.of(
                     token=uuid4(),
                     user_id=me.id,
                     username=me.username,

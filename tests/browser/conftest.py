@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import starts_at
 from lottery_system.extensions import db
-from lottery_system.models import Draw, Lottery, Submission, User
+from lottery_system.models import AskedBallots, Draw, Lottery, User
 from tests.conftest import PASSWORD, hash_of_password, running, settings_for
 from tests.stand_ins.operators import OPERATOR, begin, keep_keys
 from tests.stand_ins.processes import PATIENCE, Gunicorn
@@ -183,7 +183,7 @@ class Seeded:
         box = BallotBox(db.engine, utcnow=lambda: noon(day))
         for count in counts:
             box.submit(
-                Submission.of(
+                AskedBallots.of(
                     token=uuid4(),
                     user_id=user.id,
                     username=username,

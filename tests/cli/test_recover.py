@@ -19,6 +19,7 @@ from lottery_system.fairness.verify import verify
 from lottery_system.keys import CHAIN_TIP, LOG_KEY
 from lottery_system.mark import Marks
 from lottery_system.models import Draw, Lottery
+from lottery_system.parts import parts_of
 from lottery_system.pause import Pause
 from tests.cli.conftest import Type
 from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit
@@ -39,9 +40,7 @@ class Scene:
 
     @property
     def pause(self) -> Pause:
-        found = self.app.extensions["pause"]
-        assert isinstance(found, Pause)
-        return found
+        return parts_of(self.app).pause
 
     def visitor(self) -> Visitor:
         return Visitor(self.app.test_client())
@@ -67,7 +66,7 @@ def scene(
     submit(cast.charlie, big_chance, 8)
     restore()
     scheduler.tick(app)
-    assert app.extensions["pause"].reasons
+    assert parts_of(app).pause.reasons
     return Scene(app, tmp_path, certificate)
 
 

@@ -34,7 +34,7 @@ from lottery_system.fairness.records import (
 )
 from lottery_system.fairness.selection import seed_of, winning_ballots
 from lottery_system.fairness.verify import verify
-from lottery_system.models import Lottery, Operator, Submission, User
+from lottery_system.models import AskedBallots, Lottery, Operator, User
 from lottery_system.queries.logs import ballot_records, freeze_of, journal_tiles, last_record
 from lottery_system.runtime import database
 from tests.stand_ins.operators import OPERATOR, begin
@@ -62,7 +62,7 @@ class House:
         """Let ballots in; the same number is the same ballot, by holder and salt, in any house."""
         noon = starts_at(BEACON_DAY + day * ONE_DAY) + ONE_DAY / 2
         clicks = [
-            Submission.of(
+            AskedBallots.of(
                 token=UUID(int=1000 * day + number + 1),
                 user_id=1,
                 username="alice",
@@ -167,7 +167,7 @@ def test_in_mode_operator_last_ballots_can_be_tried_until_one_wins(houses: list[
         admit(
             cheated.session.connection(),
             [
-                Submission.of(
+                AskedBallots.of(
                     token=UUID(int=999), user_id=1, username="alice", lottery_id=1, ballot_count=1,
                     entropy=lambda size: salt.to_bytes(size, "big"),
                 )

@@ -17,6 +17,7 @@ from lottery_system import scheduler
 from lottery_system.clock import ONE_DAY
 from lottery_system.extensions import db
 from lottery_system.models import Lottery
+from lottery_system.parts import parts_of
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit, migrate
 from tests.stand_ins.operators import begin
 from tests.stand_ins.processes import ROOT, Gunicorn, MovedClock, answer_of, wait_for
@@ -55,7 +56,7 @@ class House:
 
     def let_go(self) -> None:
         """End all connections, as stopping the lottery does."""
-        self._app.extensions["ballot_box"].drain()
+        parts_of(self._app).ballot_box.drain()
         with self._app.app_context():
             for engine in db.engines.values():
                 engine.dispose()

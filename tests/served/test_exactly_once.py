@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import ONE_DAY, starts_at
 from lottery_system.errors import LotteryFinished, NotAdmitted
-from lottery_system.models import Draw, Lottery, Submission, User
+from lottery_system.models import AskedBallots, Draw, Lottery, User
 from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY
 from tests.stand_ins import operators
@@ -109,7 +109,7 @@ def play(
             intent = f"{uuid4()} {random.choice(lottery_ids)} {count}"
             journal.write("intended", intent)
         token, lottery_id, ballot_count = intent.split()
-        submission = Submission.of(
+        submission = AskedBallots.of(
             token=UUID(token),
             user_id=user_id,
             username=f"player {user_id}",

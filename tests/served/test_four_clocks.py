@@ -24,7 +24,7 @@ from lottery_system.clock import ONE_DAY, closes_at, steady
 from lottery_system.clock_check import ClockCheck
 from lottery_system.closing_check import ClosingCheck
 from lottery_system.errors import LotteryError, Paused
-from lottery_system.models import DRAWN, OPEN, Draw, Submission
+from lottery_system.models import DRAWN, OPEN, AskedBallots, Draw
 from lottery_system.pause import Pause
 from tests.conftest import FIRST_DAY, settings_for
 from tests.served.test_exactly_once import Journal, begin, end, engine_for, populate
@@ -77,7 +77,7 @@ def be_a_process(
             journal.write("paused", "tick")
         except SQLAlchemyError as error:
             journal.write("failed", str(error).splitlines()[0])
-        submission = Submission.of(
+        submission = AskedBallots.of(
             token=uuid4(), user_id=player[0], username="", lottery_id=player[1], ballot_count=3
         )
         try:

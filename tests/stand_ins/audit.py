@@ -2,21 +2,37 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
+from datetime import date
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY, day_of
 from lottery_system.fairness.selection import winning_ballots
-from lottery_system.models import DRAWN, OPEN, Ballot, Draw, Holding, Offer, Submission, Winner
+from lottery_system.models import (
+    DRAWN,
+    OPEN,
+    Ballot,
+    Draw,
+    GrantedBallots,
+    Holding,
+    Offer,
+    Submission,
+    Winner,
+)
 
 
-def receipt(submission: Submission) -> str:
+def receipt(granted: GrantedBallots | Submission) -> str:
     """Write on one line what a submission is acknowledged with."""
-    return (
-        f"{submission.token} {submission.lottery_id} {submission.ballot_count}"
-        f" {submission.day} {submission.first_number}"
+    return written(
+        granted.token, granted.lottery_id, granted.ballot_count, granted.day, granted.first_number
     )
+
+
+def written(token: UUID, lottery_id: int, ballot_count: int, day: date, first_number: int) -> str:
+    """Write a receipt on one line."""
+    return f"{token} {lottery_id} {ballot_count} {day} {first_number}"
 
 
 def audit(session: Session, receipts: Iterable[str]) -> None:
@@ -46,7 +62,7 @@ def audit(session: Session, receipts: Iterable[str]) -> None:
         (
             (each.day, number, each.user_id, each.lottery_id, each.submitted_at)
             for each in submissions
-            for number in range(each.first_number, each.last_number + 1)
+            for number in range(each.first_number, each.first_number + each.ballot_count)
         ),
     )
     same(

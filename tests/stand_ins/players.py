@@ -20,9 +20,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY
-from lottery_system.models import Lottery, Submission
+from lottery_system.models import Lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
-from tests.stand_ins.audit import receipt
+from tests.stand_ins.audit import written
 from tests.stand_ins.operators import begin
 from tests.stand_ins.processes import PATIENCE, Gunicorn, wait_for
 
@@ -87,14 +87,12 @@ class Player:
         )
         first_number, last_number = (int(text.replace(",", "")) for text in (first, last or first))
         assert last_number - first_number + 1 == ballot_count
-        return receipt(
-            Submission(
-                token=UUID(form.token),
-                lottery_id=int(form.path.split("/")[2]),
-                ballot_count=ballot_count,
-                day=date.fromisoformat(day),
-                first_number=first_number,
-            )
+        return written(
+            UUID(form.token),
+            int(form.path.split("/")[2]),
+            ballot_count,
+            date.fromisoformat(day),
+            first_number,
         )
 
     def try_once(self, form: Form, ballot_count: int) -> int | None:

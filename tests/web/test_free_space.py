@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from lottery_system import free_space, scheduler
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import DRAWN, Draw, Lottery
+from lottery_system.parts import parts_of
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, settings_for
 from tests.stand_ins.operators import begin
 from tests.stand_ins.small_disk import NoDisk, SmallDisk, small_disk
@@ -77,24 +78,24 @@ def test_the_alarm_clock_looks_too_and_draws_go_on(
 ) -> None:
     begin(session, FIRST_NOON)
     clock.turn(ONE_DAY)
-    app.extensions["free_space"]._least = 10 * MEGABYTES  # more than there ever is
+    parts_of(app).free_space._least = 10 * MEGABYTES  # more than there ever is
 
     scheduler.tick(app)
 
-    assert app.extensions["pause"].reasons
+    assert parts_of(app).pause.reasons
     with session.begin():
         assert session.scalar(select(Draw.status).where(Draw.day == FIRST_DAY)) == DRAWN
-    app.extensions["free_space"]._least = 1
+    parts_of(app).free_space._least = 1
     scheduler.watch(app)
-    assert not app.extensions["pause"].reasons
+    assert not parts_of(app).pause.reasons
 
 
 def test_the_disk_is_looked_at_once_in_a_while(
     app: Flask, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(free_space, "PERIOD", 2)
-    look, pause = app.extensions["free_space"].look, app.extensions["pause"]
-    app.extensions["free_space"]._steady = iter([10, 11, 13]).__next__
+    look, pause = parts_of(app).free_space.look, parts_of(app).pause
+    parts_of(app).free_space._steady = iter([10, 11, 13]).__next__
     look()
     disk.fill()
 

@@ -11,6 +11,7 @@ from sqlalchemy.pool import QueuePool
 from lottery_system import passwords
 from lottery_system.extensions import db
 from lottery_system.models import Throttle
+from lottery_system.parts import parts_of
 from lottery_system.web import log_in_throttle
 from lottery_system.web.log_in_throttle import PLACES_TO_WAIT, Attempt
 from tests.conftest import FIRST_NOON, PASSWORD, Cast, Clock
@@ -132,7 +133,7 @@ def test_whoever_waits_holds_no_connection_and_finds_a_place_or_is_told_when(
     app: Flask, cast: Cast, session: Session, waits: list[float], engines: list[Engine]
 ) -> None:
     wrong_before(session, "bob", 100)
-    places = app.extensions["log_in_waits"]
+    places = parts_of(app).log_in_waits
     for _ in range(PLACES_TO_WAIT):
         assert places.acquire(blocking=False)
     visitor = at(app, "198.51.100.7")

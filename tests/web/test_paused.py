@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from lottery_system import scheduler
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import DRAWN, OPEN, Ballot, Draw, Lottery
+from lottery_system.parts import parts_of
 from lottery_system.pause import Pause
 from tests.conftest import FIRST_NOON, Cast, Clock
 from tests.stand_ins.operators import begin
@@ -19,9 +20,7 @@ BANNER = "The lottery is paused. You can’t add ballots right now"
 
 @pytest.fixture
 def pause(app: Flask) -> Pause:
-    found = app.extensions["pause"]
-    assert isinstance(found, Pause)
-    return found
+    return parts_of(app).pause
 
 
 def test_a_ballot_is_refused_with_a_sentence_and_can_be_sent_again(

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import Lottery
-from lottery_system.pause import Pause
+from lottery_system.parts import parts_of
 from lottery_system.queries.live import Moment
 from lottery_system.web.pages import winners
 from lottery_system.web.pages.winners import SeenAs
@@ -104,7 +104,7 @@ def test_each_host_and_path_has_its_own_addresses(app: Flask) -> None:
 
 @pytest.mark.usefixtures("drawn")
 def test_a_pause_is_told_at_once_and_so_is_its_end(app: Flask, stranger: Visitor) -> None:
-    pause: Pause = app.extensions["pause"]
+    pause = parts_of(app).pause
     told = [BANNER in stranger.get(PAGE).text]
     pause.set("fire", "Put it out.")
     told.append(BANNER in stranger.get(PAGE).text)

@@ -19,6 +19,7 @@ from lottery_system.clock import ONE_DAY
 from lottery_system.errors import Paused
 from lottery_system.mark import Marks
 from lottery_system.models import Draw, JournalRecord, Lottery, Winner
+from lottery_system.parts import parts_of
 from lottery_system.pause import Pause
 from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit
 from tests.stand_ins.operators import OPERATOR, begin
@@ -41,9 +42,7 @@ def paused(pause: Pause, sentence: str) -> Iterator[None]:
 
 @pytest.fixture
 def pause(app: Flask) -> Pause:
-    found = app.extensions["pause"]
-    assert isinstance(found, Pause)
-    return found
+    return parts_of(app).pause
 
 
 def state(engine: Engine) -> list[tuple[object, ...]]:
@@ -240,9 +239,7 @@ def test_closing_looks_by_itself_whoever_calls_it(
     restore()
 
     with pytest.raises(Paused):
-        draws.run_due(
-            session, FIRST_NOON + ONE_DAY, 1, OPERATOR, rollback=app.extensions["rollback"]
-        )
+        draws.run_due(session, FIRST_NOON + ONE_DAY, 1, OPERATOR, rollback=parts_of(app).rollback)
 
     with session.begin():
         assert session.get_one(Draw, FIRST_DAY).status == "open"

@@ -6,12 +6,13 @@ from flask_login import current_user
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
-from lottery_system.access import everybody, settings, users, viewer
+from lottery_system.access import everybody, users, viewer
 from lottery_system.addresses import client_network, own_path
 from lottery_system.clock import utcnow
 from lottery_system.errors import TooManyAttempts
 from lottery_system.extensions import db, transaction
 from lottery_system.models import LoginSession, User
+from lottery_system.parts import parts
 from lottery_system.passwords import (
     BadPassword,
     check_password,
@@ -43,14 +44,14 @@ def new() -> str | Response:
 @resumes_at(lambda: _sign_up_page(AccountForm()))
 def create() -> Response | tuple[str, int]:
     """Make a user, and log the new user in."""
-    limits = [Limit(f"sign up/{client_network()}", settings().sign_ups_per_hour, AN_HOUR)]
+    limits = [Limit(f"sign up/{client_network()}", parts().settings.sign_ups_per_hour, AN_HOUR)]
     look(limits, utcnow())
     form = AccountForm()
     if not form.validate():
         return _sign_up_page(form), 422
     try:
         username = enforce_username(form.username.data or "")
-        password = enforce_password(form.password.data or "", username, settings().name)
+        password = enforce_password(form.password.data or "", username, parts().settings.name)
     except BadUsername as error:
         form.username.errors = [told(error)]
         return _sign_up_page(form), 422

@@ -2,20 +2,20 @@
 
 from math import ceil
 
-from flask import Blueprint, current_app, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from lottery_system.access import lottery_or_404, settings, users, viewer
-from lottery_system.ballot_box import BallotBox
+from lottery_system.access import lottery_or_404, users, viewer
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.errors import LotteryFinished, NotAdmitted, Paused, TokenTaken, TooManyBallots
 from lottery_system.extensions import reading, transaction
-from lottery_system.models import Submission, User
+from lottery_system.models import AskedBallots, User
+from lottery_system.parts import parts
 from lottery_system.queries.day import look_up
 from lottery_system.queries.my_ballots import days_of, places_of, submissions_of
 from lottery_system.web.days import day_or_404
-from lottery_system.web.errors import error_page, no_database
+from lottery_system.web.errors import Retry, error_page, no_database
 from lottery_system.web.forms import BadBallots, parse_ballots, parse_number
 from lottery_system.web.front_page import front_page, keep_receipt
 from lottery_system.web.remembered import path_for
@@ -36,11 +36,11 @@ PAGE = 50
 def create(lottery_id: int) -> Response | tuple[str, int]:
     """Submit ballots through the ballot box, and go back to where one clicked."""
     try:
-        token, count = parse_ballots(request.form, settings().max_count)
+        token, count = parse_ballots(request.form, parts().settings.max_count)
     except BadBallots as error:
         lottery_or_404(lottery_id)
         return _refused(lottery_id, told(error))
-    submission = Submission.of(
+    submission = AskedBallots.of(
         token=token,
         user_id=viewer().id,
         username=viewer().username,
@@ -48,17 +48,17 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
         ballot_count=count,
     )
     try:
-        receipt = _box().submit(submission)
+        granted = parts().ballot_box.submit(submission)
     except (LotteryFinished, TokenTaken) as error:
         return _refused(lottery_id, told(error))
     except TooManyBallots as error:
-        answer = error_page(429, told(error), retry=submission)
+        answer = error_page(429, told(error), retry=Retry(token, lottery_id, count))
         answer.headers["Retry-After"] = str(max(1, ceil((error.until - utcnow()).total_seconds())))
         return answer
     except (NotAdmitted, Paused) as error:
-        return error_page(503, told(error), retry=submission)
+        return error_page(503, told(error), retry=Retry(token, lottery_id, count))
     response = Response(status=303, headers={"Location": path_for("lotteries.index")})
-    keep_receipt(response, receipt)
+    keep_receipt(response, granted.token)
     return response
 
 
@@ -68,7 +68,7 @@ def no_answer(error: SQLAlchemyError) -> Response:
 
     It may be one that is stored, and whose answer was lost: without its token nobody could tell.
     """
-    return no_database(error, retry=_submission_sent())
+    return no_database(error, retry=_form_sent())
 
 
 @blueprint.post("/ballots/seen")
@@ -119,23 +119,17 @@ def show(day: str) -> str:
     )
 
 
-def _submission_sent() -> Submission | None:
+def _form_sent() -> Retry | None:
     if request.endpoint != "ballots.create":
         return None
     try:
-        token, count = parse_ballots(request.form, settings().max_count)
+        token, count = parse_ballots(request.form, parts().settings.max_count)
     except BadBallots:
         return None
     lottery_id = (request.view_args or {})["lottery_id"]
-    return Submission(token=token, lottery_id=lottery_id, ballot_count=count)
+    return Retry(token, lottery_id, count)
 
 
 def _refused(lottery_id: int, refusal: str) -> tuple[str, int]:
     typed = request.form.get("count")
     return front_page(typed_id=lottery_id, typed=typed, refusal=refusal), 422
-
-
-def _box() -> BallotBox:
-    box = current_app.extensions["ballot_box"]
-    assert isinstance(box, BallotBox)
-    return box

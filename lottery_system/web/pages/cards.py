@@ -13,9 +13,10 @@ from flask_babel import gettext, ngettext
 from PIL import Image, ImageDraw, ImageFont
 from werkzeug.wrappers import Response
 
-from lottery_system.access import everybody, settings
+from lottery_system.access import everybody
 from lottery_system.extensions import reading
 from lottery_system.models import DRAWN
+from lottery_system.parts import parts
 from lottery_system.queries.day import look_up
 from lottery_system.runtime.offload import Offload
 from lottery_system.web.days import day_or_404
@@ -47,7 +48,9 @@ def site() -> Response:
 
 def _of_site(caching: str) -> Response:
     title, subtitle = gettext("One draw a day"), gettext("that anyone can check")
-    return public(_offload(_drawn, settings().name, title, subtitle, ""), "image/png", caching)
+    return public(
+        _offload(_drawn, parts().settings.name, title, subtitle, ""), "image/png", caching
+    )
 
 
 @blueprint.get("/winners/<day>/card.png")
@@ -71,7 +74,7 @@ def winner(day: str) -> Response:
         )
     else:
         title, subtitle = "–", gettext("Nobody entered")
-    card = _offload(_drawn, settings().name, title, subtitle, long_day(asked))
+    card = _offload(_drawn, parts().settings.name, title, subtitle, long_day(asked))
     return public(card, "image/png", A_DAY)
 
 

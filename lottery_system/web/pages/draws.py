@@ -9,7 +9,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from lottery_system import certificates
-from lottery_system.access import everybody, operator, rollback, users, viewer
+from lottery_system.access import everybody, users, viewer
 from lottery_system.certificates import NoSuchReceipt, NotDrawn
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.extensions import reading
@@ -18,6 +18,7 @@ from lottery_system.fairness.certificate import format_receipt
 from lottery_system.fairness.checks import CHECKS
 from lottery_system.fairness.note import format_vkey
 from lottery_system.fairness.records import parse_freeze, parse_genesis
+from lottery_system.parts import parts
 from lottery_system.queries.day import first_day, look_up
 from lottery_system.queries.logs import freeze_of, journal_record
 from lottery_system.queries.my_ballots import submissions_of
@@ -62,7 +63,9 @@ def show(day: str) -> tuple[str, int]:
         timeline = frozen.timeline if frozen else None
         begun = journal_record(connection, 0, timeline)
         notes = recovery_notes(connection, draw)
-        key = certificates.key_of(connection, timeline, operator()) if begun else None
+        key = (
+            certificates.key_of(connection, timeline, parts().keyring.operator()) if begun else None
+        )
         runs = submissions_of(
             connection, user_id, asked, before=None, limit=RUNS
         ) if user_id is not None else []  # fmt: skip
@@ -129,9 +132,14 @@ def receipt(day: str, number: int) -> Response:
         abort(422, gettext("Enter the size as a number of ballots, like 120."))
     of_day = day_or_404(day)
     try:
-        with reading() as connection, rollback().signing(connection, of_day):
+        with reading() as connection, parts().rollback.signing(connection, of_day):
             found = certificates.receipt_of(
-                connection, of_day, number, viewer().id, operator=operator(), size=size
+                connection,
+                of_day,
+                number,
+                viewer().id,
+                operator=parts().keyring.operator(),
+                size=size,
             )
     except NoSuchReceipt as error:
         abort(404, told(error))
@@ -154,7 +162,7 @@ def _certificate(app: Flask, day: date) -> str:
 
     def made() -> str:
         with reading() as connection:
-            rollback().check(connection)
-            return certificates.certificate_of(connection, day, operator())
+            parts().rollback.check(connection)
+            return certificates.certificate_of(connection, day, parts().keyring.operator())
 
     return apart(app, made)

@@ -8,12 +8,13 @@ from functools import lru_cache
 from hashlib import blake2b
 from time import monotonic
 
-from flask import Blueprint, Flask, current_app, request
+from flask import Blueprint, Flask, request
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody
 from lottery_system.clock import day_of, utcnow
 from lottery_system.extensions import reading
+from lottery_system.parts import parts
 from lottery_system.queries.live import Moment, look_around
 from lottery_system.runtime.broadcast import Broadcast
 
@@ -34,14 +35,14 @@ NOTHING_NEW = b":\n\n"
 HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 
 
-def register(app: Flask) -> None:
-    """Give an application its broadcast."""
+def broadcast_of(app: Flask) -> Broadcast[Moment]:
+    """Make an application's broadcast."""
 
     def look() -> Moment:
         with app.app_context(), reading() as connection:
             return look_around(connection, day_of(utcnow()))
 
-    app.extensions["broadcast"] = Broadcast(look)
+    return Broadcast(look)
 
 
 @blueprint.get("/live")
@@ -53,7 +54,7 @@ def live() -> Response:
     """
     if request.method == "HEAD":
         return Response(mimetype="text/event-stream", headers=HEADERS)
-    broadcast: Broadcast[Moment] = current_app.extensions["broadcast"]
+    broadcast = parts().broadcast
     if broadcast.listener_count >= MOST_LISTENERS:
         return Response(status=204)
     return Response(_stream(broadcast), mimetype="text/event-stream", headers=HEADERS)

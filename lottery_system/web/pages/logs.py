@@ -8,7 +8,7 @@ from flask_babel import gettext
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from lottery_system.access import everybody, operator, rollback
+from lottery_system.access import everybody
 from lottery_system.certificates import newest_checkpoint
 from lottery_system.extensions import reading
 from lottery_system.fairness.merkle import HASH_BYTES
@@ -21,6 +21,7 @@ from lottery_system.fairness.tiles import (
     parse_path,
     width_at,
 )
+from lottery_system.parts import parts
 from lottery_system.queries import AnyRow
 from lottery_system.queries.logs import (
     ballot_records,
@@ -51,7 +52,7 @@ def checkpoint() -> Response:
     with reading() as connection:
         last = last_record(connection)
         if last is not None:
-            rollback().publish(connection, last)
+            parts().rollback.publish(connection, last)
     if last is None:
         abort(404, gettext("The public log starts with the first draw."))
     return public(last.checkpoint, TEXT, A_MOMENT)
@@ -121,8 +122,8 @@ def _last_of_ended(connection: Connection, timeline: int) -> AnyRow:
 def day_checkpoint(day: str) -> Response:
     """Show the newest checkpoint of a day's ballots."""
     asked = day_or_404(day)
-    with reading() as connection, rollback().signing(connection, asked):
-        signed = newest_checkpoint(connection, asked, operator())
+    with reading() as connection, parts().rollback.signing(connection, asked):
+        signed = newest_checkpoint(connection, asked, parts().keyring.operator())
     if signed is None:
         abort(404, gettext("There’s no log for %(day)s.", day=long_day(asked)))
     return public(signed, TEXT, A_MOMENT)

@@ -7,10 +7,11 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
-from lottery_system.access import everybody, operators, pause, settings
+from lottery_system.access import everybody, operators
 from lottery_system.clock import starts_at, utcnow
 from lottery_system.extensions import db
 from lottery_system.health import standing
+from lottery_system.parts import parts
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +30,11 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Tell that it can serve, that it is not paused, and that no draw is overdue."""
     now = utcnow()
-    if reasons := pause().reasons:
+    if reasons := parts().pause.reasons:
         text = "".join(f"paused: {reason}\n" for reason in reasons)
         return Response(text, 503, mimetype="text/plain")
     try:
-        overdue = standing(db.session(), now, settings().gap).overdue(now)
+        overdue = standing(db.session(), now, parts().settings.gap).overdue(now)
     except SQLAlchemyError as error:
         log.error("readyz: %s", str(error).splitlines()[0])
         return Response("the database does not answer\n", 503, mimetype="text/plain")
@@ -51,7 +52,7 @@ def metrics() -> Response:
     All figures come from the database, so that it does not matter which worker is asked.
     """
     now = utcnow()
-    found = standing(db.session(), now, settings().gap)
+    found = standing(db.session(), now, parts().settings.gap)
     registry = CollectorRegistry()
     for name, text, value in (
         ("lottery_ballots_today", "Ballots of the day that is open", found.today_ballot_count),

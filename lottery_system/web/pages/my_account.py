@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answer
 from wtforms import Field
 
-from lottery_system.access import settings, users, viewer
+from lottery_system.access import users, viewer
 from lottery_system.clock import utcnow
 from lottery_system.extensions import db, transaction
 from lottery_system.models import LoginSession, User
+from lottery_system.parts import parts
 from lottery_system.passwords import (
     BadPassword,
     check_password,
@@ -63,7 +64,7 @@ def change_password() -> Answer | tuple[str, int]:
     if checked is None:
         return _page(form), 422
     try:
-        password = enforce_password(form.new.data or "", viewer().username, settings().name)
+        password = enforce_password(form.new.data or "", viewer().username, parts().settings.name)
     except BadPassword as error:
         form.new.errors = [told(error)]
         return _page(form), 422

@@ -2,18 +2,19 @@
 
 from datetime import date
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
-from lottery_system.access import lottery_or_404, organisers, pause, settings, viewer
+from lottery_system.access import lottery_or_404, organisers, viewer
 from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.extensions import db, reading, transaction
 from lottery_system.health import standing
 from lottery_system.models import Draw, Lottery
 from lottery_system.models.lottery import ClosesInThePast
+from lottery_system.parts import parts
 from lottery_system.queries.calendar import days_between
 from lottery_system.queries.day import first_day
 from lottery_system.queries.organisation import changes, figures, participants
@@ -38,7 +39,7 @@ def overview() -> str:
     """Show how the draws fare, how much there is, and what was changed last."""
     now = utcnow()
     today = day_of(now)
-    health = standing(db.session(), now, settings().gap)
+    health = standing(db.session(), now, parts().settings.gap)
     with reading() as connection:
         counts = figures(connection, today)
         days = days_between(connection, chart_begins(today), today, None)
@@ -48,7 +49,7 @@ def overview() -> str:
         today=today,
         health=health,
         overdue=health.overdue(now),
-        reasons=pause().reasons,
+        reasons=parts().pause.reasons,
         figures=counts,
         chart=chart_of(days, today),
         changes=latest,
@@ -61,7 +62,7 @@ def draws() -> str:
     """List the draws, the newest first, a month or so a page."""
     now = utcnow()
     until = _day_asked(day_of(now))
-    health = standing(db.session(), now, settings().gap)
+    health = standing(db.session(), now, parts().settings.gap)
     since = chart_begins(until)
     with reading() as connection:
         days = days_between(connection, since, until, None)
@@ -164,7 +165,7 @@ def withdraw(lottery_id: int) -> Response:
     with transaction() as session:
         # under the lock that ballots are admitted under: none comes in once this is committed
         turn = Draw.take_turn(session.connection(), utcnow)
-        current_app.extensions["clock_check"].check_turn(turn.clocks)
+        parts().clock_check.check_turn(turn.clocks)
         session.get_one(Lottery, lottery_id).withdraw(turn.now, viewer().id)
     return redirect(url_for("organiser.index"), code=303)
 

@@ -2,7 +2,8 @@
 
 from flask import Blueprint, render_template
 
-from lottery_system.access import everybody, settings
+from lottery_system.access import everybody
+from lottery_system.parts import parts
 
 blueprint = Blueprint("rules", __name__)
 
@@ -13,6 +14,6 @@ def how_it_works() -> str:
     """Explain the rules, and what the draw proves and what it does not."""
     return render_template(
         "rules/how_it_works.html",
-        places=settings().places,
-        max_count=settings().max_count,
+        places=parts().settings.places,
+        max_count=parts().settings.max_count,
     )

@@ -14,11 +14,12 @@ from markupsafe import Markup
 from werkzeug.test import create_environ
 from werkzeug.wrappers import Response
 
-from lottery_system.access import everybody, pause, viewer
+from lottery_system.access import everybody, viewer
 from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.extensions import reading
 from lottery_system.fairness.records import parse_freeze
 from lottery_system.models import CLOSED, DRAWN
+from lottery_system.parts import parts
 from lottery_system.queries import AnyRow
 from lottery_system.queries.calendar import days_between
 from lottery_system.queries.day import first_day, latest_drawn, look_up
@@ -80,7 +81,7 @@ def show(day: str) -> tuple[str, int]:
     if current_user.is_authenticated:
         return _answer(asked, viewer().id)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    seen_as = SeenAs(language(), site_root(), bool(pause().reasons))
+    seen_as = SeenAs(language(), site_root(), bool(parts().pause.reasons))
     return _drawn_day(app, asked, monotonic() // MOMENT, seen_as) or _answer(asked)
 
 

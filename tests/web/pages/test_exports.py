@@ -9,10 +9,10 @@ from flask import Flask
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from lottery_system import download_turns
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import Lottery
 from lottery_system.queries import exports
-from lottery_system.web import downloads
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.operators import run_due
 from tests.web.conftest import LogIn, Visitor, text_of
@@ -182,9 +182,9 @@ def test_downloads_give_way_after_each_piece(
         submit(cast.bob, big_chance)
     monkeypatch.setattr(exports, "_SUBMISSIONS", exports._SUBMISSIONS.limit(2))
     instants = iter([0, 3, 10, 15, 20, 22, 30, 31, 40, 41])
-    monkeypatch.setattr(downloads, "perf_counter", lambda: next(instants))
+    monkeypatch.setattr(download_turns, "perf_counter", lambda: next(instants))
     rests: list[float] = []
-    monkeypatch.setattr(downloads, "sleep", rests.append)
+    monkeypatch.setattr(download_turns, "sleep", rests.append)
 
     assert len(rows(log_in("bob").get("/ballots.csv"))) == 5
 

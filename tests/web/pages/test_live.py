@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from http import HTTPStatus
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from werkzeug.test import TestResponse
 from lottery_system.clock import ONE_DAY
 from lottery_system.extensions import db
 from lottery_system.models import Lottery
+from lottery_system.parts import keep, parts_of
 from lottery_system.queries.live import Moment
 from lottery_system.runtime.broadcast import Broadcast
 from lottery_system.web.pages import live
@@ -27,8 +29,9 @@ from tests.web.conftest import Visitor
 @pytest.fixture
 def broadcast(app: Flask) -> Iterator[Broadcast[Moment]]:
     """Return the application's broadcast, which looks more often than usual."""
-    usual: Broadcast[Moment] = app.extensions["broadcast"]
-    quick = app.extensions["broadcast"] = Broadcast(usual.look, interval=0.05)
+    parts = parts_of(app)
+    quick = Broadcast(parts.broadcast.look, interval=0.05)
+    keep(app, replace(parts, broadcast=quick))
     yield quick
     quick.end()
 

@@ -1,0 +1,60 @@
+"""Application state: the parts that an application is made of, one object for each process."""
+
+from dataclasses import dataclass, field
+from threading import BoundedSemaphore
+
+from flask import Flask, current_app
+
+from config import Settings
+from lottery_system.ballot_box import BallotBox
+from lottery_system.clock_check import ClockCheck
+from lottery_system.closing_check import ClosingCheck
+from lottery_system.download_turns import DownloadTurns
+from lottery_system.free_space import FreeSpace
+from lottery_system.keys import Keyring
+from lottery_system.models.login_session import Viewer
+from lottery_system.pause import Pause
+from lottery_system.queries.live import Moment
+from lottery_system.rollback import Rollback
+from lottery_system.runtime.broadcast import Broadcast
+from lottery_system.runtime.gathering import Gathering
+
+#: where Flask keeps what belongs to an application
+NAME = "lottery"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What `create_app` makes once and views, commands and the scheduler use."""
+
+    settings: Settings
+    pause: Pause
+    free_space: FreeSpace
+    rollback: Rollback
+    clock_check: ClockCheck
+    closing_check: ClosingCheck
+    keyring: Keyring = field(repr=False)
+    ballot_box: BallotBox
+    #: who is logged in, by token
+    viewers: Gathering[str, Viewer]
+    #: places for tries to log in that wait
+    log_in_waits: BoundedSemaphore
+    downloads: DownloadTurns
+    broadcast: Broadcast[Moment]
+
+
+def keep(app: Flask, parts: Parts) -> None:
+    """Give an application its parts, in place of any before."""
+    app.extensions[NAME] = parts
+
+
+def parts_of(app: Flask) -> Parts:
+    """Return the parts of an application."""
+    found = app.extensions[NAME]
+    assert isinstance(found, Parts)
+    return found
+
+
+def parts() -> Parts:
+    """Return the parts of the application at hand."""
+    return parts_of(current_app)
