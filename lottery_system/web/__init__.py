@@ -8,6 +8,7 @@ from lottery_system.web import (
     ballots,
     cards,
     cookies,
+    days,
     draws,
     errors,
     exports,
@@ -41,6 +42,7 @@ def register(app: Flask, settings: Settings) -> None:
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)
     app.session_interface = cookies.SessionCookies(app)
+    days.register(app)
     errors.register(app)
     languages.register(app)
     resuming.register(app)
