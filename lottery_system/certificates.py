@@ -79,6 +79,7 @@ def certificate_of(connection: Connection, day: date, operator: Operator) -> str
     frozen = freeze_of(connection, day)
     if draw is None or draw.status != DRAWN or frozen is None:
         raise NotDrawn("There’s no certificate for %(day)s, or not yet.", day=day)
+    assert draw.seed is not None
     timeline = frozen.timeline
     genesis = journal_record(connection, 0, timeline)
     assert genesis is not None
@@ -91,6 +92,7 @@ def certificate_of(connection: Connection, day: date, operator: Operator) -> str
     }
     beacon = None
     if freeze.round is not None and operator.chain is not None:
+        assert draw.beacon_signature is not None
         beacon = Beacon(freeze.round, draw.beacon_signature, operator.chain)
     text = format_certificate(
         Certificate(

@@ -22,7 +22,13 @@ from lottery_system.models import LOST, Draw
 from lottery_system.models.base import table_of
 from lottery_system.pause import Pause
 from lottery_system.queries import AnyRow
-from lottery_system.queries.logs import ballot_tiles, journal_head, journal_record, last_record
+from lottery_system.queries.logs import (
+    StoredRecord,
+    ballot_tiles,
+    journal_head,
+    journal_record,
+    last_record,
+)
 from lottery_system.queries.recoveries import recoveries
 
 log = logging.getLogger(__name__)
@@ -163,7 +169,7 @@ class Rollback:
         log.warning("mark: the journal that it was of has ended; it follows the present one")
         self.begin_anew(connection)
 
-    def publish(self, connection: Connection, last: AnyRow) -> None:
+    def publish(self, connection: Connection, last: StoredRecord) -> None:
         """Raise the mark to the journal's newest record, before its checkpoint is shown.
 
         One of before what the mark knows of may be shown: it was signed, and is no contradiction.
@@ -345,7 +351,7 @@ def head_of(draw: AnyRow) -> Head:
     return Head(draw.ballot_count, Frontier.from_bytes(draw.ballot_count, draw.frontier).root)
 
 
-def hash_of(genesis: AnyRow) -> bytes:
+def hash_of(genesis: StoredRecord) -> bytes:
     """Return H of a genesis, by which a lottery is known."""
     return sha256(genesis.record.encode()).digest()
 

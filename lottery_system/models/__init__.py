@@ -2,7 +2,7 @@
 
 from lottery_system.models.ballot import Ballot
 from lottery_system.models.base import Base
-from lottery_system.models.draw import CLOSED, DRAWN, LOST, OPEN, Draw
+from lottery_system.models.draw import CLOSED, DRAWN, LOST, OPEN, Draw, DrawStatus
 from lottery_system.models.holding import Holding
 from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.login_session import LoginSession
@@ -26,6 +26,7 @@ __all__ = [
     "BallotTile",
     "Base",
     "Draw",
+    "DrawStatus",
     "GrantedBallots",
     "Holding",
     "JournalRecord",

@@ -6,6 +6,7 @@ hosts may try at once and one of them succeeds.
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -13,9 +14,9 @@ from sqlalchemy import (
     CheckConstraint,
     Connection,
     CursorResult,
+    Enum,
     LargeBinary,
     Select,
-    String,
     Update,
     bindparam,
     case,
@@ -39,9 +40,18 @@ from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.offer import Offer
 from lottery_system.models.winner import Winner
 
-OPEN, CLOSED, DRAWN = "open", "closed", "drawn"
-#: its result was published and lost with the database; it is never drawn again
-LOST = "lost"
+
+class DrawStatus(StrEnum):
+    """What a day's draw stands at."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    DRAWN = "drawn"
+    #: its result was published and lost with the database; it is never drawn again
+    LOST = "lost"
+
+
+OPEN, CLOSED, DRAWN, LOST = DrawStatus
 
 
 class Turn(NamedTuple):
@@ -58,6 +68,10 @@ class Turn(NamedTuple):
     journal_size: int
     #: what the host's clock and the database's said, for whoever compares them
     clocks: Clocks
+
+
+#: text, as a migration has made it
+_STATUS = Enum(DrawStatus, native_enum=False, length=6, values_callable=list)
 
 
 class Draw(Base):
@@ -80,7 +94,7 @@ class Draw(Base):
     )
 
     day: Mapped[date] = mapped_column(primary_key=True)
-    status: Mapped[str] = mapped_column(String(6), default=OPEN)
+    status: Mapped[DrawStatus] = mapped_column(_STATUS, default=OPEN)
     #: accepted = stored = the greatest number of the day
     ballot_count: Mapped[int] = mapped_column(default=0)
     #: what the day's log needs to grow, see `merkle.Frontier`; its root is that of all ballots
@@ -276,7 +290,9 @@ class Draw(Base):
         return True
 
     @classmethod
-    def _move(cls, session: Session, day: date, status: str, values: dict[str, object]) -> bool:
+    def _move(
+        cls, session: Session, day: date, status: DrawStatus, values: dict[str, object]
+    ) -> bool:
         """Move a day out of `status`, unless somebody did or an earlier day is still in it."""
         earlier = aliased(cls)
         moved = session.execute(

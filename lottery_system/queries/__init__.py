@@ -8,4 +8,5 @@ from typing import Any
 
 from sqlalchemy import Row
 
+#: a row that stays within this program; those that pages show have types of their own
 AnyRow = Row[*tuple[Any, ...]]

@@ -2,24 +2,34 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, false, func, select
 
-from lottery_system.models import Ballot, Draw, Holding, Winner
+from lottery_system.models import Ballot, Draw, DrawStatus, Holding, Winner
 from lottery_system.models.base import table_of
-from lottery_system.queries import AnyRow
+
+
+class CalendarDay(NamedTuple):
+    """A day that has a draw, among others."""
+
+    day: date
+    status: DrawStatus
+    ballot_count: int
+    #: of the winning ballot
+    number: int | None
+    #: how many of the ballots are the asker's
+    mine: int
+    #: whether one of them won
+    is_mine: bool
 
 
 def days_between(
     connection: Connection, first: date, last: date, user_id: int | None
-) -> Sequence[AnyRow]:
-    """List the days from `first` to `last` that have a draw, in their order, in one statement.
-
-    Each has `day`, `status`, `ballot_count`, the winner's `number` or None, and of the asker
-    `mine`, the count of ballots, and `is_mine`, whether one of them won.
-    """
+) -> Sequence[CalendarDay]:
+    """List the days from `first` to `last` that have a draw, in their order, in one statement."""
     asked = {"first": first, "last": last, "user_id": user_id}
-    return connection.execute(_DAYS, asked).all()
+    return [CalendarDay._make(row) for row in connection.execute(_DAYS, asked)]
 
 
 _draw, _holding, _winner, _ballot = (table_of(model).c for model in (Draw, Holding, Winner, Ballot))

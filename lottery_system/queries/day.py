@@ -1,33 +1,63 @@
 """One day: what its draw stands at, and who won."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from lottery_system.models import DRAWN, Ballot, Draw, Holding, Recovery, User, Winner
+from lottery_system.models import DRAWN, Ballot, Draw, DrawStatus, Holding, Recovery, User, Winner
 from lottery_system.models.base import table_of
-from lottery_system.queries import AnyRow
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
+
+
+class DrawOfDay(NamedTuple):
+    """A day's draw, and what is asked for along with it."""
+
+    day: date
+    status: DrawStatus
+    ballot_count: int
+    frontier: bytes
+    seed: bytes | None
+    beacon_signature: bytes | None
+    closed_at: datetime | None
+    drawn_at: datetime | None
+    #: the day on which the days begin
+    first: date
+    #: how many of the day's ballots are the asker's
+    mine: int
+    #: the timeline of the present journal, where a recovery began it; None where none was
+    recovered: int | None
+
+
+class PlaceTaken(NamedTuple):
+    """A place of a draw and the ballot that took it."""
+
+    place: int
+    number: int
+    submitted_at: datetime
+    user_id: int
+    username: str
+    #: as they stood at the close
+    lottery_name: str
+    prize: str
 
 
 class Day(NamedTuple):
     """A day's draw and its winners."""
 
-    #: the draw, or None where the day has none yet; with it `first`, the day on which the days
-    #: begin, `mine`, how many of the day's ballots are the asker's, and `recovered`, None where
-    #: this lottery never was
-    draw: AnyRow | None
-    #: by place, each with its ballot's number, user and instant, and with `lottery_name` and
-    #: `prize` as they stood at the close
-    winners: Sequence[AnyRow]
+    #: None where the day has none yet
+    draw: DrawOfDay | None
+    #: by place
+    winners: Sequence[PlaceTaken]
 
 
 def look_up(connection: Connection, day: date, user_id: int | None) -> Day:
     """Ask for all that is known of a day, in one statement."""
     rows = connection.execute(_DAY, {"day": day, "asker_id": user_id}).all()
-    return Day(rows[0] if rows else None, [row for row in rows if row.place is not None])
+    width = len(DrawOfDay._fields)
+    draw = DrawOfDay._make(rows[0][:width]) if rows else None
+    return Day(draw, [PlaceTaken._make(row[width:]) for row in rows if row.place is not None])
 
 
 def first_day(connection: Connection) -> date | None:
@@ -66,7 +96,14 @@ DRAWS_WITH_WINNERS = with_offers(
 )
 _DAY = (
     select(
-        table_of(Draw),
+        _draw.day,
+        _draw.status,
+        _draw.ballot_count,
+        _draw.frontier,
+        _draw.seed,
+        _draw.beacon_signature,
+        _draw.closed_at,
+        _draw.drawn_at,
         _FIRST_DAY.scalar_subquery().label("first"),
         _mine.scalar_subquery().label("mine"),
         _RECOVERED.label("recovered"),

@@ -1,37 +1,71 @@
 """Rows to take away, a piece at a time, so that no connection waits for a slow reader."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, tuple_
 
-from lottery_system.models import Draw, Submission, User, Winner
+from lottery_system.models import Draw, DrawStatus, Submission, User, Winner
 from lottery_system.models.base import table_of
-from lottery_system.queries import AnyRow
 from lottery_system.queries.day import DRAWS_WITH_WINNERS
-from lottery_system.queries.my_ballots import RUNS
+from lottery_system.queries.my_ballots import RUNS, MySubmission
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE
 
 #: rows of a piece, which takes a few milliseconds that others wait for
 PIECE = 200
 
 
-def winners_after(connection: Connection, day: date, place: int) -> Sequence[AnyRow]:
+class ExportedPlace(NamedTuple):
+    """A drawn day and one of its places; a day without ballots has none."""
+
+    day: date
+    ballot_count: int
+    closed_at: datetime
+    drawn_at: datetime
+    place: int | None
+    number: int | None
+    username: str | None
+    lottery_name: str | None
+    prize: str | None
+
+
+class ExportedSubmission(NamedTuple):
+    """A submission, and what its day's draw stands at."""
+
+    submission: MySubmission
+    status: DrawStatus
+
+
+class ExportedUser(NamedTuple):
+    """A user as organisers may take them away."""
+
+    id: int
+    username: str
+    created_at: datetime
+    is_organiser: bool
+    closed_at: datetime | None
+
+
+def winners_after(connection: Connection, day: date, place: int) -> Sequence[ExportedPlace]:
     """List drawn days and their places behind one of them; a day without ballots has one row."""
-    return connection.execute(_WINNERS, {"day": day, "place": place}).all()
+    rows = connection.execute(_WINNERS, {"day": day, "place": place})
+    return [ExportedPlace._make(row) for row in rows]
 
 
 def submissions_after(
     connection: Connection, user_id: int, day: date, first_number: int
-) -> Sequence[AnyRow]:
+) -> Sequence[ExportedSubmission]:
     """List somebody's submissions behind one of them, the oldest first."""
     asked = {"user_id": user_id, "day": day, "first_number": first_number}
-    return connection.execute(_SUBMISSIONS, asked).all()
+    rows = connection.execute(_SUBMISSIONS, asked)
+    return [ExportedSubmission(MySubmission._make(row[:-1]), row.status) for row in rows]
 
 
-def users_after(connection: Connection, user_id: int) -> Sequence[AnyRow]:
+def users_after(connection: Connection, user_id: int) -> Sequence[ExportedUser]:
     """List users behind one of them, in the order in which they signed up."""
-    return connection.execute(_USERS, {"user_id": user_id}).all()
+    rows = connection.execute(_USERS, {"user_id": user_id})
+    return [ExportedUser._make(row) for row in rows]
 
 
 _draw, _winner, _user, _submission = (

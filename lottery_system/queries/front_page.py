@@ -8,13 +8,22 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, literal, selec
 
 from lottery_system.models import Draw, Holding, Lottery
 from lottery_system.models.base import table_of
-from lottery_system.queries import AnyRow
 from lottery_system.queries.day import LATEST_DRAWN
 
 #: open lotteries of a page
 PAGE = 24
 #: finished lotteries that are still shown
 RECENTLY_FINISHED = 10
+
+
+class LotteryShown(NamedTuple):
+    """A lottery, and how many ballots of the day one has in it."""
+
+    id: int
+    name: str
+    prize: str
+    closes_on: date
+    mine: int
 
 
 class FrontPage(NamedTuple):
@@ -26,12 +35,12 @@ class FrontPage(NamedTuple):
     latest_drawn: date | None
     #: the latest day before this one on which one played
     my_latest: date | None
-    #: those that close first at the top; `mine` of each counts one's own ballots of the day
-    open_ones: Sequence[AnyRow]
+    #: those that close first at the top
+    open_ones: Sequence[LotteryShown]
     #: whether there is a page behind this one
     has_more: bool
     #: the latest few
-    finished: Sequence[AnyRow]
+    finished: Sequence[LotteryShown]
 
 
 def load_front_page(
@@ -50,7 +59,11 @@ def load_front_page(
         "pattern": f"%{_escaped(name.lower())}%",
     }
     rows = connection.execute(_NAMED if name else _ALL, asked).all()
-    lotteries = [row for row in rows if row.id is not None]
+    lotteries = [
+        LotteryShown(row.id, row.name, row.prize, row.closes_on, row.mine)
+        for row in rows
+        if row.id is not None
+    ]
     open_ones = [each for each in lotteries if each.closes_on >= day]
     finished = [each for each in lotteries if each.closes_on < day]
     return FrontPage(

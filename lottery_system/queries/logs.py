@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,6 +26,20 @@ from lottery_system.mark import Head
 from lottery_system.models import BallotTile, Draw, JournalRecord, JournalTile, Submission
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
+
+
+class StoredRecord(NamedTuple):
+    """A record of a journal as it is stored."""
+
+    timeline: int
+    number: int
+    #: whose freeze it is; None for the genesis
+    day: date | None
+    #: verbatim, as it is hashed
+    record: str
+    #: of when it was the last one
+    checkpoint: str
+    frontier: bytes
 
 
 def journal_tiles(connection: Connection, timeline: int | None = None) -> ReadTiles:
@@ -71,10 +85,9 @@ def journal_rows(
 
 def journal_record(
     connection: Connection, number: int, timeline: int | None = None
-) -> AnyRow | None:
-    """Return one record of a journal, and the checkpoint of when it was the last one."""
-    asked = {"number": number, "timeline": timeline}
-    return connection.execute(_JOURNAL_RECORD, asked).one_or_none()
+) -> StoredRecord | None:
+    """Return one record of a journal."""
+    return _record(connection, _JOURNAL_RECORD, {"number": number, "timeline": timeline})
 
 
 def journal_head(connection: Connection, size: int, timeline: int | None = None) -> Head | None:
@@ -83,14 +96,14 @@ def journal_head(connection: Connection, size: int, timeline: int | None = None)
     return Head(size, Frontier.from_bytes(size, found.frontier).root) if found else None
 
 
-def freeze_of(connection: Connection, day: date) -> AnyRow | None:
-    """Return a journal's record of a day's end, its timeline, its number and its checkpoint."""
-    return connection.execute(_FREEZE, {"day": day}).one_or_none()
+def freeze_of(connection: Connection, day: date) -> StoredRecord | None:
+    """Return a journal's record of a day's end."""
+    return _record(connection, _FREEZE, {"day": day})
 
 
-def last_record(connection: Connection, timeline: int | None = None) -> AnyRow | None:
+def last_record(connection: Connection, timeline: int | None = None) -> StoredRecord | None:
     """Return a journal's newest record."""
-    return connection.execute(_LAST_RECORD, {"timeline": timeline}).one_or_none()
+    return _record(connection, _LAST_RECORD, {"timeline": timeline})
 
 
 def log_size(connection: Connection, day: date) -> int:
@@ -117,6 +130,13 @@ def runs(connection: Connection, day: date, first: int, last: int) -> Sequence[A
     """
     asked = {"day": day, "first_asked": first, "last_asked": last}
     return connection.execute(_RUNS, asked).all()
+
+
+def _record(
+    connection: Connection, query: Select[Any], asked: Mapping[str, object]
+) -> StoredRecord | None:
+    row = connection.execute(query, asked).one_or_none()
+    return StoredRecord._make(row) if row else None
 
 
 def _leaves(connection: Connection, day: date, tile: Tile) -> bytes:

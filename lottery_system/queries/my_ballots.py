@@ -1,40 +1,61 @@
 """One participant's own: the days played, the submissions of a day, the winning numbers."""
 
 from collections.abc import Collection, Sequence
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
-from lottery_system.models import Ballot, Draw, Holding, Submission, Winner
+from lottery_system.models import Ballot, Draw, DrawStatus, Holding, Submission, Winner
 from lottery_system.models.base import table_of
-from lottery_system.queries import AnyRow
 from lottery_system.queries.offers import LOTTERY_NAME, with_offers
+
+
+class DayPlayed(NamedTuple):
+    """A day on which somebody played, and how many ballots they had."""
+
+    day: date
+    status: DrawStatus
+    mine: int
+
+
+class MySubmission(NamedTuple):
+    """A submission as its participant sees it."""
+
+    day: date
+    first_number: int
+    last_number: int
+    ballot_count: int
+    submitted_at: datetime
+    lottery_id: int
+    #: as it stood at the close
+    lottery_name: str
 
 
 def days_of(
     connection: Connection, user_id: int, *, before: date | None, limit: int
-) -> Sequence[AnyRow]:
-    """List the days on which somebody played, the newest first: `day`, `status`, `mine`."""
+) -> Sequence[DayPlayed]:
+    """List the days on which somebody played, the newest first."""
     query = _DAYS if before is None else _DAYS_BEFORE
     asked = {"user_id": user_id, "before": before, "limit": limit}
-    return connection.execute(query, asked).all()
+    return [DayPlayed._make(row) for row in connection.execute(query, asked)]
 
 
-def submission_of(connection: Connection, user_id: int, token: UUID) -> AnyRow | None:
+def submission_of(connection: Connection, user_id: int, token: UUID) -> MySubmission | None:
     """Find one's own submission by its token: what a receipt shows."""
     asked = {"user_id": user_id, "token": token}
-    return connection.execute(_SUBMISSION, asked).one_or_none()
+    row = connection.execute(_SUBMISSION, asked).one_or_none()
+    return MySubmission._make(row) if row else None
 
 
 def submissions_of(
     connection: Connection, user_id: int, day: date, *, before: int | None, limit: int
-) -> Sequence[AnyRow]:
+) -> Sequence[MySubmission]:
     """List somebody's submissions of a day, the newest first, from below number `before`."""
     query = _SUBMISSIONS if before is None else _SUBMISSIONS_BEFORE
     asked = {"day": day, "user_id": user_id, "before": before, "limit": limit}
-    return connection.execute(query, asked).all()
+    return [MySubmission._make(row) for row in connection.execute(query, asked)]
 
 
 def places_of(

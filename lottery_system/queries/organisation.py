@@ -1,14 +1,13 @@
 """What organisers look at: who plays, and who changed what."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from lottery_system.models import Holding, Lottery, LotteryChange, User
 from lottery_system.models.base import table_of
-from lottery_system.queries import AnyRow
 
 
 class Figures(NamedTuple):
@@ -18,6 +17,35 @@ class Figures(NamedTuple):
     open_count: int
 
 
+class Participant(NamedTuple):
+    """A user as organisers see them."""
+
+    id: int
+    username: str
+    is_organiser: bool
+    created_at: datetime
+    closed_at: datetime | None
+    #: ballots of today
+    today: int
+
+
+class Change(NamedTuple):
+    """What was said of a lottery from an instant on, and what was said before."""
+
+    id: int
+    lottery_id: int
+    name: str
+    prize: str
+    closes_on: date
+    changed_at: datetime
+    #: who said it; None for a command
+    username: str | None
+    #: None for a creation, as what follows
+    old_name: str | None
+    old_prize: str | None
+    old_closes_on: date | None
+
+
 def figures(connection: Connection, day: date) -> Figures:
     """Count users whose account is not closed, and open lotteries."""
     return Figures(*connection.execute(_FIGURES, {"day": day}).one())
@@ -25,20 +53,16 @@ def figures(connection: Connection, day: date) -> Figures:
 
 def participants(
     connection: Connection, day: date, *, before: int | None, limit: int
-) -> Sequence[AnyRow]:
+) -> Sequence[Participant]:
     """List users, the newest first, from below number `before`, each with today's ballots."""
     asked = {"day": day, "before": before or 2**31 - 1, "limit": limit}
-    return connection.execute(_PARTICIPANTS, asked).all()
+    return [Participant._make(row) for row in connection.execute(_PARTICIPANTS, asked)]
 
 
-def changes(connection: Connection, *, before: int | None, limit: int) -> Sequence[AnyRow]:
-    """List what was said of lotteries, the newest first, from below number `before`.
-
-    Each comes with what was said before it, in `old_name`, `old_prize` and `old_closes_on`, which
-    are None for a creation, and with the username of whoever said it, None for a command.
-    """
+def changes(connection: Connection, *, before: int | None, limit: int) -> Sequence[Change]:
+    """List what was said of lotteries, the newest first, from below number `before`."""
     asked = {"before": before or 2**31 - 1, "limit": limit}
-    return connection.execute(_CHANGES, asked).all()
+    return [Change._make(row) for row in connection.execute(_CHANGES, asked)]
 
 
 _user, _holding, _lottery, _change = (
@@ -82,7 +106,12 @@ _previous = (
 )
 _CHANGES = (
     select(
-        table_of(LotteryChange),
+        _change.id,
+        _change.lottery_id,
+        _change.name,
+        _change.prize,
+        _change.closes_on,
+        _change.changed_at,
         _user.username,
         _old.c.name.label("old_name"),
         _old.c.prize.label("old_prize"),

@@ -8,11 +8,21 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from lottery_system.models import LOST, Ballot, Draw, Holding, Winner
 from lottery_system.models.base import table_of
-from lottery_system.queries import AnyRow
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
 
 #: places that a page names; who has more finds them among their ballots
 SHOWN = 5
+
+
+class MyPlace(NamedTuple):
+    """A place that one's ballot took."""
+
+    day: date
+    place: int
+    number: int
+    #: as they stood at the close
+    lottery_name: str
+    prize: str
 
 
 class Results(NamedTuple):
@@ -21,9 +31,8 @@ class Results(NamedTuple):
     day_count: int
     ballot_count: int
     latest: date
-    #: `day`, `place` and `number` of ballots that took a place, those that won first, then the
-    #: newest, with `lottery_name` and `prize` as they stood at the close
-    places: Sequence[AnyRow]
+    #: those that won first, then the newest
+    places: Sequence[MyPlace]
 
 
 def results_of(connection: Connection, user_id: int, *, after: date, until: date) -> Results | None:
@@ -32,7 +41,7 @@ def results_of(connection: Connection, user_id: int, *, after: date, until: date
     total = connection.execute(_TOTAL, asked).one()
     if not total.day_count:
         return None
-    places = connection.execute(_PLACES, asked).all()
+    places = [MyPlace._make(row) for row in connection.execute(_PLACES, asked)]
     return Results(total.day_count, total.ballot_count, total.latest, places)
 
 

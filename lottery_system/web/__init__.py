@@ -5,6 +5,7 @@ from flask import Flask
 from config import Settings
 from lottery_system.web import (
     cookies,
+    days,
     errors,
     headers,
     incoming,
@@ -25,6 +26,7 @@ def register(app: Flask, settings: Settings) -> None:
     for page in PAGES:
         app.register_blueprint(page.blueprint)
     app.session_interface = cookies.SessionCookies(app)
+    days.register(app)
     errors.register(app)
     languages.register(app)
     resuming.register(app)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import NamedTuple
 
 from lottery_system.clock import ONE_DAY
-from lottery_system.queries import AnyRow
+from lottery_system.queries.calendar import CalendarDay
 
 #: days of the chart
 SPAN = 30
@@ -56,7 +56,7 @@ def month_of(day: date) -> Month:
     return Month(first, last, weeks)
 
 
-def chart_of(rows: Iterable[AnyRow], until: date) -> Chart:
+def chart_of(rows: Iterable[CalendarDay], until: date) -> Chart:
     """Draw a bar for each of the last days up to one that has a draw, today's included.
 
     Args:
@@ -85,7 +85,7 @@ def chart_of(rows: Iterable[AnyRow], until: date) -> Chart:
     return Chart(bars, top, chart_begins(until))
 
 
-def by_day(rows: Iterable[AnyRow]) -> Mapping[date, AnyRow]:
+def by_day(rows: Iterable[CalendarDay]) -> Mapping[date, CalendarDay]:
     """Return rows by their day."""
     return {row.day: row for row in rows}
 

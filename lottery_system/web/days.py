@@ -1,19 +1,21 @@
 """What there is to say of a date: one of eight answers."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import NamedTuple
 
-from flask import abort
+from flask import Flask, abort
 from flask_babel import gettext
 from sqlalchemy import Connection
 
-from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
+from lottery_system.clock import ONE_DAY, day_of, parse_day
 from lottery_system.fairness.beacon import time_of
 from lottery_system.fairness.records import Freeze
-from lottery_system.models import CLOSED, DRAWN, LOST, OPEN
+from lottery_system.models import CLOSED, DRAWN, LOST, OPEN, DrawStatus
 from lottery_system.parts import parts
-from lottery_system.queries import AnyRow
+from lottery_system.queries.day import DrawOfDay, PlaceTaken, first_day, look_up
 from lottery_system.queries.recoveries import recoveries
 
 
@@ -33,11 +35,10 @@ class DayState(Enum):
 MISSING = frozenset({DayState.FUTURE, DayState.BEFORE_FIRST, DayState.NO_DATE})
 
 
-class Neighbours(NamedTuple):
-    """The days before and after one, where there is anything to see."""
-
-    previous: date | None
-    next: date | None
+def register(app: Flask) -> None:
+    """Let the templates compare what a draw stands at, and a day's answer."""
+    app.jinja_env.globals["DrawStatus"] = DrawStatus
+    app.jinja_env.globals["DayState"] = DayState
 
 
 def day_or_404(text: str) -> date:
@@ -46,21 +47,6 @@ def day_or_404(text: str) -> date:
     if day is None:
         abort(404, gettext("“%(text)s” isn’t a date. Enter it like 2026-12-31.", text=text))
     return day
-
-
-def state_of(day: date, draw: AnyRow | None, first: date | None) -> DayState:
-    """Tell which answer holds for a day, given its draw and the first day of all."""
-    today = day_of(utcnow())
-    if draw is not None and draw.status != OPEN:  # also where a clock was set back since
-        drawn = DayState.DRAWN if draw.ballot_count else DayState.NOBODY_PLAYED
-        return {DRAWN: drawn, CLOSED: DayState.WAITING, LOST: DayState.LOST}[draw.status]
-    if day > today:
-        return DayState.FUTURE
-    if day == today:
-        return DayState.OPEN
-    if first is None or day < first:
-        return DayState.BEFORE_FIRST
-    return DayState.WAITING
 
 
 class RecoveryNote(NamedTuple):
@@ -76,7 +62,85 @@ class RecoveryNote(NamedTuple):
     is_in_doubt: bool
 
 
-def recovery_notes(connection: Connection, draw: AnyRow | None) -> list[RecoveryNote]:
+@dataclass(frozen=True)
+class DayPage:
+    """What the pages of a day show of it, all of one instant."""
+
+    #: None where what was asked for is no date
+    day: date | None
+    #: the day of that instant
+    today: date
+    state: DayState
+    draw: DrawOfDay | None = None
+    winners: Sequence[PlaceTaken] = ()
+    #: the day on which the days begin
+    first: date | None = None
+    notes: Sequence[RecoveryNote] = ()
+
+    @property
+    def is_missing(self) -> bool:
+        """Tell whether there is nothing at the day's address, or not yet."""
+        return self.state in MISSING
+
+    @property
+    def yesterday(self) -> date:
+        """Return the day before that of the instant."""
+        return self.today - ONE_DAY
+
+    @property
+    def previous(self) -> date | None:
+        """Return the day before, where there is anything to see."""
+        if self.day is None or self.is_missing or self.first is None or self.day <= self.first:
+            return None
+        return self.day - ONE_DAY
+
+    @property
+    def next(self) -> date | None:
+        """Return the day after, where there is anything to see."""
+        if self.day is None or self.is_missing or self.day >= self.today:
+            return None
+        return self.day + ONE_DAY
+
+
+def day_page(connection: Connection, day: date, now: datetime, user_id: int | None) -> DayPage:
+    """Look a day up, for whoever asks at an instant."""
+    draw, winners = look_up(connection, day, user_id)
+    first = draw.first if draw else first_day(connection)
+    today = day_of(now)
+    return DayPage(
+        day=day,
+        today=today,
+        state=_state_of(day, today, draw, first),
+        draw=draw,
+        winners=winners,
+        first=first,
+        notes=_recovery_notes(connection, draw),
+    )
+
+
+def beacon_time(freeze: Freeze | None) -> datetime | None:
+    """Return when the beacon's round of a day is signed; None where it has none, or not yet."""
+    if freeze is None or freeze.round is None:
+        return None
+    chain = parts().keyring.operator().chain
+    return datetime.fromtimestamp(time_of(chain, freeze.round), UTC) if chain else None
+
+
+def _state_of(day: date, today: date, draw: DrawOfDay | None, first: date | None) -> DayState:
+    """Tell which answer holds for a day, given its draw and the first day of all."""
+    if draw is not None and draw.status != OPEN:  # also where a clock was set back since
+        drawn = DayState.DRAWN if draw.ballot_count else DayState.NOBODY_PLAYED
+        return {DRAWN: drawn, CLOSED: DayState.WAITING, LOST: DayState.LOST}[draw.status]
+    if day > today:
+        return DayState.FUTURE
+    if day == today:
+        return DayState.OPEN
+    if first is None or day < first:
+        return DayState.BEFORE_FIRST
+    return DayState.WAITING
+
+
+def _recovery_notes(connection: Connection, draw: DrawOfDay | None) -> list[RecoveryNote]:
     """Return what is to be said of a day where this lottery was recovered."""
     if draw is None or draw.recovered is None:
         return []
@@ -91,19 +155,3 @@ def recovery_notes(connection: Connection, draw: AnyRow | None) -> list[Recovery
         if is_lost:
             break  # what is lost cannot be lost again
     return notes
-
-
-def neighbours(day: date | None, first: date | None, state: DayState) -> Neighbours:
-    """Return the days that a page of a day leads to."""
-    if day is None or state in MISSING:
-        return Neighbours(None, None)
-    previous = day - ONE_DAY if first is not None and day > first else None
-    return Neighbours(previous, day + ONE_DAY if day < day_of(utcnow()) else None)
-
-
-def beacon_time(freeze: Freeze | None) -> datetime | None:
-    """Return when the beacon's round of a day is signed; None where it has none, or not yet."""
-    if freeze is None or freeze.round is None:
-        return None
-    chain = parts().keyring.operator().chain
-    return datetime.fromtimestamp(time_of(chain, freeze.round), UTC) if chain else None

@@ -2,21 +2,26 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from lottery_system.extensions import reading
-from lottery_system.models import DRAWN, LOST
-from lottery_system.queries import AnyRow
-from lottery_system.queries.exports import submissions_after
+from lottery_system.models import DRAWN, LOST, DrawStatus
+from lottery_system.queries.exports import (
+    ExportedSubmission,
+    submissions_after,
+)
 from lottery_system.queries.my_ballots import places_of
+
+Exported = TypeVar("Exported")
 
 
 def pieces(
-    ask: Callable[..., Sequence[AnyRow]],
+    ask: Callable[..., Sequence[Exported]],
     begin: tuple[object, ...],
-    key: Callable[[AnyRow], tuple[object, ...]],
-) -> Iterator[Sequence[AnyRow]]:
+    key: Callable[[Exported], tuple[object, ...]],
+) -> Iterator[Sequence[Exported]]:
     """Yield rows a piece at a time, each behind the last; holds no connection in between.
 
     Args:
@@ -36,17 +41,20 @@ def pieces(
 def my_submissions(user_id: int) -> Iterator[list[dict[str, object]]]:
     """Yield somebody's submissions, the oldest first, a piece at a time."""
 
-    def ask(connection: Connection, day: date, first_number: int) -> Sequence[AnyRow]:
+    def ask(connection: Connection, day: date, first_number: int) -> Sequence[ExportedSubmission]:
         return submissions_after(connection, user_id, day, first_number)
 
-    for piece in pieces(ask, (date.min, 0), lambda row: (row.day, row.first_number)):
+    for piece in pieces(
+        ask, (date.min, 0), lambda row: (row.submission.day, row.submission.first_number)
+    ):
         with reading() as connection:
-            places = places_of(connection, user_id, {row.day for row in piece})
-        yield [_described(row, places.get(row.day, {})) for row in piece]
+            places = places_of(connection, user_id, {row.submission.day for row in piece})
+        yield [_described(row, places.get(row.submission.day, {})) for row in piece]
 
 
-def _described(row: AnyRow, places: dict[int, int]) -> dict[str, object]:
+def _described(exported: ExportedSubmission, places: dict[int, int]) -> dict[str, object]:
     """Describe a submission; `places` are those that ballots of its day took, by place."""
+    row, status = exported
     mine = range(row.first_number, row.last_number + 1)
     taken = {place: number for place, number in places.items() if number in mine}
     return {
@@ -55,12 +63,12 @@ def _described(row: AnyRow, places: dict[int, int]) -> dict[str, object]:
         "last_number": row.last_number,
         "lottery": row.lottery_name,
         "submitted_at": row.submitted_at.isoformat(),
-        "result": _result(row.status, taken),
+        "result": _result(status, taken),
         "places": " ".join(f"{place}:{number}" for place, number in taken.items()),
     }
 
 
-def _result(status: str, taken: dict[int, int]) -> str:
+def _result(status: DrawStatus, taken: dict[int, int]) -> str:
     if status != DRAWN:
         return "records lost" if status == LOST else "waiting"
     if 1 in taken:

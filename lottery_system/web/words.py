@@ -12,7 +12,7 @@ from markupsafe import Markup
 from config import Settings
 from lottery_system.errors import LotteryError
 from lottery_system.parts import parts
-from lottery_system.queries import AnyRow
+from lottery_system.queries.my_ballots import MySubmission
 from lottery_system.web.languages import language
 from lottery_system.web.texts import catalogue
 
@@ -94,7 +94,7 @@ def ballots(count: int) -> str:
     return str(ngettext("%(count)s ballot", "%(count)s ballots", count, count=number(count)))
 
 
-def numbers(submission: AnyRow) -> str:
+def numbers(submission: MySubmission) -> str:
     """Write the numbers of a submission: one, or from the first to the last."""
     first, last = submission.first_number, submission.last_number
     if first == last:

@@ -9,8 +9,7 @@ from playwright.sync_api import Browser, Page, Request, Route, expect
 from sqlalchemy import func, select
 
 from lottery_system.models import Ballot, LoginSession, Lottery, User
-from lottery_system.queries import AnyRow
-from lottery_system.queries.day import look_up
+from lottery_system.queries.day import PlaceTaken, look_up
 from tests.browser.conftest import browsing, database, leave, log_in
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
 from tests.stand_ins.processes import Gunicorn, wait_for
@@ -87,7 +86,7 @@ def count_sessions(url: str) -> int:
         return session.scalar(select(func.count()).select_from(LoginSession)) or 0
 
 
-def winner_of(url: str) -> AnyRow:
+def winner_of(url: str) -> PlaceTaken:
     with database(url) as session, session.begin():
         (winner,) = look_up(session.connection(), FIRST_DAY, None).winners
     return winner
@@ -126,7 +125,7 @@ def play_the_first_day(page: Page, url: str) -> None:
     assert ballots_of(url) == BOBS
 
 
-def look_up_the_winner(page: Page, winner: AnyRow) -> None:
+def look_up_the_winner(page: Page, winner: PlaceTaken) -> None:
     """Find a day's winner by its date."""
     page.get_by_role("link", name="Winners").click()
     page.get_by_label("Look up another day").fill("2026-11-19")
@@ -138,7 +137,7 @@ def look_up_the_winner(page: Page, winner: AnyRow) -> None:
     )
 
 
-def look_up_ones_own_ballots(page: Page, username: str, winner: AnyRow) -> None:
+def look_up_ones_own_ballots(page: Page, username: str, winner: PlaceTaken) -> None:
     """Read on one's own pages, and on the day's, what became of one's ballots."""
     has_won = username == winner.username
     main = page.get_by_role("main")

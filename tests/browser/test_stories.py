@@ -19,8 +19,7 @@ from sqlalchemy import func, select
 
 from lottery_system.models import Ballot, Lottery, LotteryChange, User
 from lottery_system.passwords import hash_password
-from lottery_system.queries import AnyRow
-from lottery_system.queries.day import look_up
+from lottery_system.queries.day import PlaceTaken, look_up
 from tests.browser.conftest import browsing, database, leave, log_in
 from tests.browser.test_journey import (
     expect_figures,
@@ -58,7 +57,7 @@ class House:
         yesterday = self.noon.date() - ONE_DAY
         wait_for(lambda: str(yesterday) in drawn(self.server), f"{yesterday} is drawn")
 
-    def winner_of(self, day: date) -> AnyRow:
+    def winner_of(self, day: date) -> PlaceTaken:
         with database(self.url) as session, session.begin():
             (winner,) = look_up(session.connection(), day, None).winners
         return winner

@@ -19,18 +19,9 @@ from lottery_system.fairness.checks import CHECKS
 from lottery_system.fairness.note import format_vkey
 from lottery_system.fairness.records import parse_freeze, parse_genesis
 from lottery_system.parts import parts
-from lottery_system.queries.day import first_day, look_up
 from lottery_system.queries.logs import freeze_of, journal_record
 from lottery_system.queries.my_ballots import submissions_of
-from lottery_system.web.days import (
-    MISSING,
-    DayState,
-    beacon_time,
-    day_or_404,
-    neighbours,
-    recovery_notes,
-    state_of,
-)
+from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page
 from lottery_system.web.drawing import tree_of
 from lottery_system.web.forms import parse_number
 from lottery_system.web.languages import language
@@ -54,38 +45,28 @@ def show(day: str) -> tuple[str, int]:
     """Show what was fixed when, and let the reader check it."""
     asked = parse_day(day)
     if asked is None:
-        return render_template("draws/missing.html", state=DayState.NO_DATE, typed=day), 404
+        page = DayPage(None, day_of(utcnow()), DayState.NO_DATE)
+        return render_template("draws/missing.html", page=page, typed=day), 404
     user_id = viewer().id if current_user.is_authenticated else None
     with reading() as connection:
-        draw, winners = look_up(connection, asked, user_id)
-        first = draw.first if draw else first_day(connection)
+        page = day_page(connection, asked, utcnow(), user_id)
         frozen = freeze_of(connection, asked)
         timeline = frozen.timeline if frozen else None
         begun = journal_record(connection, 0, timeline)
-        notes = recovery_notes(connection, draw)
         key = (
             certificates.key_of(connection, timeline, parts().keyring.operator()) if begun else None
         )
         runs = submissions_of(
             connection, user_id, asked, before=None, limit=RUNS
         ) if user_id is not None else []  # fmt: skip
-    state = state_of(asked, draw, first)
-    if state in MISSING or state is DayState.LOST:
-        page = render_template(
-            "draws/missing.html", state=state, day=asked, first=first, notes=notes
-        )
-        return page, 404 if state in MISSING else 200
+    if page.is_missing or page.state is DayState.LOST:
+        return render_template("draws/missing.html", page=page), 404 if page.is_missing else 200
     genesis = parse_genesis(begun.record) if begun else None
     freeze = parse_freeze(frozen.record) if frozen else None
-    previous, following = neighbours(asked, first, state)
-    page = render_template(
+    winners, recovered = page.winners, (page.draw and page.draw.recovered) or 0
+    text = render_template(
         "draws/show.html",
-        state=state,
-        DayState=DayState,
-        day=asked,
-        today=day_of(utcnow()),
-        draw=draw,
-        winners=winners,
+        page=page,
         genesis=genesis,
         freeze=freeze,
         beacon_time=beacon_time(freeze),
@@ -95,20 +76,17 @@ def show(day: str) -> tuple[str, int]:
         and beacon.is_late(freeze.closes, freeze.frozen, genesis.gap),
         has_log=genesis is not None and asked >= genesis.first,
         vkey=format_vkey(key) if key else None,
-        notes=notes,
         # all of them, since a verifier follows the line of journals that they make
         recoveries=[
             url_for("logs.recovery", timeline=number + 1)
-            for number in range(draw.recovered if draw and (notes or timeline) else 0)
+            for number in range(recovered if page.notes or timeline else 0)
         ],
         checks=CHECKS,
         words=words_of(current_app.static_folder or "", language()),
         tree=tree_of(freeze.size, winners[0].number) if winners and freeze else None,
         runs=runs,
-        previous=previous,
-        next=following,
     )
-    return page, 200
+    return text, 200
 
 
 @blueprint.get("/<day>/certificate.json")

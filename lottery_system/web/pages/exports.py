@@ -10,7 +10,10 @@ from itertools import chain
 from flask import Blueprint, Response
 
 from lottery_system.access import everybody, organisers, users, viewer
-from lottery_system.queries.exports import users_after, winners_after
+from lottery_system.queries.exports import (
+    users_after,
+    winners_after,
+)
 from lottery_system.web.downloads import download
 from lottery_system.web.exported_rows import my_submissions, pieces
 

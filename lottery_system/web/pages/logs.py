@@ -22,8 +22,8 @@ from lottery_system.fairness.tiles import (
     width_at,
 )
 from lottery_system.parts import parts
-from lottery_system.queries import AnyRow
 from lottery_system.queries.logs import (
+    StoredRecord,
     ballot_records,
     ballot_tiles,
     freeze_of,
@@ -110,7 +110,7 @@ def ended_tile(timeline: int, path: str) -> Response:
         )
 
 
-def _last_of_ended(connection: Connection, timeline: int) -> AnyRow:
+def _last_of_ended(connection: Connection, timeline: int) -> StoredRecord:
     last = last_record(connection, timeline) if ended_key(connection, timeline) else None
     if last is None:
         abort(404, gettext("There’s no earlier log with this number."))

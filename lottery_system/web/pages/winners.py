@@ -1,6 +1,5 @@
 """The winning ballot of a date."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from time import monotonic
@@ -11,37 +10,21 @@ from flask import Blueprint, Flask, abort, current_app, redirect, render_templat
 from flask_babel import gettext
 from flask_login import current_user
 from markupsafe import Markup
+from sqlalchemy import Connection
 from werkzeug.test import create_environ
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody, viewer
-from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
+from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.extensions import reading
 from lottery_system.fairness.records import parse_freeze
 from lottery_system.models import CLOSED, DRAWN
 from lottery_system.parts import parts
-from lottery_system.queries import AnyRow
 from lottery_system.queries.calendar import days_between
-from lottery_system.queries.day import first_day, latest_drawn, look_up
+from lottery_system.queries.day import latest_drawn, look_up
 from lottery_system.queries.logs import freeze_of
-from lottery_system.web.calendar import (
-    Month,
-    by_day,
-    chart_begins,
-    chart_of,
-    month_of,
-    neighbour_months,
-)
-from lottery_system.web.days import (
-    MISSING,
-    DayState,
-    RecoveryNote,
-    beacon_time,
-    day_or_404,
-    neighbours,
-    recovery_notes,
-    state_of,
-)
+from lottery_system.web.calendar import by_day, chart_begins, chart_of, month_of, neighbour_months
+from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page
 from lottery_system.web.languages import language
 from lottery_system.web.public_address import is_known_here_only, public_root, site_root
 from lottery_system.web.remembered import apart
@@ -64,11 +47,11 @@ def index() -> Response | tuple[str, int]:
     if day is not None:
         return redirect(url_for("winners.show", day=day.isoformat()))
     if typed:
-        return _page(DayState.NO_DATE, None, typed=typed), 422
+        return _no_date(typed), 422
     with reading() as connection:
         latest = latest_drawn(connection)
-    user_id = viewer().id if current_user.is_authenticated else None
-    return _answer(latest or day_of(utcnow()), user_id)
+    now, user_id = utcnow(), viewer().id if current_user.is_authenticated else None
+    return _answer(latest or day_of(now), now, user_id)
 
 
 @blueprint.get("/winners/<day>")
@@ -77,12 +60,12 @@ def show(day: str) -> tuple[str, int]:
     """Show who won on a day, or why nobody did."""
     asked = parse_day(day)
     if asked is None:
-        return _page(DayState.NO_DATE, None, typed=day), 404
+        return _no_date(day), 404
     if current_user.is_authenticated:
-        return _answer(asked, viewer().id)
+        return _answer(asked, utcnow(), viewer().id)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     seen_as = SeenAs(language(), site_root(), bool(parts().pause.reasons))
-    return _drawn_day(app, asked, monotonic() // MOMENT, seen_as) or _answer(asked)
+    return _drawn_day(app, asked, monotonic() // MOMENT, seen_as) or _answer(asked, utcnow())
 
 
 @blueprint.get("/winners/<day>/sheet")
@@ -126,70 +109,46 @@ def _drawn_day(app: Flask, day: date, moment: float, seen_as: SeenAs) -> tuple[s
 
     def made() -> tuple[str, int] | None:
         with reading() as connection:
-            draw, _ = look_up(connection, day, None)
-        return _answer(day) if draw and draw.status == DRAWN else None
+            page = day_page(connection, day, utcnow(), None)
+            is_drawn = page.draw is not None and page.draw.status == DRAWN
+            return _shown(connection, page, None) if is_drawn else None
 
     return apart(app, made, seen_as.code, create_environ(f"/winners/{day}", seen_as.root))
 
 
-def _answer(day: date, user_id: int | None = None) -> tuple[str, int]:
+def _answer(day: date, now: datetime, user_id: int | None = None) -> tuple[str, int]:
     with reading() as connection:
-        draw, winners = look_up(connection, day, user_id)
-        first = draw.first if draw else first_day(connection)
-        state = state_of(day, draw, first)
-        shown = day if state not in MISSING else day_of(utcnow())
-        month = month_of(shown)
-        days = days_between(connection, min(month.first, chart_begins(shown)), month.last, user_id)
-        is_closed = draw is not None and draw.status == CLOSED
-        frozen = freeze_of(connection, day) if is_closed else None
-        notes = recovery_notes(connection, draw)
-    due_at = beacon_time(parse_freeze(frozen.record)) if frozen else None
-    page = _page(
-        state, day, draw=draw, first=first, winners=winners, due_at=due_at, notes=notes,
-        month=month, days=days, until=min(shown, day_of(utcnow())),
-    )  # fmt: skip
-    return page, 404 if state in MISSING else 200
+        return _shown(connection, day_page(connection, day, now, user_id), user_id)
 
 
-def _page(
-    state: DayState,
-    day: date | None,
-    *,
-    draw: AnyRow | None = None,
-    first: date | None = None,
-    winners: Sequence[AnyRow] = (),
-    typed: str = "",
-    notes: Sequence[RecoveryNote] = (),
-    due_at: datetime | None = None,
-    month: Month | None = None,
-    days: Sequence[AnyRow] = (),
-    until: date | None = None,
-) -> str:
-    previous, following = neighbours(day, first, state)
-    today = day_of(utcnow())
-    before, after = neighbour_months(month, first, today) if month else (None, None)
-    return render_template(
-        "winners/show.html",
-        state=state,
-        DayState=DayState,
-        day=day,
-        typed=typed,
-        notes=notes,
-        today=today,
+def _shown(connection: Connection, page: DayPage, user_id: int | None) -> tuple[str, int]:
+    """Render the page of a day, with the days around it and when its draw is due."""
+    shown = page.day if page.day and not page.is_missing else page.today
+    month, until = month_of(shown), min(shown, page.today)
+    days = days_between(connection, min(month.first, chart_begins(shown)), month.last, user_id)
+    frozen = None
+    if page.day and page.draw and page.draw.status == CLOSED:
+        frozen = freeze_of(connection, page.day)
+    before, after = neighbour_months(month, page.first, page.today)
+    text = _rendered(
+        page,
         month=month,
         month_before=before,
         month_after=after,
         by_day=by_day(days),
-        chart=chart_of(days, until) if until else None,
+        chart=chart_of(days, until),
         chart_until=until,
-        yesterday=today - ONE_DAY,
-        draw=draw,
-        first=first,
-        winners=winners,
-        beacon_time=due_at,
-        previous=previous,
-        next=following,
+        beacon_time=beacon_time(parse_freeze(frozen.record)) if frozen else None,
     )
+    return text, 404 if page.is_missing else 200
+
+
+def _no_date(typed: str) -> str:
+    return _rendered(DayPage(None, day_of(utcnow()), DayState.NO_DATE), typed=typed)
+
+
+def _rendered(page: DayPage, **more: object) -> str:
+    return render_template("winners/show.html", page=page, **more)
 
 
 @lru_cache(DAYS_REMEMBERED)
