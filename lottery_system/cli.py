@@ -12,7 +12,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
-from lottery_system import draws
+from lottery_system import claims, draws
 from lottery_system.audit import audit
 from lottery_system.audit.heads import read_head
 from lottery_system.audit.progress import Progress, ProgressLine
@@ -160,8 +160,16 @@ def run_draws(confirm: bool) -> None:
         operator = keyring.begin(now)
         fetch = keyring.fetch_signature
         drawn = draws.run_due(
-            session, now, settings.places, operator, fetch, check=check, rollback=rollback
+            session,
+            now,
+            settings.places,
+            operator,
+            fetch,
+            check=check,
+            rollback=rollback,
+            claim_days=settings.claim_days,
         )
+        claims.run_due(session, now, settings.claim_days, rollback=rollback)
         waiting = draws.waiting(session)
     for day in drawn:
         _show(day)
@@ -188,7 +196,15 @@ def hand_in_beacon(number: int, signature: str) -> None:
         raise click.ClickException("A signature is written as 96 hex digits.") from None
     with new_session() as session:
         operator = _keyring().operator()
-        drawn = draws.hand_in(session, now, number, given, operator, rollback=_rollback())
+        drawn = draws.hand_in(
+            session,
+            now,
+            number,
+            given,
+            operator,
+            rollback=_rollback(),
+            claim_days=current_app.extensions["settings"].claim_days,
+        )
     for day in drawn:
         _show(day)
 

@@ -9,7 +9,7 @@ from apscheduler.triggers.cron import CronTrigger
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from lottery_system import draws
+from lottery_system import claims, draws
 from lottery_system.clock import utcnow
 from lottery_system.clock_past import ClockPast
 from lottery_system.errors import LotteryError, Paused
@@ -89,16 +89,18 @@ def tick(app: Flask) -> None:
             operator = keyring.begin(now)
             with reading() as connection:  # which makes the mark of a lottery that has just begun
                 rollback.raise_all(connection)
-            places = app.extensions["settings"].places
+            settings = app.extensions["settings"]
             draws.run_due(
                 session,
                 now,
-                places,
+                settings.places,
                 operator,
                 keyring.fetch_signature,
                 check=app.extensions["closing_check"],
                 rollback=rollback,
+                claim_days=settings.claim_days,
             )
+            claims.run_due(session, now, settings.claim_days, rollback=rollback)
             with session.begin():
                 LoginSession.sweep(session, now)
                 Throttle.sweep(session, now)

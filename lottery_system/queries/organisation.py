@@ -10,6 +10,9 @@ from lottery_system.models import Holding, Lottery, LotteryChange, User
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
 
+#: what is said of a lottery
+SAID = ("name", "prize", "claim", "opens_on", "closes_on", "most_a_day", "winnable")
+
 
 class Figures(NamedTuple):
     """How much there is."""
@@ -34,8 +37,9 @@ def participants(
 def changes(connection: Connection, *, before: int | None, limit: int) -> Sequence[AnyRow]:
     """List what was said of lotteries, the newest first, from below number `before`.
 
-    Each comes with what was said before it, in `old_name`, `old_prize` and `old_closes_on`, which
-    are None for a creation, and with the username of whoever said it, None for a command.
+    Each comes with what was said before it, in `old_name` and so on, which are None for a creation,
+    and with the username of whoever said it, None for a command. `old_opens_on` is None as well
+    where first day, way to claim and limits were not kept yet.
     """
     asked = {"before": before or 2**31 - 1, "limit": limit}
     return connection.execute(_CHANGES, asked).all()
@@ -57,7 +61,7 @@ _FIGURES = select(
     .scalar_subquery(),
     select(func.count())
     .select_from(table_of(Lottery))
-    .where(_lottery.closes_on >= bindparam("day"))
+    .where(_lottery.opens_on <= bindparam("day"), _lottery.closes_on >= bindparam("day"))
     .scalar_subquery(),
 )
 _PARTICIPANTS = (
@@ -84,9 +88,7 @@ _CHANGES = (
     select(
         table_of(LotteryChange),
         _user.username,
-        _old.c.name.label("old_name"),
-        _old.c.prize.label("old_prize"),
-        _old.c.closes_on.label("old_closes_on"),
+        *(_old.c[name].label(f"old_{name}") for name in SAID),
     )
     .select_from(
         table_of(LotteryChange)

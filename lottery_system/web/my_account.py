@@ -22,6 +22,7 @@ from lottery_system.access import settings, users, viewer
 from lottery_system.clock import utcnow
 from lottery_system.extensions import db, transaction
 from lottery_system.models import LoginSession, User
+from lottery_system.models.claim import forget_contacts_of
 from lottery_system.passwords import (
     BadPassword,
     check_password,
@@ -146,6 +147,7 @@ def close() -> Answer | tuple[str, int]:
             form.current.errors = [_not_yours()]
             return _closing_page(form), 422
         user.close(utcnow())
+        forget_contacts_of(session, user.id)
         LoginSession.close_all(session, viewer().id)
     login.forget()
     note("account_closed", user)
