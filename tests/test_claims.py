@@ -43,6 +43,7 @@ from lottery_system.models.claim import (
     lapse_late,
     waiting,
 )
+from lottery_system.models.claim_event import CLAIMED, HANDED_OVER, LAPSED, OFFERED
 from lottery_system.models.lottery_edit import edit_lottery
 from lottery_system.queries.claims import my_open_prizes, states_of, to_hand_over
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
@@ -53,6 +54,7 @@ CLAIM_DAYS = 14
 #: by then a prize of the first day's draw must be claimed, which was made at noon of the second
 DEADLINE = FIRST_DAY + (1 + CLAIM_DAYS) * ONE_DAY
 WORKERS = 6
+KINDS = [OFFERED, CLAIMED, HANDED_OVER, LAPSED]
 
 
 def end_days(session: Session, now: datetime, places: int = 1) -> None:
@@ -66,11 +68,10 @@ def events(session: Session, day: date = FIRST_DAY) -> list[tuple[int, str]]:
     """Return what happened to a day's prize, place by place."""
     with session.begin():
         rows = session.execute(
-            select(ClaimEvent.place, ClaimEvent.kind)
-            .where(ClaimEvent.day == day)
-            .order_by(ClaimEvent.place, ClaimEvent.at, ClaimEvent.kind.desc())
+            select(ClaimEvent.place, ClaimEvent.kind).where(ClaimEvent.day == day)
         )
-        return [(row.place, row.kind) for row in rows]
+        found = [(row.place, row.kind) for row in rows]
+    return sorted(found, key=lambda each: (each[0], KINDS.index(each[1])))
 
 
 def holder_of(session: Session, place: int, day: date = FIRST_DAY) -> int:
@@ -476,7 +477,9 @@ def test_a_reserve_is_passed_over_where_all_prizes_of_its_lottery_are_won(
 def test_a_reserve_waits_while_ballots_that_are_in_may_win_the_last_prize_then_has_it_or_not(
     session: Session, cast: Cast, big_chance: Lottery, rare: Lottery, submit: Submit, clock: Clock,
 ) -> None:  # fmt: skip
+    reopen(session, rare, FIRST_NOON, winnable=None)
     day = draw_with_first(session, submit, (cast.bob, big_chance), (cast.charlie, rare), clock)
+    reopen(session, rare, closes_at(day), winnable=1)
     submit(cast.charlie, rare)  # on the next day, which is open
 
     with session.begin():
