@@ -14,11 +14,24 @@ from lottery_system.access import everybody, organisers, users, viewer
 from lottery_system.extensions import reading
 from lottery_system.models import DRAWN, LOST
 from lottery_system.queries import AnyRow
-from lottery_system.queries.exports import submissions_after, users_after, winners_after
+from lottery_system.queries.claims import my_claims_after, states_of
+from lottery_system.queries.exports import (
+    PIECE,
+    submissions_after,
+    users_after,
+    winners_after,
+)
 from lottery_system.queries.my_ballots import places_of
 from lottery_system.web.downloads import download
 
 blueprint = Blueprint("exports", __name__)
+
+#: what one's own data say of a claim
+CLAIM = (
+    "day", "place", "number", "lottery_name", "prize", "state", "offered_at", "claim_until",
+    "claimed_at", "message", "contact", "handed_over_at", "handed_on", "note", "lapsed_at",
+    "reason",
+)  # fmt: skip
 
 #: without it Excel takes UTF-8 for the encoding of the machine; a first line `sep=,` would make it
 #: forget that again, and is a row of the table to everybody else
@@ -34,7 +47,7 @@ def winners() -> Response:
     """Hand out all draws and their places, the oldest first."""
     head = (
         "day", "ballots", "place", "number", "username", "lottery", "closed_at", "drawn_at",
-        "prize",
+        "prize", "state", "reason", "handed_on",
     )  # fmt: skip
     return _table("winners.csv", head, _winners())
 
@@ -70,6 +83,20 @@ def my_submissions(user_id: int) -> Iterator[list[dict[str, object]]]:
         yield [_described(row, places.get(row.day, {})) for row in piece]
 
 
+def my_claims(user_id: int) -> Iterator[list[dict[str, object]]]:
+    """Yield what is kept of somebody's claims, the oldest first, a piece at a time."""
+
+    def ask(connection: Connection, day: date, place: int) -> Sequence[AnyRow]:
+        return my_claims_after(connection, user_id, day, place, PIECE)
+
+    for piece in _pieces(ask, (date.min, 0), lambda row: (row.day, row.place)):
+        yield [{name: _written(row._mapping[name]) for name in CLAIM} for row in piece]
+
+
+def _written(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value
+
+
 def _described(row: AnyRow, places: dict[int, int]) -> dict[str, object]:
     """Describe a submission; `places` are those that ballots of its day took, by place."""
     mine = range(row.first_number, row.last_number + 1)
@@ -95,11 +122,17 @@ def _result(status: str, taken: dict[int, int]) -> str:
 
 def _winners() -> Iterator[list[Sequence[object]]]:
     for piece in _pieces(winners_after, (date.min, 0), lambda row: (row.day, row.place or 0)):
+        with reading() as connection:
+            states = {
+                (day, each.place): (each.state, each.reason or "", each.handed_on or "")
+                for day, places in states_of(connection, {row.day for row in piece}).items()
+                for each in places
+            }
         yield [
             (
                 row.day.isoformat(), row.ballot_count, row.place, row.number, row.username,
                 row.lottery_name, row.closed_at.isoformat(), row.drawn_at.isoformat(),
-                row.prize,
+                row.prize, *states.get((row.day, row.place), ("", "", "")),
             )
             for row in piece
         ]  # fmt: skip

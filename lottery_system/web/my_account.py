@@ -32,7 +32,7 @@ from lottery_system.passwords import (
 from lottery_system.security_log import note
 from lottery_system.web import login
 from lottery_system.web.downloads import download
-from lottery_system.web.exports import my_submissions
+from lottery_system.web.exports import my_claims, my_submissions
 from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm
 from lottery_system.web.languages import LANGUAGES
 from lottery_system.web.log_in_throttle import Attempt
@@ -204,9 +204,15 @@ def _not_yours() -> str:
 
 def _document(facts: dict[str, object], user_id: int) -> Iterator[str]:
     head = json.dumps(facts, ensure_ascii=False, indent=1)
-    yield head.removesuffix("\n}") + ',\n "submissions": ['
-    separator = "\n  "
-    for piece in my_submissions(user_id):
-        yield separator + ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in piece)
-        separator = ",\n  "
-    yield "\n ]\n}\n"
+    yield head.removesuffix("\n}")
+    for name, pieces in (
+        ("submissions", my_submissions(user_id)),
+        ("claims", my_claims(user_id)),
+    ):
+        yield f',\n "{name}": ['
+        separator = "\n  "
+        for piece in pieces:
+            yield separator + ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in piece)
+            separator = ",\n  "
+        yield "\n ]"
+    yield "\n}\n"
