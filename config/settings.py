@@ -63,6 +63,10 @@ class Settings:
     clock_tolerance: int | None
     #: winning ballots a day
     places: int
+    #: days after a draw on which its prize can be claimed; None for any number
+    claim_days: int | None
+    #: whether organisers may add ballots, too
+    organisers_play: bool
     #: ballots in one submission
     max_count: int
     #: ballots that a participant may add for each hour of a day; None for any number
@@ -163,6 +167,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         beacon_gap=_number(values, "LOTTERY_BEACON_GAP", 60, 86_400),
         clock_tolerance=_number_or_off(values, "LOTTERY_CLOCK_TOLERANCE", 1, 3600),
         places=_number(values, "LOTTERY_PLACES", 1, 1000),
+        claim_days=_number_or_off(values, "LOTTERY_CLAIM_DAYS", 1, 3650),
+        organisers_play=_one_of(values, "LOTTERY_ORGANISERS_PLAY", ("off", "on")) == "on",
         max_count=max_count,
         # at least what a single submission may be, which could not be stored at any hour
         ballots_per_hour=_number_or_off(values, "LOTTERY_BALLOTS_PER_HOUR", max_count, 999_999_999),
@@ -195,6 +201,8 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_BEACON_GAP": "600",
     "LOTTERY_CLOCK_TOLERANCE": "60",
     "LOTTERY_PLACES": "1",
+    "LOTTERY_CLAIM_DAYS": "off",
+    "LOTTERY_ORGANISERS_PLAY": "off",
     "LOTTERY_MAX_COUNT": "1000",
     "LOTTERY_BALLOTS_PER_HOUR": "100000",
     "LOTTERY_SIGN_UPS_PER_HOUR": "200",

@@ -22,6 +22,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     """
     import logging
     import os
+    from datetime import timedelta
     from threading import BoundedSemaphore
 
     from flask import Flask
@@ -80,6 +81,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
             check_clocks=clock_check.check_turn,
             ballots_per_hour=settings.ballots_per_hour,
             free_space=free_space,
+            gap=timedelta(seconds=settings.gap),
         )
     keep(
         app,

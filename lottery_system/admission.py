@@ -2,17 +2,23 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, bindparam, cast, func, null, select, union_all
 
 from lottery_system.ballot_rate import allowed, refusal
+from lottery_system.clock import closes_at
 from lottery_system.errors import (
+    AllPrizesWon,
+    LastPrizeUndecided,
+    LastPrizeWaits,
     LotteryError,
     LotteryFinished,
+    LotteryNotOpen,
     TokenTaken,
+    TooManyADay,
     UnknownLottery,
 )
 from lottery_system.fairness.commitment import HOLDER_BYTES
@@ -33,6 +39,7 @@ from lottery_system.models import (
 from lottery_system.models.base import table_of
 from lottery_system.models.database_clock import Clocks
 from lottery_system.models.draw import Turn
+from lottery_system.models.prizes import Standing, standings
 from lottery_system.queries import AnyRow
 from lottery_system.rollback import below, beside, demand_day, demand_journal, draw_of, head_of
 from lottery_system.runtime.eager import together
@@ -64,6 +71,7 @@ def admit(
     check: Callable[[Clocks], None] = lambda clocks: None,
     *,
     ballots_per_hour: int | None = None,
+    gap: timedelta = timedelta(),
 ) -> Admitted:
     """Number and store ballots in the day that is open now; the caller commits.
 
@@ -75,6 +83,7 @@ def admit(
         mark: what people were told before; None where nothing is known of it.
         check: refuses them all, by an exception, where the clocks disagree.
         ballots_per_hour: the rate that each participant keeps to; None for any.
+        gap: from a day's closing to its draw, for whoever is told to wait for it.
 
     Raises:
         Paused: the database stands below the mark or beside it.
@@ -90,6 +99,7 @@ def admit(
     )
     if mark is not None:
         _demand(connection, turn, mark, granted)
+    limits = _LotteryLimits(connection, turn, lotteries, submissions, gap)
     fresh: list[_Run] = []
     number = turn.ballot_count + 1
     answers: list[Answer] = []
@@ -103,6 +113,10 @@ def admit(
             answers.append(UnknownLottery())
         elif turn.day > lottery.closes_on:
             answers.append(LotteryFinished(lottery.name))
+        elif turn.day < lottery.opens_on:
+            answers.append(LotteryNotOpen(lottery.name, lottery.opens_on))
+        elif beyond := limits.refusal(submission):
+            answers.append(beyond)
         elif ballots_per_hour and (
             refused := refusal(
                 ballots_per_hour,
@@ -126,10 +140,61 @@ def admit(
             number += run.ballot_count
             held[run.user_id] += run.ballot_count
             granted[run.token] = run
+            limits.count(submission)
             fresh.append(_Run(submission, run))
             answers.append(run)
     grown = _store(connection, turn, fresh) if fresh else turn.frontier
     return Admitted(answers, _heads(connection, turn, grown, answers))
+
+
+class _LotteryLimits:
+    """What the lotteries of a batch allow yet, asked for only where one of them has a limit.
+
+    Under the day's lock: nobody else adds to the day, nor changes a limit.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        turn: Turn,
+        lotteries: dict[int, AnyRow],
+        submissions: Sequence[AskedBallots],
+        gap: timedelta,
+    ) -> None:
+        self._turn = turn
+        self._lotteries = lotteries
+        self._gap = gap
+        few = [number for number, each in lotteries.items() if each.most_a_day is not None]
+        users = {each.user_id for each in submissions if each.lottery_id in few}
+        self._held: Counter[tuple[int, int]] = Counter()
+        if few:
+            self._held = Holding.held(connection, turn.day, users, few)
+        rare = [number for number, each in lotteries.items() if each.winnable is not None]
+        self._standings = standings(connection, rare, turn.day) if rare else {}
+
+    def refusal(self, submission: AskedBallots) -> LotteryError | None:
+        """Return why a submission is beyond a limit; None where it is not."""
+        lottery = self._lotteries[submission.lottery_id]
+        standing = self._standings.get(submission.lottery_id)
+        if standing and standing.won + standing.pending >= lottery.winnable:
+            return self._no_prize(lottery, standing)
+        held = self._held[submission.user_id, submission.lottery_id]
+        if lottery.most_a_day and held + submission.ballot_count > lottery.most_a_day:
+            return TooManyADay(lottery.name, lottery.most_a_day, held)
+        return None
+
+    def count(self, submission: AskedBallots) -> None:
+        """Take note of a submission that is admitted."""
+        self._held[submission.user_id, submission.lottery_id] += submission.ballot_count
+
+    def _no_prize(self, lottery: AnyRow, standing: Standing) -> LotteryError:
+        if standing.won >= lottery.winnable:
+            return AllPrizesWon(lottery.name)
+        if standing.first_undrawn is None:
+            return LastPrizeWaits(lottery.name)
+        # a minute for the draw itself, also where it is late
+        at = max(closes_at(standing.first_undrawn) + self._gap, self._turn.now)
+        return LastPrizeUndecided(lottery.name, standing.first_undrawn, at + timedelta(minutes=1))
 
 
 def _must_count(turn: Turn, submissions: Sequence[AskedBallots], per_hour: int | None) -> bool:
@@ -265,7 +330,9 @@ _submission, _lottery, _holding = table_of(Submission), table_of(Lottery), table
 #: what a stored submission is answered with: all but what only the log needs, which may be long
 _ANSWER = GrantedBallots._fields
 _answer = [_submission.c[name] for name in _ANSWER]
-_OF_LOTTERY = (_lottery.c.name, _lottery.c.closes_on)
+_OF_LOTTERY = tuple(
+    _lottery.c[name] for name in ("name", "opens_on", "closes_on", "most_a_day", "winnable")
+)
 
 
 def _nothing_but(**known: ColumnElement[Any]) -> list[ColumnElement[Any]]:
@@ -280,7 +347,7 @@ _tokens_known = select(
     *_answer, *(cast(null(), column.type).label(column.name) for column in _OF_LOTTERY)
 ).where(_submission.c.token.in_(bindparam("tokens", expanding=True)))
 _lotteries_known = select(
-    *_nothing_but(lottery_id=_lottery.c.id, name=_lottery.c.name, closes_on=_lottery.c.closes_on)
+    *_nothing_but(lottery_id=_lottery.c.id, **{each.name: each for each in _OF_LOTTERY})
 ).where(_lottery.c.id.in_(bindparam("ids", expanding=True)))
 _held = (
     select(

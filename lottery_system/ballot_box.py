@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
-from datetime import datetime
+from datetime import datetime, timedelta
 from queue import Full
 from time import sleep
 from typing import NamedTuple
@@ -67,10 +67,12 @@ class BallotBox:
         check_clocks: Callable[[Clocks], None] = lambda clocks: None,
         ballots_per_hour: int | None = None,
         free_space: FreeSpace | None = None,
+        gap: timedelta = timedelta(),
     ) -> None:
         self._engine = engine
         self._check_clocks = check_clocks
         self._ballots_per_hour = ballots_per_hour
+        self._gap = gap
         self._free_space = free_space
         self._pause = pause or Pause()
         self._rollback = rollback
@@ -168,6 +170,7 @@ class BallotBox:
                 mark,
                 self._check_clocks,
                 ballots_per_hour=self._ballots_per_hour,
+                gap=self._gap,
             )
         if self._rollback is not None and mark is not None:
             self._rollback.raise_days(mark, admitted.heads)

@@ -12,7 +12,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
-from lottery_system import draws
+from lottery_system import claims, draws
 from lottery_system.audit import audit
 from lottery_system.audit.heads import read_head
 from lottery_system.audit.progress import Progress, ProgressLine
@@ -23,10 +23,12 @@ from lottery_system.commands import DatabaseGroup, told
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.mark import Mark
-from lottery_system.models import LoginSession, Lottery, User
+from lottery_system.models import Limits, LoginSession, Lottery, User
+from lottery_system.models.claim import hand_over, lapse
 from lottery_system.moving import move, target_of
 from lottery_system.parts import parts
 from lottery_system.passwords import enforce_password, hash_password
+from lottery_system.queries.claims import to_hand_over
 from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import last_record
 from lottery_system.recovery import NothingLost, assess, describe, recover
@@ -37,6 +39,7 @@ from lottery_system.usernames import enforce_username
 user = DatabaseGroup("user", help="Participants and organisers.")
 lottery = DatabaseGroup("lottery", help="Lotteries.")
 draw = DatabaseGroup("draw", help="The draws of the days.")
+prize = DatabaseGroup("prize", help="The prizes that were won, and who claims them.")
 
 #: name, prize and days that each stays open
 DEMO = (
@@ -47,7 +50,7 @@ DEMO = (
 
 def register(app: Flask) -> None:
     """Give an application its commands."""
-    for group in (user, lottery, draw):
+    for group in (user, lottery, draw, prize):
         app.cli.add_command(group)
     migrations = app.cli.commands["db"]  # Flask-Migrate's
     assert isinstance(migrations, click.Group)
@@ -105,17 +108,31 @@ def demote(name: str) -> None:
 @lottery.command("create")
 @click.argument("name")
 @click.option("--closes-on", required=True, type=Day(), help="The last day that takes ballots.")
-@click.option("--prize", default="", help="What can be won.")
-def create_lottery(name: str, closes_on: date, prize: str) -> None:
+@click.option("--opens-on", type=Day(), help="The first day that takes ballots; today if left out.")
+@click.option("--prize", "text", default="", help="What can be won.")
+@click.option("--claim", default="", help="How and where winners get it.")
+@click.option("--most-a-day", type=click.IntRange(1), help="Ballots per person a day, at most.")
+@click.option("--winnable", type=click.IntRange(1), help="How often it can be won; else each day.")
+def create_lottery(
+    name: str,
+    closes_on: date,
+    opens_on: date | None,
+    text: str,
+    claim: str,
+    **limits: int | None,
+) -> None:
     """Create a lottery."""
-    created = Lottery.create(name, prize, closes_on, utcnow())
+    created = Lottery.create(
+        name, text, closes_on, utcnow(), opens_on=opens_on, claim=claim, limits=Limits(**limits)
+    )
     name = created.name
     try:
         with transaction() as session:
             session.add(created)
     except IntegrityError:
         raise click.ClickException(f"There is a lottery named {name!r} already.") from None
-    click.echo(f"Created lottery {name!r}, open until the end of {closes_on} UTC.")
+    since = f"open from {opens_on} to" if opens_on else "open until"
+    click.echo(f"Created lottery {name!r}, {since} the end of {closes_on} UTC.")
 
 
 @lottery.command("demo")
@@ -159,8 +176,16 @@ def run_draws(confirm: bool) -> None:
         operator = keyring.begin(now)
         fetch = keyring.fetch_signature
         drawn = draws.run_due(
-            session, now, settings.places, operator, fetch, check=check, rollback=rollback
+            session,
+            now,
+            settings.places,
+            operator,
+            fetch,
+            check=check,
+            rollback=rollback,
+            claim_days=settings.claim_days,
         )
+        claims.run_due(session, now, settings.claim_days, rollback=rollback)
         waiting = draws.waiting(session)
     for day in drawn:
         _show(day)
@@ -187,7 +212,15 @@ def hand_in_beacon(number: int, signature: str) -> None:
         raise click.ClickException("A signature is written as 96 hex digits.") from None
     with new_session() as session:
         operator = parts().keyring.operator()
-        drawn = draws.hand_in(session, now, number, given, operator, rollback=parts().rollback)
+        drawn = draws.hand_in(
+            session,
+            now,
+            number,
+            given,
+            operator,
+            rollback=parts().rollback,
+            claim_days=parts().settings.claim_days,
+        )
     for day in drawn:
         _show(day)
 
@@ -332,6 +365,52 @@ def _audit(
     if count:
         raise click.ClickException(f"{count} things are wrong.")
     return watch.latest
+
+
+@prize.command("list")
+def list_prizes() -> None:
+    """List the prizes that are offered or claimed and not handed over, the claimed ones first."""
+    with reading() as connection:
+        rows = to_hand_over(connection)
+    for row in rows:
+        until = f", can be claimed until {row.claim_until}" if row.claim_until else ""
+        state = (
+            f"claimed {row.claimed_at:%Y-%m-%d %H:%M} UTC" if row.claimed_at else f"offered{until}"
+        )
+        who = f"{row.username} (account closed)" if row.closed_at else row.username
+        click.echo(
+            f"{row.day}, place {row.place}: {who}, ballot {row.number}, {row.lottery_name}, {state}"
+        )
+        for text in (row.contact, row.message):
+            if text:
+                click.echo("  " + text.replace("\n", "\n  "))
+    if not rows:
+        click.echo("No prize is to be handed over.")
+
+
+@prize.command("hand-over")
+@click.argument("day", metavar="DATE", type=Day())
+@click.option("--place", type=click.IntRange(1), default=1, help="1 for the winner, the default.")
+@click.option("--on", "handed_on", type=Day(), help="When it was; today if left out.")
+@click.option("--note", default="", help="Everyone can read it.")
+def hand_prize_over(day: date, place: int, handed_on: date | None, note: str) -> None:
+    """Write down that a claimed prize of a day's draw was handed over."""
+    now = utcnow()
+    with transaction() as session:
+        hand_over(session, day, place, handed_on=handed_on or day_of(now), note=note, now=now)
+    click.echo(f"The prize of {day}, place {place}, was handed over.")
+
+
+@prize.command("lapse")
+@click.argument("day", metavar="DATE", type=Day())
+@click.option("--place", type=click.IntRange(1), default=1, help="1 for the winner, the default.")
+@click.option("--reason", required=True, help="Everyone can read it.")
+def let_prize_lapse(day: date, place: int, reason: str) -> None:
+    """End the right to a prize of a day's draw; it is then the next reserve's turn."""
+    claim_days = parts().settings.claim_days
+    with transaction() as session:
+        lapse(session, day, place, reason=reason, now=utcnow(), claim_days=claim_days)
+    click.echo(f"The prize of {day}, place {place}, lapsed.")
 
 
 @click.command("move")

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import date, datetime
 from time import sleep
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -41,6 +42,7 @@ def run_due(
     *,
     check: ClosingCheck | None = None,
     rollback: Rollback | None = None,
+    claim_days: int | None = None,
 ) -> list[date]:
     """Close every day that is over and draw every day that is closed, the oldest first.
 
@@ -59,6 +61,7 @@ def run_due(
         check: asked before days are closed, and again before each is committed; where it holds
             them, the days that are closed already are drawn all the same.
         rollback: asked in each transaction whether the database may be believed.
+        claim_days: days after a draw on which its prize can be claimed; None for any.
 
     Returns:
         The days that this call drew.
@@ -66,6 +69,7 @@ def run_due(
     Raises:
         Paused: the database has forgotten what was published.
     """
+    how = _How(operator, rollback, claim_days)
     with session.begin():
         _demand(session, rollback)
         Draw.open_until(session.connection(), day_of(now))
@@ -73,7 +77,7 @@ def run_due(
         over = Draw.due_to_close(session, now)
     if over and check is not None and not check.may_close(session, over, now, operator):
         over = []
-    drawn = _draw_closed(session, now, operator, fetch, rollback)
+    drawn = _draw_closed(session, now, fetch, how)
     for day in over:
         sleep(0)  # under gevent a page of this worker has its turn
         with session.begin() as transaction:
@@ -86,27 +90,29 @@ def run_due(
             _remember(session, rollback)
             log.info("draw of %s: closed", day)
         if operator.chain is None:
-            drawn += _draw_closed(session, now, operator, fetch, rollback)
-    return drawn + _draw_closed(session, now, operator, fetch, rollback)
+            drawn += _draw_closed(session, now, fetch, how)
+    return drawn + _draw_closed(session, now, fetch, how)
 
 
-def _draw_closed(
-    session: Session,
-    now: datetime,
-    operator: Operator,
-    fetch: FetchSignature,
-    rollback: Rollback | None,
-) -> list[date]:
+class _How(NamedTuple):
+    """What is the same for all draws of a call."""
+
+    operator: Operator
+    rollback: Rollback | None
+    claim_days: int | None
+
+
+def _draw_closed(session: Session, now: datetime, fetch: FetchSignature, how: _How) -> list[date]:
     """Draw the days that are closed, up to the first whose round of the beacon is not out."""
     drawn = []
-    _remember(session, rollback)
+    _remember(session, how.rollback)
     for freeze in waiting(session):
         signature = None
         if freeze.round is not None:
-            signature = _signature(freeze, now, operator, fetch)
+            signature = _signature(freeze, now, how.operator, fetch)
             if signature is None:
                 break
-        if _draw(session, freeze.day, now, operator, signature, rollback=rollback):
+        if _draw(session, freeze.day, now, signature, how):
             drawn.append(freeze.day)
     return drawn
 
@@ -119,6 +125,7 @@ def hand_in(
     operator: Operator,
     *,
     rollback: Rollback | None = None,
+    claim_days: int | None = None,
 ) -> list[date]:
     """Draw the days that wait for a round of the beacon, by its signature.
 
@@ -148,11 +155,12 @@ def hand_in(
             f"The draw of {first.day} comes first. Hand in round {first.round} before this one."
         )
     drawn = []
+    how = _How(operator, rollback, claim_days)
     _remember(session, rollback)
     for freeze in wait:
         if freeze.round != number:
             break
-        if _draw(session, freeze.day, now, operator, signature, rollback=rollback):
+        if _draw(session, freeze.day, now, signature, how):
             drawn.append(freeze.day)
     return drawn
 
@@ -170,18 +178,10 @@ def _signature(
     return signature
 
 
-def _draw(
-    session: Session,
-    day: date,
-    now: datetime,
-    operator: Operator,
-    signature: bytes | None,
-    *,
-    rollback: Rollback | None,
-) -> bool:
+def _draw(session: Session, day: date, now: datetime, signature: bytes | None, how: _How) -> bool:
     with session.begin():
-        _demand(session, rollback)
-        done = Draw.draw(session, day, now, operator, signature)
+        _demand(session, how.rollback)
+        done = Draw.draw(session, day, now, how.operator, signature, claim_days=how.claim_days)
     if done:
         log.info("draw of %s: drawn", day)
     return done

@@ -1,6 +1,6 @@
 """What the domain refuses, each with a sentence for the person who asked. Knows no HTTP."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import ceil
 
 
@@ -81,6 +81,145 @@ class LotteryFinished(LotteryError):
             "“%(name)s” has finished. No ballot was added. Choose a lottery that’s open.",
             name=name,
         )
+
+
+class LotteryNotOpen(LotteryError):
+    """The lottery takes ballots from a later day on."""
+
+    def __init__(self, name: str, opens_on: date) -> None:
+        super().__init__(
+            "“%(name)s” opens on %(day)s. No ballot was added. Choose a lottery that’s open.",
+            name=name,
+            day=opens_on,
+        )
+
+
+class TooManyADay(LotteryError):
+    """More ballots than a participant may have in a lottery on a day; none was added.
+
+    Args:
+        most: what the lottery allows.
+        held: ballots that the participant has in it today.
+    """
+
+    def __init__(self, name: str, most: int, held: int) -> None:
+        left = most - held
+        super().__init__(
+            "You can add at most %(most)s ballots a day to “%(name)s”. You have %(held)s in today. "
+            "None of these ballots was added. Add %(left)s or fewer."
+            if left > 0
+            else "You can add at most %(most)s ballots a day to “%(name)s”. You have %(held)s in "
+            "today. None of these ballots was added. You can add more tomorrow.",
+            most=most,
+            name=name,
+            held=held,
+            left=left,
+        )
+
+
+class AllPrizesWon(LotteryError):
+    """The last prize of the lottery is won."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "All prizes of “%(name)s” are won. No ballot was added. Choose another lottery.",
+            name=name,
+        )
+
+
+class LastPrizeUndecided(LotteryError):
+    """Draws that are not made yet may win the last prize of the lottery.
+
+    Args:
+        day: the first of these draws.
+        at: when it is known.
+    """
+
+    def __init__(self, name: str, day: date, at: datetime) -> None:
+        super().__init__(
+            "The draw of %(day)s may win the last prize of “%(name)s”. No ballot was added. You "
+            "can add ballots again after it, at about %(time)s UTC, if a prize is left.",
+            day=day,
+            name=name,
+            time=f"{at:%H:%M}",
+        )
+
+
+class LastPrizeWaits(LotteryError):
+    """The last prize of the lottery waits for a reserve of an earlier draw."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "The last prize of “%(name)s” may go to a reserve of an earlier draw. No ballot was "
+            "added. Choose another lottery, or try again tomorrow.",
+            name=name,
+        )
+
+
+class OrganiserMayNotPlay(LotteryError):
+    """Organisers take no part in lotteries that they run."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Organisers can’t take part in this lottery. No ballot was added. Log in as a "
+            "participant to play."
+        )
+
+
+class NotAnOrganiser(LotteryError):
+    """Only organisers may do this."""
+
+    def __init__(self) -> None:
+        super().__init__("Only organisers can do this. Ask whoever runs the server.")
+
+
+class NotYourPrize(LotteryError):
+    """There is no prize of that place that its claimer was offered."""
+
+    def __init__(self) -> None:
+        super().__init__("You have no prize to claim here. Look at your ballots for the results.")
+
+
+class AlreadyClaimed(LotteryError):
+    """The prize was claimed before."""
+
+    def __init__(self) -> None:
+        super().__init__("This prize has been claimed already. You don’t need to do it again.")
+
+
+class ClaimOver(LotteryError):
+    """The prize lapsed, or can be claimed no more."""
+
+    def __init__(self) -> None:
+        super().__init__("This prize can’t be claimed any more. The time to claim it is over.")
+
+
+class NotClaimed(LotteryError):
+    """The prize was not claimed, so that it cannot be handed over."""
+
+    def __init__(self) -> None:
+        super().__init__("This prize hasn’t been claimed yet. Ask the winner to claim it first.")
+
+
+class AlreadyHandedOver(LotteryError):
+    """The prize was handed over before."""
+
+    def __init__(self) -> None:
+        super().__init__("This prize has been handed over already. Nothing was changed.")
+
+
+class AlreadyLapsed(LotteryError):
+    """The right to the prize lapsed before."""
+
+    def __init__(self) -> None:
+        super().__init__("This prize has lapsed already. Nothing was changed.")
+
+
+class NoPrize(LotteryError):
+    """Nobody was offered the prize of that place."""
+
+    def __init__(self) -> None:
+        super().__init__("There’s no prize of that day and place to hand over or withdraw.")
 
 
 class TokenTaken(LotteryError):

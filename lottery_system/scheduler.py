@@ -9,7 +9,7 @@ from apscheduler.triggers.cron import CronTrigger
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from lottery_system import draws
+from lottery_system import claims, draws
 from lottery_system.clock import utcnow
 from lottery_system.clock_past import ClockPast
 from lottery_system.errors import LotteryError, Paused
@@ -99,7 +99,9 @@ def tick(app: Flask) -> None:
                 keyring.fetch_signature,
                 check=parts.closing_check,
                 rollback=rollback,
+                claim_days=parts.settings.claim_days,
             )
+            claims.run_due(session, now, parts.settings.claim_days, rollback=rollback)
             with session.begin():
                 LoginSession.sweep(session, now)
                 Throttle.sweep(session, now)

@@ -2,11 +2,12 @@
 
 from lottery_system.models.ballot import Ballot
 from lottery_system.models.base import Base
+from lottery_system.models.claim_event import ClaimContact, ClaimEvent
 from lottery_system.models.draw import CLOSED, DRAWN, LOST, OPEN, Draw, DrawStatus
 from lottery_system.models.holding import Holding
 from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.login_session import LoginSession
-from lottery_system.models.lottery import Lottery
+from lottery_system.models.lottery import Limits, Lottery
 from lottery_system.models.lottery_change import LotteryChange
 from lottery_system.models.offer import Offer
 from lottery_system.models.recovery import Recovery
@@ -25,12 +26,15 @@ __all__ = [
     "Ballot",
     "BallotTile",
     "Base",
+    "ClaimContact",
+    "ClaimEvent",
     "Draw",
     "DrawStatus",
     "GrantedBallots",
     "Holding",
     "JournalRecord",
     "JournalTile",
+    "Limits",
     "LoginSession",
     "Lottery",
     "LotteryChange",

@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     update,
 )
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
@@ -35,9 +36,11 @@ from lottery_system.fairness.merkle import Frontier
 from lottery_system.fairness.records import Freeze, format_freeze
 from lottery_system.fairness.selection import SEED_BYTES, seed_of, winning_ballots
 from lottery_system.models.base import Base, UTCDateTime, insert_into, table_of
+from lottery_system.models.claim_event import ClaimEvent
 from lottery_system.models.database_clock import Clocks, DatabaseClock
 from lottery_system.models.journal import JournalRecord, Operator
 from lottery_system.models.offer import Offer
+from lottery_system.models.prizes import finish_won
 from lottery_system.models.winner import Winner
 
 
@@ -159,6 +162,17 @@ class Draw(Base):
                 )
 
     @classmethod
+    def hold_all(cls, connection: Connection) -> None:
+        """Let no ballot come in and no day end until the transaction is over.
+
+        For whoever decides by how much is in, or was won. Not the open day's row alone: another
+        host, whose clock is ahead, may open the next one meanwhile. To be called before anything
+        else is locked. On SQLite the transaction itself is that lock.
+        """
+        if connection.dialect.name == "postgresql":
+            connection.execute(_HOLDING)
+
+    @classmethod
     def count_ballots(cls, connection: Connection, turn: Turn, grown: Frontier) -> None:
         """Let the day whose turn is held grow to the ballots of its log.
 
@@ -252,14 +266,18 @@ class Draw(Base):
         now: datetime,
         operator: Operator,
         signature: bytes | None = None,
+        *,
+        claim_days: int | None = None,
     ) -> bool:
-        """Make a closed day's draw: status and winners in the same transaction.
+        """Make a closed day's draw: status, winners and the prize's offer in one transaction.
 
-        Exactly one caller gets True; a day waits for the days before it.
+        Exactly one caller gets True; a day waits for the days before it. Where the last prize of a
+        lottery is won, the lottery finishes with it.
 
         Args:
             signature: the beacon's, of the round that the day's freeze names; None in mode
                 operator.
+            claim_days: days after this one on which the prize can be claimed; None for any.
 
         Raises:
             BadBeacon: the signature is not the network's for that round, or there is none where
@@ -287,6 +305,9 @@ class Draw(Base):
                 [{"day": day, "place": pick.place, "number": pick.number} for pick in picks],
             )
             Offer.keep_won(session.connection(), day)
+            at = session.scalars(select(cls.drawn_at).where(cls.day == day)).one() or now
+            lottery_id = ClaimEvent.offer(session.connection(), day, 1, at, claim_days)
+            finish_won(session.connection(), lottery_id, now)
         return True
 
     @classmethod
@@ -306,6 +327,10 @@ class Draw(Base):
             .execution_options(synchronize_session=False)
         )
         return _rows(moved) == 1
+
+
+#: holds off whoever locks or writes rows of draws, and nobody who reads
+_HOLDING = text("LOCK TABLE draws IN EXCLUSIVE MODE")
 
 
 @cache

@@ -1,10 +1,22 @@
 """How many ballots a participant holds in a lottery on a day, counted as they come in."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from datetime import date
 from functools import cache
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Connection, Dialect, ForeignKey, Insert
+from sqlalchemy import (
+    CheckConstraint,
+    Connection,
+    Dialect,
+    ForeignKey,
+    Index,
+    Insert,
+    Select,
+    bindparam,
+    select,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lottery_system.models.base import Base, insert_into, table_of
@@ -16,6 +28,7 @@ class Holding(Base):
     __tablename__ = "holdings"
     __table_args__ = (
         CheckConstraint("ballot_count >= 1", "ballot_count"),
+        Index("ix_holdings_day_lottery_id", "day", "lottery_id"),
         {"sqlite_with_rowid": False},
     )
 
@@ -33,6 +46,26 @@ class Holding(Base):
             for (user, lottery), count in sorted(counts.items())
         ]
         connection.execute(_adding(connection.dialect), rows)
+
+    @classmethod
+    def held(
+        cls, connection: Connection, day: date, users: Collection[int], lotteries: Collection[int]
+    ) -> Counter[tuple[int, int]]:
+        """Return what some users hold in some lotteries on a day, by user and lottery."""
+        asked = {"day": day, "users": users, "lotteries": lotteries}
+        rows = connection.execute(_holding(), asked)
+        return Counter({(row.user_id, row.lottery_id): row.ballot_count for row in rows})
+
+
+@cache
+def _holding() -> Select[Any]:
+    """Build a busy statement, once."""
+    holding = table_of(Holding).c
+    return select(holding.user_id, holding.lottery_id, holding.ballot_count).where(
+        holding.day == bindparam("day"),
+        holding.user_id.in_(bindparam("users", expanding=True)),
+        holding.lottery_id.in_(bindparam("lotteries", expanding=True)),
+    )
 
 
 @cache

@@ -1,9 +1,10 @@
-"""What ballots are submitted to, until its due date has passed."""
+"""Lotteries: what ballots are submitted to, from their first day to their last."""
 
 import unicodedata
 from datetime import date, datetime
+from typing import NamedTuple
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lottery_system.clock import ONE_DAY, day_of
@@ -19,10 +20,29 @@ from lottery_system.text_input import (
 
 NAME_LENGTH = 80
 PRIZE_LENGTH = 5000
+CLAIM_LENGTH = 2000
+#: the highest that a limit can be
+MOST = 999_999_999
 
 
 class ClosesInThePast(LotteryError):
     """A lottery was to be closed on a day that is over."""
+
+
+class BadOpening(LotteryError):
+    """A lottery cannot open on the day that was chosen."""
+
+
+class Limits(NamedTuple):
+    """How many ballots and prizes there are at most; None for any number."""
+
+    #: ballots that one participant may have in it on one day
+    most_a_day: int | None = None
+    #: how often its prize can be won in all
+    winnable: int | None = None
+
+
+NO_LIMITS = Limits()
 
 
 def enforce_name(text: str) -> str:
@@ -48,62 +68,148 @@ def enforce_prize(text: str) -> str:
     Raises:
         BadText: with a sentence for whoever wrote it.
     """
-    prize = text.strip().replace("\r\n", "\n")
+    prize = enforce_lines(text)
     if len(prize) > PRIZE_LENGTH:
         raise BadText("The prize can be at most %(most)s characters long.", most=PRIZE_LENGTH)
-    if not is_printable(prize.replace("\n", " ").replace("\t", " ")):
-        raise BadText("Remove the invisible characters and use plain text.")
     return prize
 
 
+def enforce_claim(text: str) -> str:
+    """Return what is said of how a prize is claimed in the one form in which it is stored.
+
+    Raises:
+        BadText: with a sentence for whoever wrote it.
+    """
+    claim = enforce_lines(text)
+    if len(claim) > CLAIM_LENGTH:
+        raise BadText("This can be at most %(most)s characters long.", most=CLAIM_LENGTH)
+    return claim
+
+
+def enforce_lines(text: str) -> str:
+    """Return a text of several lines in the one form in which such are stored.
+
+    Raises:
+        BadText: it has characters that nobody sees.
+    """
+    lines = text.strip().replace("\r\n", "\n")
+    if not is_printable(lines.replace("\n", " ").replace("\t", " ")):
+        raise BadText("Remove the invisible characters and use plain text.")
+    return lines
+
+
+def enforce_limit(limit: int | None) -> int | None:
+    """Return a limit, unless it cannot be one.
+
+    Raises:
+        BadText: with a sentence for whoever chose it.
+    """
+    if limit is not None and not 1 <= limit <= MOST:
+        raise BadText("Enter a whole number from 1 on, or leave this empty.")
+    return limit
+
+
 class Lottery(Base):
-    """A name, what can be won, and the last UTC day on which it takes ballots.
+    """A name, what can be won and how it is claimed, the days of its ballots, and its limits.
 
     Whoever changes it says when and who; the database keeps each change, see `lottery_change`.
+    Changes that depend on ballots or wins are made by `lottery_edit`.
     """
 
     __tablename__ = "lotteries"
+    __table_args__ = (
+        CheckConstraint("most_a_day >= 1", "most_a_day"),
+        CheckConstraint("winnable >= 1", "winnable"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
     prize: Mapped[str] = mapped_column(Text, default="")
+    #: how and where the prize is had; winners are shown it as it stands now
+    claim: Mapped[str] = mapped_column(Text, default="")
+    #: the first and the last UTC day on which it takes ballots
+    opens_on: Mapped[date]
     closes_on: Mapped[date] = mapped_column(index=True)
+    #: see `Limits`
+    most_a_day: Mapped[int | None]
+    winnable: Mapped[int | None]
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
-    #: the organiser's number; None for the operator's commands
+    #: the organiser's number; None for the operator's commands, and where the last prize was won
     changed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 
     @classmethod
     def create(
-        cls, name: str, prize: str, closes_on: date, now: datetime, by: int | None = None
+        cls,
+        name: str,
+        prize: str,
+        closes_on: date,
+        now: datetime,
+        by: int | None = None,
+        *,
+        opens_on: date | None = None,
+        claim: str = "",
+        limits: Limits = NO_LIMITS,
     ) -> "Lottery":
-        """Make a lottery that is open.
+        """Make a lottery that opens today, or on a later day.
 
         Raises:
-            BadText: the name or the prize cannot be taken as it is.
+            BadText: one of the texts or limits cannot be taken as it is.
             ClosesInThePast: `closes_on` is over.
+            BadOpening: `opens_on` is over, or after `closes_on`.
         """
         lottery = cls(created_at=now)
-        lottery.change(name, prize, closes_on, now, by)
+        lottery.change(
+            name, prize, closes_on, now, by, opens_on=opens_on or day_of(now), claim=claim
+        )
+        lottery.most_a_day = enforce_limit(limits.most_a_day)
+        lottery.winnable = enforce_limit(limits.winnable)
         return lottery
 
     def change(
-        self, name: str, prize: str, closes_on: date, now: datetime, by: int | None = None
+        self,
+        name: str,
+        prize: str,
+        closes_on: date,
+        now: datetime,
+        by: int | None = None,
+        *,
+        opens_on: date | None = None,
+        claim: str | None = None,
     ) -> None:
         """Change what is said of the lottery; a later due date opens a finished one again.
 
         The due date may also move nearer, but not into the past: days that are over stay as they
-        were.
+        were. The first day moves only while it has not come.
+
+        Args:
+            opens_on: None leaves it as it is.
+            claim: None leaves it as it is.
 
         Raises:
-            BadText: the name or the prize cannot be taken as it is.
+            BadText: one of the texts cannot be taken as it is.
             ClosesInThePast: the due date is changed to a day that is over.
+            BadOpening: the lottery cannot open on that day.
         """
         if closes_on < day_of(now) and closes_on != self.closes_on:
             raise ClosesInThePast("This day is over. Choose today or a later day.")
+        opens_on = opens_on or self.opens_on
+        self._demand_opening(opens_on, closes_on, day_of(now))
         self.name, self.prize = enforce_name(name), enforce_prize(prize)
-        self.closes_on = closes_on
+        if claim is not None:
+            self.claim = enforce_claim(claim)
+        self.opens_on, self.closes_on = opens_on, closes_on
         self.changed_at, self.changed_by = now, by
+
+    def _demand_opening(self, opens_on: date, closes_on: date, today: date) -> None:
+        if opens_on != self.opens_on:
+            if self.opens_on is not None and self.opens_on <= today:
+                raise BadOpening("It has opened already. Leave the first day as it is.")
+            if opens_on < today:
+                raise BadOpening("This day is over. Choose today or a later day.")
+        # one that was withdrawn before it opened may be saved as it is
+        if opens_on > closes_on and (opens_on, closes_on) != (self.opens_on, self.closes_on):
+            raise BadOpening("The first day can’t be after the last day. Choose an earlier one.")
 
     def withdraw(self, now: datetime, by: int | None = None) -> None:
         """Take no more ballots from now on, not even today; those that are in stay in their draw.
@@ -113,9 +219,18 @@ class Lottery(Base):
         self.closes_on = min(self.closes_on, day_of(now) - ONE_DAY)
         self.changed_at, self.changed_by = now, by
 
+    @property
+    def limits(self) -> Limits:
+        """Return how many ballots and prizes there are at most."""
+        return Limits(self.most_a_day, self.winnable)
+
     def is_open(self, day: date) -> bool:
         """Tell whether ballots of a day may be submitted here.
 
         Nothing is stored about being finished: a later `closes_on` opens the lottery again.
         """
-        return day <= self.closes_on
+        return self.opens_on <= day <= self.closes_on
+
+    def has_finished(self, day: date) -> bool:
+        """Tell whether it takes no ballots on a day nor, as it stands, on any later one."""
+        return day > self.closes_on

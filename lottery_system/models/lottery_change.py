@@ -25,3 +25,8 @@ class LotteryChange(Base):
     name: Mapped[str] = mapped_column(String(NAME_LENGTH))
     prize: Mapped[str] = mapped_column(Text)
     closes_on: Mapped[date]
+    #: None, all four: a change of before these were kept
+    opens_on: Mapped[date | None]
+    claim: Mapped[str | None] = mapped_column(Text)
+    most_a_day: Mapped[int | None]
+    winnable: Mapped[int | None]

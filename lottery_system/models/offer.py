@@ -68,7 +68,10 @@ _lottery, _change, _winner, _ballot = (
 def _keeping(dialect: Dialect) -> Insert:
     return _inserting(
         dialect,
-        (_lottery.closes_on >= bindparam("day", type_=Date))
+        (
+            (_lottery.opens_on <= bindparam("day", type_=Date))
+            & (_lottery.closes_on >= bindparam("day", type_=Date))
+        )
         | (_lottery.changed_at >= bindparam("since", type_=UTCDateTime)),
     )
 

@@ -109,7 +109,9 @@ _always = select(literal(1)).subquery()
 
 def _front_page(*wanted: Any) -> Select[Any]:
     page_of_open_ones = (
-        _lotteries.where(_lottery.closes_on >= bindparam("day"), *wanted)
+        _lotteries.where(
+            _lottery.closes_on >= bindparam("day"), _lottery.opens_on <= bindparam("day"), *wanted
+        )
         .order_by(_lottery.closes_on, _lottery.name)
         .limit(PAGE + 1)
         .offset(bindparam("offset"))

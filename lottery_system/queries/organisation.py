@@ -9,6 +9,9 @@ from sqlalchemy import Connection, bindparam, func, select
 from lottery_system.models import Holding, Lottery, LotteryChange, User
 from lottery_system.models.base import table_of
 
+#: what is said of a lottery
+SAID = ("name", "prize", "claim", "opens_on", "closes_on", "most_a_day", "winnable")
+
 
 class Figures(NamedTuple):
     """How much there is."""
@@ -34,16 +37,25 @@ class Change(NamedTuple):
 
     id: int
     lottery_id: int
-    name: str
-    prize: str
-    closes_on: date
     changed_at: datetime
     #: who said it; None for a command
     username: str | None
-    #: None for a creation, as what follows
+    name: str
+    prize: str
+    #: None where it was not kept yet, as the first day and the limits
+    claim: str | None
+    opens_on: date | None
+    closes_on: date
+    most_a_day: int | None
+    winnable: int | None
+    #: what was said before; all None for a creation
     old_name: str | None
     old_prize: str | None
+    old_claim: str | None
+    old_opens_on: date | None
     old_closes_on: date | None
+    old_most_a_day: int | None
+    old_winnable: int | None
 
 
 def figures(connection: Connection, day: date) -> Figures:
@@ -60,7 +72,12 @@ def participants(
 
 
 def changes(connection: Connection, *, before: int | None, limit: int) -> Sequence[Change]:
-    """List what was said of lotteries, the newest first, from below number `before`."""
+    """List what was said of lotteries, the newest first, from below number `before`.
+
+    Each comes with what was said before it, in `old_name` and so on, which are None for a creation,
+    and with the username of whoever said it, None for a command. `old_opens_on` is None as well
+    where first day, way to claim and limits were not kept yet.
+    """
     asked = {"before": before or 2**31 - 1, "limit": limit}
     return [Change._make(row) for row in connection.execute(_CHANGES, asked)]
 
@@ -81,7 +98,7 @@ _FIGURES = select(
     .scalar_subquery(),
     select(func.count())
     .select_from(table_of(Lottery))
-    .where(_lottery.closes_on >= bindparam("day"))
+    .where(_lottery.opens_on <= bindparam("day"), _lottery.closes_on >= bindparam("day"))
     .scalar_subquery(),
 )
 _PARTICIPANTS = (
@@ -108,14 +125,10 @@ _CHANGES = (
     select(
         _change.id,
         _change.lottery_id,
-        _change.name,
-        _change.prize,
-        _change.closes_on,
         _change.changed_at,
         _user.username,
-        _old.c.name.label("old_name"),
-        _old.c.prize.label("old_prize"),
-        _old.c.closes_on.label("old_closes_on"),
+        *(_change[name] for name in SAID),
+        *(_old.c[name].label(f"old_{name}") for name in SAID),
     )
     .select_from(
         table_of(LotteryChange)

@@ -8,13 +8,22 @@ from sqlalchemy import Connection
 
 from lottery_system.extensions import reading
 from lottery_system.models import DRAWN, LOST, DrawStatus
+from lottery_system.queries import AnyRow
+from lottery_system.queries.claims import my_claims_after
 from lottery_system.queries.exports import (
+    PIECE,
     ExportedSubmission,
     submissions_after,
 )
 from lottery_system.queries.my_ballots import places_of
 
 Exported = TypeVar("Exported")
+#: what one's own data say of a claim
+CLAIM = (
+    "day", "place", "number", "lottery_name", "prize", "state", "offered_at", "claim_until",
+    "claimed_at", "message", "contact", "handed_over_at", "handed_on", "note", "lapsed_at",
+    "reason",
+)  # fmt: skip
 
 
 def pieces(
@@ -74,3 +83,17 @@ def _result(status: DrawStatus, taken: dict[int, int]) -> str:
     if 1 in taken:
         return "won"
     return "reserve" if taken else "not won"
+
+
+def my_claims(user_id: int) -> Iterator[list[dict[str, object]]]:
+    """Yield what is kept of somebody's claims, the oldest first, a piece at a time."""
+
+    def ask(connection: Connection, day: date, place: int) -> Sequence[AnyRow]:
+        return my_claims_after(connection, user_id, day, place, PIECE)
+
+    for piece in pieces(ask, (date.min, 0), lambda row: (row.day, row.place)):
+        yield [{name: _written(row._mapping[name]) for name in CLAIM} for row in piece]
+
+
+def _written(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import request
-from flask_babel import lazy_gettext
+from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import (
     DateField,
@@ -16,10 +16,11 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
-from wtforms.validators import InputRequired
+from wtforms.validators import InputRequired, Optional
+from wtforms.widgets import TextInput
 
 from lottery_system.errors import LotteryError
-from lottery_system.models.lottery import enforce_name, enforce_prize
+from lottery_system.models.lottery import Limits, enforce_claim, enforce_name, enforce_prize
 from lottery_system.text_input import BadText
 from lottery_system.web.words import told
 
@@ -72,22 +73,50 @@ class NewPasswordForm(OwnPasswordForm):
     )
 
 
+class LimitField(Field):
+    """A whole number from 1 on, or nothing for any number."""
+
+    widget = TextInput()
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read what was typed.
+
+        Raises:
+            ValueError: it is no such number; with a sentence for whoever typed it.
+        """
+        self.raw = "".join(valuelist).strip()
+        self.data = parse_number(self.raw)
+        if self.raw and not self.data:
+            raise ValueError(gettext("Enter a whole number from 1 on, or leave this empty."))
+
+    def _value(self) -> str:
+        typed = getattr(self, "raw", None)
+        return str(typed if typed is not None else self.data or "")
+
+
 class LotteryForm(Form):
     """What an organiser says of a lottery."""
 
     name = StringField(lazy_gettext("Name"), [InputRequired(lazy_gettext("Enter a name."))])
     prize = TextAreaField(lazy_gettext("Prize"))
+    claim = TextAreaField(lazy_gettext("How to claim the prize"))
+    opens_on = DateField(lazy_gettext("First day (UTC)"), [Optional()])
     closes_on = DateField(
         lazy_gettext("Last day (UTC)"),
         [InputRequired(lazy_gettext("Enter the last day, like 2026-12-31."))],
     )
+    most_a_day = LimitField(lazy_gettext("Ballots per person a day"))
+    winnable = LimitField(lazy_gettext("How often the prize can be won"))
 
     def fields(self) -> dict[str, Any]:
         """Return what a valid form says."""
         return {
             "name": self.name.data,
             "prize": self.prize.data or "",
+            "claim": self.claim.data or "",
+            "opens_on": self.opens_on.data,
             "closes_on": self.closes_on.data,
+            "limits": Limits(self.most_a_day.data, self.winnable.data),
         }
 
     def validate_name(self, field: Field) -> None:
@@ -95,6 +124,9 @@ class LotteryForm(Form):
 
     def validate_prize(self, field: Field) -> None:
         _enforce(enforce_prize, field)
+
+    def validate_claim(self, field: Field) -> None:
+        _enforce(enforce_claim, field)
 
 
 def _enforce(rule: Callable[[str], str], field: Field) -> None:

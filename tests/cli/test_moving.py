@@ -17,7 +17,16 @@ from sqlalchemy.orm import Session
 
 from lottery_system.audit import audit
 from lottery_system.extensions import db
-from lottery_system.models import Base, JournalRecord, LoginSession, Lottery, Throttle, User
+from lottery_system.models import (
+    Base,
+    ClaimEvent,
+    JournalRecord,
+    LoginSession,
+    Lottery,
+    Throttle,
+    User,
+)
+from lottery_system.models.claim import claim
 from lottery_system.moving import CannotMove, move, target_of
 from lottery_system.runtime.database import READING, reading_engine, snapshot
 from tests.conftest import FIRST_NOON, Cast, Clock, Submit, migrate
@@ -57,6 +66,15 @@ def _played(
     run_due(session, FIRST_NOON + ONE_DAY, places=3)
     submit(cast.bob, big_chance, 5)
     with session.begin():
+        won = session.scalars(select(ClaimEvent)).one()
+        claim(
+            session,
+            won.day,
+            won.place,
+            won.holder_id,
+            contact="bob@example",
+            now=FIRST_NOON + ONE_DAY,
+        )
         LoginSession.open(session, cast.bob, FIRST_NOON)
         session.add(Throttle(key="é", attempt_count=1, expires_at=FIRST_NOON))
         session.get_one(Lottery, big_chance.id).change(

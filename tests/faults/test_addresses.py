@@ -50,6 +50,7 @@ INTERFACE = (Path(__file__).resolve().parents[2] / "docs" / "interface.md").read
 #: what is ordinarily sent in a field or parameter of some name
 ORDINARY = {
     "before": ["1"],
+    "claim": ["At the desk"],
     "closes_on": [str(FIRST_DAY + ONE_DAY)],
     "count": ["1"],
     "current": [PASSWORD],
@@ -60,7 +61,9 @@ ORDINARY = {
     "language": ["de"],
     "name": ["Big Chance"],
     "new": ["another horse battery"],
+    "most_a_day": ["3"],
     "next": ["/account"],
+    "opens_on": [str(FIRST_DAY + ONE_DAY)],
     "number": [str(number) for number in range(1, 7)],
     "page": ["1"],
     "password": [PASSWORD],
@@ -70,6 +73,7 @@ ORDINARY = {
     "resume": ["/organiser/lotteries/new", "/account/password"],
     "size": ["3"],
     "until": [str(FIRST_DAY)],
+    "winnable": ["5"],
 }
 
 

@@ -47,6 +47,8 @@ LANDED = {
     "0007_journals_that_end.py":
         "726fd9fab71778e398224d30cd3ee34201110b75f58c6f4447123c1252945f28",
     "0008_look_alike_keys.py": "32edbff551d1baa0d171e0799127a2ee6799cf4904758f5a74eadd3cf1363034",
+    "0009_claims_and_limits.py":
+        "67bc1be1470234db382abae66a9a413cd32ce428b48ed1cb5ad8ac01f713b935",
 }  # fmt: skip
 
 

@@ -28,8 +28,23 @@ from sqlalchemy.orm import Session
 
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import ONE_DAY, starts_at
-from lottery_system.errors import LotteryFinished, NotAdmitted
-from lottery_system.models import AskedBallots, Draw, Lottery, User
+from lottery_system.errors import (
+    AllPrizesWon,
+    LastPrizeUndecided,
+    LotteryFinished,
+    NotAdmitted,
+    TooManyADay,
+)
+from lottery_system.models import (
+    AskedBallots,
+    Ballot,
+    Draw,
+    Holding,
+    Limits,
+    Lottery,
+    User,
+    Winner,
+)
 from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY
 from tests.stand_ins import operators
@@ -42,6 +57,11 @@ SUBMITTERS, DRAWERS = 8, 8
 #: who submit at the same time in one process, so that its ballot box has something to gather
 PLAYERS = 4
 MOST_BALLOTS = 20
+#: ballots that a player may have in one of the lotteries on a day, and prizes of another
+MOST_A_DAY, WINNABLE = 3, 2
+#: the place of the first of these among all
+FEW = 2
+REFUSED = (LotteryFinished, TooManyADay, LastPrizeUndecided, AllPrizesWon)
 #: seconds between two looks at what is due, at most
 LONGEST_TICK = 0.05
 #: seconds between two kills, at most
@@ -105,8 +125,9 @@ def play(
     intent = journal.unanswered()
     while intent or not days.are_over:
         if not intent:
-            count = random.randint(1, MOST_BALLOTS)
-            intent = f"{uuid4()} {random.choice(lottery_ids)} {count}"
+            lottery = random.choice(lottery_ids)
+            most = 2 if lottery == lottery_ids[FEW] else MOST_BALLOTS
+            intent = f"{uuid4()} {lottery} {random.randint(1, most)}"
             journal.write("intended", intent)
         token, lottery_id, ballot_count = intent.split()
         submission = AskedBallots.of(
@@ -118,7 +139,7 @@ def play(
         )
         try:
             journal.write("stored", receipt(box.submit(submission)))
-        except LotteryFinished:
+        except REFUSED:
             journal.write("refused", intent)
         except NotAdmitted:
             journal.write("unknown", intent)
@@ -219,11 +240,17 @@ def let_days_go_by(engine: Engine, folder: Path, day_count: int, fault: Fault = 
 
 
 def populate(engine: Engine) -> tuple[list[int], list[int]]:
-    """Make the players, a lottery that stays open and one that finishes on the third day."""
+    """Make the players, and lotteries: with and without limits, and one that finishes early."""
     users = [User.sign_up(f"player{n}", "", START) for n in range(PLAYERS)]
     lotteries = [
         Lottery.create("Big Chance", "", FIRST_DAY + 30 * ONE_DAY, START),
         Lottery.create("Extra Win", "", FIRST_DAY + 2 * ONE_DAY, START),
+        Lottery.create(
+            "Few", "", FIRST_DAY + 30 * ONE_DAY, START, limits=Limits(most_a_day=MOST_A_DAY)
+        ),
+        Lottery.create(
+            "Rare", "", FIRST_DAY + 30 * ONE_DAY, START, limits=Limits(winnable=WINNABLE)
+        ),
     ]
     with Session(engine) as session, session.begin():
         session.add_all([*users, *lotteries])
@@ -282,6 +309,21 @@ def check(session: Session, played: Played) -> None:
         (text.split()[0] for text in played.texts("intended")),
     )
     audit(session, receipts)
+    limits_hold(session)
+
+
+def limits_hold(session: Session) -> None:
+    """Hold what players have, and what was won, against what the lotteries allow."""
+    ids = {row.name: row.id for row in session.execute(select(Lottery.name, Lottery.id))}
+    held = session.scalars(select(Holding.ballot_count).where(Holding.lottery_id == ids["Few"]))
+    assert max(held) == MOST_A_DAY
+    of_rare = select(Ballot.day).where(Ballot.lottery_id == ids["Rare"])
+    won = session.scalars(
+        of_rare.join(Winner, (Winner.day == Ballot.day) & (Winner.number == Ballot.number))
+    ).all()
+    assert len(won) <= WINNABLE
+    for day in session.scalars(of_rare.distinct()):
+        assert sum(each < day for each in won) < WINNABLE, "played for a prize that was gone"
 
 
 def test_nothing_is_lost_and_nothing_counts_twice_whoever_is_killed(

@@ -30,6 +30,9 @@ LONG = {
 #: seconds of processor time for all of these at one address; one alone took up to 30
 PATIENCE = 5
 
+LOTTERY_FIELDS = (
+    "name", "prize", "claim", "opens_on", "closes_on", "most_a_day", "winnable",
+)  # fmt: skip
 FIELDS = {
     "accounts.create": ("username", "password"),
     "accounts.create_session": ("username", "password", "resume"),
@@ -40,8 +43,8 @@ FIELDS = {
     "my_account.choose_language": ("language",),
     "my_account.close": ("current",),
     "my_account.end_other_sessions": (),
-    "organiser.create": ("name", "prize", "closes_on"),
-    "organiser.update": ("name", "prize", "closes_on"),
+    "organiser.create": LOTTERY_FIELDS,
+    "organiser.update": LOTTERY_FIELDS,
     "organiser.withdraw": (),
 }
 

@@ -8,7 +8,19 @@ from werkzeug.wrappers import Response
 
 from lottery_system.access import lottery_or_404, users, viewer
 from lottery_system.clock import day_of, parse_day, utcnow
-from lottery_system.errors import LotteryFinished, NotAdmitted, Paused, TokenTaken, TooManyBallots
+from lottery_system.errors import (
+    AllPrizesWon,
+    LastPrizeUndecided,
+    LastPrizeWaits,
+    LotteryFinished,
+    LotteryNotOpen,
+    NotAdmitted,
+    OrganiserMayNotPlay,
+    Paused,
+    TokenTaken,
+    TooManyADay,
+    TooManyBallots,
+)
 from lottery_system.extensions import reading, transaction
 from lottery_system.models import AskedBallots, User
 from lottery_system.parts import parts
@@ -26,6 +38,16 @@ blueprint = Blueprint("ballots", __name__)
 
 #: rows of a page
 PAGE = 50
+#: what is said beside the form
+REFUSED = (
+    AllPrizesWon,
+    LastPrizeUndecided,
+    LastPrizeWaits,
+    LotteryFinished,
+    LotteryNotOpen,
+    TokenTaken,
+    TooManyADay,
+)
 
 
 @blueprint.post("/lotteries/<int(max=2147483647):lottery_id>/ballots")
@@ -40,6 +62,8 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
     except BadBallots as error:
         lottery_or_404(lottery_id)
         return _refused(lottery_id, told(error))
+    if viewer().is_organiser and not parts().settings.organisers_play:
+        return _refused(lottery_id, told(OrganiserMayNotPlay()))
     submission = AskedBallots.of(
         token=token,
         user_id=viewer().id,
@@ -49,7 +73,7 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
     )
     try:
         granted = parts().ballot_box.submit(submission)
-    except (LotteryFinished, TokenTaken) as error:
+    except REFUSED as error:
         return _refused(lottery_id, told(error))
     except TooManyBallots as error:
         answer = error_page(429, told(error), retry=Retry(token, lottery_id, count))

@@ -10,10 +10,9 @@ from itertools import chain
 from flask import Blueprint, Response
 
 from lottery_system.access import everybody, organisers, users, viewer
-from lottery_system.queries.exports import (
-    users_after,
-    winners_after,
-)
+from lottery_system.extensions import reading
+from lottery_system.queries.claims import states_of
+from lottery_system.queries.exports import users_after, winners_after
 from lottery_system.web.downloads import download
 from lottery_system.web.exported_rows import my_submissions, pieces
 
@@ -33,7 +32,7 @@ def winners() -> Response:
     """Hand out all draws and their places, the oldest first."""
     head = (
         "day", "ballots", "place", "number", "username", "lottery", "closed_at", "drawn_at",
-        "prize",
+        "prize", "state", "reason", "handed_on",
     )  # fmt: skip
     return _table("winners.csv", head, _winners())
 
@@ -59,11 +58,17 @@ def participants() -> Response:
 
 def _winners() -> Iterator[list[Sequence[object]]]:
     for piece in pieces(winners_after, (date.min, 0), lambda row: (row.day, row.place or 0)):
+        with reading() as connection:
+            states = {
+                (day, each.place): (each.state, each.reason or "", each.handed_on or "")
+                for day, places in states_of(connection, {row.day for row in piece}).items()
+                for each in places
+            }
         yield [
             (
                 row.day.isoformat(), row.ballot_count, row.place, row.number, row.username,
                 row.lottery_name, row.closed_at.isoformat(), row.drawn_at.isoformat(),
-                row.prize,
+                row.prize, *states.get((row.day, row.place or 0), ("", "", "")),
             )
             for row in piece
         ]  # fmt: skip

@@ -22,6 +22,7 @@ from lottery_system.access import users, viewer
 from lottery_system.clock import utcnow
 from lottery_system.extensions import db, transaction
 from lottery_system.models import LoginSession, User
+from lottery_system.models.claim import forget_contacts_of
 from lottery_system.parts import parts
 from lottery_system.passwords import (
     BadPassword,
@@ -32,7 +33,7 @@ from lottery_system.passwords import (
 from lottery_system.security_log import note
 from lottery_system.web import login
 from lottery_system.web.downloads import download
-from lottery_system.web.exported_rows import my_submissions
+from lottery_system.web.exported_rows import my_claims, my_submissions
 from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm
 from lottery_system.web.languages import LANGUAGES
 from lottery_system.web.log_in_throttle import Attempt
@@ -147,6 +148,7 @@ def close() -> Answer | tuple[str, int]:
             form.current.errors = [_not_yours()]
             return _closing_page(form), 422
         user.close(utcnow())
+        forget_contacts_of(session, user.id)
         LoginSession.close_all(session, viewer().id)
     login.forget()
     note("account_closed", user)
@@ -203,9 +205,15 @@ def _not_yours() -> str:
 
 def _document(facts: dict[str, object], user_id: int) -> Iterator[str]:
     head = json.dumps(facts, ensure_ascii=False, indent=1)
-    yield head.removesuffix("\n}") + ',\n "submissions": ['
-    separator = "\n  "
-    for piece in my_submissions(user_id):
-        yield separator + ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in piece)
-        separator = ",\n  "
-    yield "\n ]\n}\n"
+    yield head.removesuffix("\n}")
+    for name, pieces in (
+        ("submissions", my_submissions(user_id)),
+        ("claims", my_claims(user_id)),
+    ):
+        yield f',\n "{name}": ['
+        separator = "\n  "
+        for piece in pieces:
+            yield separator + ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in piece)
+            separator = ",\n  "
+        yield "\n ]"
+    yield "\n}\n"

@@ -10,10 +10,18 @@ from werkzeug.wrappers import Response
 
 from lottery_system.access import lottery_or_404, organisers, viewer
 from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
+from lottery_system.errors import LotteryError
 from lottery_system.extensions import db, reading, transaction
 from lottery_system.health import standing
-from lottery_system.models import Draw, Lottery
-from lottery_system.models.lottery import ClosesInThePast
+from lottery_system.models import Lottery
+from lottery_system.models.lottery import BadOpening, ClosesInThePast
+from lottery_system.models.lottery_edit import (
+    NoPrizeLeft,
+    TooFewADay,
+    TooFewPrizes,
+    edit_lottery,
+    withdraw_lottery,
+)
 from lottery_system.parts import parts
 from lottery_system.queries.calendar import days_between
 from lottery_system.queries.day import first_day
@@ -30,7 +38,15 @@ PAGE = 50
 #: changes that the overview shows
 LATEST = 5
 #: fields of a lottery that a log-in does not lose
-KEPT = ("name", "prize", "closes_on")
+KEPT = ("name", "prize", "claim", "opens_on", "closes_on", "most_a_day", "winnable")
+#: fields beside which the domain's refusals stand
+BESIDE: tuple[tuple[type[LotteryError], str], ...] = (
+    (ClosesInThePast, "closes_on"),
+    (NoPrizeLeft, "closes_on"),
+    (BadOpening, "opens_on"),
+    (TooFewADay, "most_a_day"),
+    (TooFewPrizes, "winnable"),
+)
 
 
 @blueprint.get("")
@@ -163,10 +179,7 @@ def withdraw(lottery_id: int) -> Response:
     """Let a lottery take no more ballots from now on."""
     lottery_or_404(lottery_id)
     with transaction() as session:
-        # under the lock that ballots are admitted under: none comes in once this is committed
-        turn = Draw.take_turn(session.connection(), utcnow)
-        parts().clock_check.check_turn(turn.clocks)
-        session.get_one(Lottery, lottery_id).withdraw(turn.now, viewer().id)
+        withdraw_lottery(session, lottery_id, utcnow, viewer().id, parts().clock_check.check_turn)
     return redirect(url_for("organiser.index"), code=303)
 
 
@@ -179,9 +192,10 @@ def _save(form: LotteryForm, lottery: Lottery | None) -> Response | tuple[str, i
             if lottery is None:
                 session.add(Lottery.create(**form.fields(), now=now, by=me))
             else:
-                session.get_one(Lottery, lottery.id).change(**form.fields(), now=now, by=me)
-    except ClosesInThePast as error:
-        form.closes_on.errors = [told(error)]
+                edit_lottery(session, lottery.id, now, me, **form.fields())
+    except tuple(error for error, _ in BESIDE) as error:
+        beside = next(name for kind, name in BESIDE if isinstance(error, kind))
+        form[beside].errors = [told(error)]
         return _page(form, lottery), 422
     except IntegrityError:  # the name's unique key
         form.name.errors = [

@@ -1,0 +1,63 @@
+"""Claims that are due: prizes that lapse unclaimed, reserves who wait, contacts to be deleted.
+
+Whoever calls, however often, in however many processes: the database decides what is due.
+"""
+
+import logging
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from lottery_system.models import claim
+from lottery_system.rollback import Rollback
+
+log = logging.getLogger(__name__)
+
+
+def run_due(
+    session: Session,
+    now: datetime,
+    claim_days: int | None = None,
+    *,
+    rollback: Rollback | None = None,
+) -> int:
+    """Let prizes lapse that were not claimed in time, move reserves up, delete old contacts.
+
+    Each step is a transaction of its own; nothing is locked where nothing is due.
+
+    Args:
+        session: without a transaction begun.
+        claim_days: days after its turn on which a reserve can claim; None for any.
+        rollback: asked in each transaction whether the database may be believed.
+
+    Returns:
+        How many places this call changed.
+
+    Raises:
+        Paused: the database has forgotten what was published.
+    """
+    count = 0
+    with session.begin():
+        late, waiting = claim.due_to_lapse(session, now), claim.waiting(session)
+    for day, place in late:
+        with session.begin():
+            _demand(session, rollback)
+            done = claim.lapse_late(session, day, place, now, claim_days)
+        if done:
+            log.info("prize of %s, place %d: lapsed unclaimed", day, place)
+        count += done
+    for each in waiting:
+        with session.begin():
+            _demand(session, rollback)
+            done = claim.move_up_waiting(session, each.day, each.place, now, claim_days)
+        if done:
+            log.info("prize of %s: the turn of place %d is over or begun", each.day, each.place)
+        count += done
+    with session.begin():
+        claim.forget_contacts(session, now)
+    return count
+
+
+def _demand(session: Session, rollback: Rollback | None) -> None:
+    if rollback is not None:
+        rollback.check(session.connection())

@@ -1,0 +1,403 @@
+"""Claiming a prize: who may claim it, hand it over or let it lapse, and whose turn it is then.
+
+Each function locks the winner's row of the place, looks again and adds an event; what was done by
+then is refused with a sentence. Where a prize lapses the next reserve is offered the prize of its
+own ballot's lottery, in the same transaction: nothing is ever drawn anew.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple, NewType
+
+from sqlalchemy import Connection, CursorResult, Row, delete, insert, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from lottery_system.clock import day_of
+from lottery_system.errors import (
+    AlreadyClaimed,
+    AlreadyHandedOver,
+    AlreadyLapsed,
+    ClaimOver,
+    LotteryError,
+    NoPrize,
+    NotClaimed,
+    NotYourPrize,
+)
+from lottery_system.models.ballot import Ballot
+from lottery_system.models.base import table_of
+from lottery_system.models.claim_event import (
+    CLAIMED,
+    CONTACT_LENGTH,
+    HANDED_OVER,
+    LAPSED,
+    MESSAGE_LENGTH,
+    NOTE_LENGTH,
+    OFFERED,
+    REASON_LENGTH,
+    ClaimContact,
+    ClaimEvent,
+)
+from lottery_system.models.draw import Draw
+from lottery_system.models.lottery import Lottery, enforce_lines
+from lottery_system.models.lottery_edit import demand_organiser
+from lottery_system.models.prizes import Waiting, finish_won, latest_standing, waiting_places
+from lottery_system.models.user import User
+from lottery_system.models.winner import Winner
+from lottery_system.text_input import BadText
+
+#: how long what a winner tells the organisers is kept once the prize is handed over or lapsed
+CONTACT_KEPT = timedelta(days=30)
+Reason = NewType("Reason", str)
+#: why prizes lapse by themselves; stored in English, and in the catalogues for whoever shows them
+NOT_CLAIMED_IN_TIME = Reason("The prize was not claimed in time.")
+ALL_WON = Reason("All prizes of this lottery are won.")
+
+
+class BadHandOver(LotteryError):
+    """A prize cannot have been handed over on that day."""
+
+
+class Place(NamedTuple):
+    """A place of a drawn day, whose row is locked, and what happened to its prize."""
+
+    day: date
+    number: int
+    place: int
+    user_id: int
+    lottery_id: int
+    #: by kind
+    events: dict[str, Row[Any]]
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the prize is offered or claimed, and neither handed over nor lapsed."""
+        return OFFERED in self.events and not self.events.keys() & {HANDED_OVER, LAPSED}
+
+    @property
+    def latest(self) -> datetime:
+        """Return when the last thing happened."""
+        latest: datetime = max(event.at for event in self.events.values())
+        return latest
+
+    def is_over(self, day: date) -> bool:
+        """Tell whether it is too late, on a day, to claim the prize."""
+        until = self.events[OFFERED].claim_until
+        return until is not None and until < day
+
+
+def claim(
+    session: Session,
+    day: date,
+    place: int,
+    user_id: int,
+    *,
+    message: str = "",
+    contact: str = "",
+    now: datetime,
+) -> None:
+    """Claim a prize for its winner, who may tell the organisers how to be reached.
+
+    Raises:
+        NotYourPrize: the place is somebody else's, or was not offered to its holder.
+        AlreadyClaimed: it was claimed before.
+        ClaimOver: it lapsed, or its deadline is over, whether or not anybody took note yet.
+        BadText: message or contact cannot be taken as they are.
+    """
+    connection = session.connection()
+    message = _enforce(message, MESSAGE_LENGTH)
+    contact = _enforce(contact, CONTACT_LENGTH)
+    found = _locked(connection, day, place)
+    if found is None or found.user_id != user_id or OFFERED not in found.events:
+        raise NotYourPrize
+    if CLAIMED in found.events and LAPSED not in found.events:
+        raise AlreadyClaimed
+    if not found.is_open or found.is_over(day_of(now)):
+        raise ClaimOver
+    _add(connection, found, CLAIMED, now, user_id)
+    if message or contact:
+        connection.execute(
+            insert(table_of(ClaimContact)),
+            {"day": day, "place": place, "message": message, "contact": contact},
+        )
+
+
+def hand_over(
+    session: Session,
+    day: date,
+    place: int,
+    by: int | None = None,
+    *,
+    handed_on: date,
+    note: str = "",
+    now: datetime,
+) -> None:
+    """Write down that a claimed prize was handed over.
+
+    Args:
+        by: the organiser; None for the operator.
+        note: everyone can read it.
+
+    Raises:
+        NotAnOrganiser: `by` is none.
+        NoPrize: nobody was offered the prize of that place.
+        AlreadyHandedOver: it was handed over before.
+        AlreadyLapsed: the right to it lapsed.
+        NotClaimed: its winner has not claimed it.
+        BadHandOver: that day has not come, or was before the prize was offered.
+        BadText: the note cannot be taken as it is.
+    """
+    demand_organiser(session, by)
+    note = _enforce(note, NOTE_LENGTH)
+    found = _locked_prize(session.connection(), day, place)
+    if CLAIMED not in found.events:
+        raise NotClaimed
+    if not day_of(found.events[OFFERED].at) <= handed_on <= day_of(max(now, found.latest)):
+        raise BadHandOver("Choose a day from the draw up to today.")
+    _add(session.connection(), found, HANDED_OVER, now, by, handed_on=handed_on, note=note)
+
+
+def lapse(
+    session: Session,
+    day: date,
+    place: int,
+    by: int | None = None,
+    *,
+    reason: str,
+    now: datetime,
+    claim_days: int | None = None,
+) -> None:
+    """End a winner's right to a prize, claimed or not; it is then the next reserve's turn.
+
+    Args:
+        by: the organiser; None for the operator.
+        reason: everyone can read it.
+        claim_days: days after this one on which the reserve can claim; None for any.
+
+    Raises:
+        NotAnOrganiser: `by` is none.
+        NoPrize: nobody was offered the prize of that place.
+        AlreadyHandedOver: it was handed over before.
+        AlreadyLapsed: it lapsed before.
+        BadText: there is no reason, or it cannot be taken as it is.
+    """
+    connection = session.connection()
+    Draw.hold_all(connection)
+    demand_organiser(session, by)
+    reason = _enforce(reason, REASON_LENGTH)
+    if not reason:
+        raise BadText("Enter a reason. Everyone can read it.")
+    found = _locked_prize(connection, day, place)
+    _add(connection, found, LAPSED, now, by, reason=reason)
+    _move_up(connection, day, place + 1, now, claim_days)
+
+
+def due_to_lapse(session: Session, now: datetime) -> Sequence[tuple[date, int]]:
+    """List the places whose prize was not claimed in time, those of the oldest draws first."""
+    other = aliased(ClaimEvent)
+    rows = session.execute(
+        select(ClaimEvent.day, ClaimEvent.place)
+        .where(
+            ClaimEvent.kind == OFFERED,
+            ClaimEvent.claim_until < day_of(now),
+            ~select(other.day)
+            .where(
+                other.day == ClaimEvent.day, other.place == ClaimEvent.place, other.kind != OFFERED
+            )
+            .exists(),
+        )
+        .order_by(ClaimEvent.day, ClaimEvent.place)
+    )
+    return [(row.day, row.place) for row in rows]
+
+
+def lapse_late(
+    session: Session, day: date, place: int, now: datetime, claim_days: int | None = None
+) -> bool:
+    """Let a prize lapse that was not claimed in time; tell whether this call did it."""
+    connection = session.connection()
+    Draw.hold_all(connection)
+    found = _locked(connection, day, place)
+    if found is None or found.events.keys() != {OFFERED} or not found.is_over(day_of(now)):
+        return False
+    _add(connection, found, LAPSED, now, reason=NOT_CLAIMED_IN_TIME)
+    _move_up(connection, day, place + 1, now, claim_days)
+    return True
+
+
+def waiting(session: Session) -> Sequence[Waiting]:
+    """List the reserves who wait until it is known whether a prize is left for them."""
+    return waiting_places(session.connection())
+
+
+def move_up_waiting(
+    session: Session, day: date, place: int, now: datetime, claim_days: int | None = None
+) -> bool:
+    """Offer a prize to a reserve who waits, or pass it over; tell whether this call did so."""
+    connection = session.connection()
+    Draw.hold_all(connection)
+    if not any((each.day, each.place) == (day, place) for each in waiting_places(connection)):
+        return False
+    return _move_up(connection, day, place, now, claim_days)
+
+
+def forget_contacts(session: Session, now: datetime) -> int:
+    """Delete what winners told organisers whose prizes ended a while ago, or whose accounts did.
+
+    Returns:
+        How many were deleted.
+    """
+    ended = (
+        select(ClaimEvent.day)
+        .where(
+            ClaimEvent.day == ClaimContact.day,
+            ClaimEvent.place == ClaimContact.place,
+            ClaimEvent.kind.in_((HANDED_OVER, LAPSED)),
+            ClaimEvent.at <= now - CONTACT_KEPT,
+        )
+        .exists()
+    )
+    return _delete_contacts(session, or_(ended, _is_of(User.closed_at.is_not(None))))
+
+
+def forget_contacts_of(session: Session, user_id: int) -> int:
+    """Delete what somebody told organisers who closes the account."""
+    return _delete_contacts(session, _is_of(User.id == user_id))
+
+
+def _is_of(which: Any) -> Any:
+    """Return whether a contact is of a user."""
+    return (
+        select(ClaimEvent.day)
+        .join(User, User.id == ClaimEvent.holder_id)
+        .where(
+            ClaimEvent.day == ClaimContact.day,
+            ClaimEvent.place == ClaimContact.place,
+            ClaimEvent.kind == CLAIMED,
+            which,
+        )
+        .exists()
+    )
+
+
+def _delete_contacts(session: Session, which: Any) -> int:
+    deleted = session.execute(
+        delete(ClaimContact).where(which).execution_options(synchronize_session=False)
+    )
+    assert isinstance(deleted, CursorResult)
+    return deleted.rowcount
+
+
+def _move_up(
+    connection: Connection, day: date, place: int, now: datetime, claim_days: int | None
+) -> bool:
+    """Offer the prize to the reserve whose turn it is, unless it has to wait.
+
+    A reserve whose ballot is in a lottery without a prize left is passed over. One waits where
+    ballots that are in, or reserves who have waited for longer, may win the last one.
+
+    Returns:
+        Whether anything was added.
+    """
+    moved = False
+    while (found := _locked(connection, day, place)) is not None:
+        lottery = table_of(Lottery).c
+        winnable = connection.scalar(select(lottery.winnable).where(lottery.id == found.lottery_id))
+        gone = False
+        if winnable is not None:
+            standing = latest_standing(connection, found.lottery_id)
+            behind = [
+                each
+                for each in waiting_places(connection)
+                if each.lottery_id == found.lottery_id and each[:2] >= (day, place)
+            ]
+            gone = standing.won >= winnable
+            if not gone and standing.bound - len(behind) >= winnable:
+                return moved
+        at = max(now, _latest_before(connection, day, place))
+        ClaimEvent.offer(connection, day, place, at, None if gone else claim_days)
+        moved = True
+        if not gone:
+            finish_won(connection, found.lottery_id, now)
+            return moved
+        offered = _locked(connection, day, place)
+        assert offered is not None
+        _add(connection, offered, LAPSED, now, reason=ALL_WON)
+        place += 1
+    return moved
+
+
+def _latest_before(connection: Connection, day: date, place: int) -> datetime:
+    """Return when the place before lapsed: by another host's clock, maybe, which is ahead."""
+    event = table_of(ClaimEvent).c
+    at: datetime = connection.execute(
+        select(event.at).where(event.day == day, event.place == place - 1, event.kind == LAPSED)
+    ).scalar_one()
+    return at
+
+
+def _locked_prize(connection: Connection, day: date, place: int) -> Place:
+    """Lock a place whose prize can still be handed over, or lapse.
+
+    Raises:
+        NoPrize: nobody was offered the prize of that place.
+        AlreadyHandedOver: it was handed over before.
+        AlreadyLapsed: it lapsed before.
+    """
+    found = _locked(connection, day, place)
+    if found is None or OFFERED not in found.events:
+        raise NoPrize
+    if HANDED_OVER in found.events:
+        raise AlreadyHandedOver
+    if LAPSED in found.events:
+        raise AlreadyLapsed
+    return found
+
+
+def _locked(connection: Connection, day: date, place: int) -> Place | None:
+    """Lock a place, and only then look at what happened to its prize."""
+    winner, ballot, event = (table_of(model).c for model in (Winner, Ballot, ClaimEvent))
+    number = connection.scalar(
+        select(winner.number).where(winner.day == day, winner.place == place).with_for_update()
+    )
+    if number is None:
+        return None
+    held = connection.execute(
+        select(ballot.user_id, ballot.lottery_id).where(ballot.day == day, ballot.number == number)
+    ).one()
+    events = connection.execute(
+        select(table_of(ClaimEvent)).where(event.day == day, event.place == place)
+    )
+    return Place(
+        day, number, place, held.user_id, held.lottery_id, {each.kind: each for each in events}
+    )
+
+
+def _add(
+    connection: Connection,
+    found: Place,
+    kind: str,
+    now: datetime,
+    by: int | None = None,
+    **values: object,
+) -> None:
+    connection.execute(
+        insert(table_of(ClaimEvent)),
+        {
+            "day": found.day,
+            "place": found.place,
+            "kind": kind,
+            "lottery_id": found.lottery_id,
+            "holder_id": found.user_id,
+            # another host's clock may have been ahead
+            "at": max(now, found.latest),
+            "done_by": by,
+            **values,
+        },
+    )
+
+
+def _enforce(text: str, most: int) -> str:
+    enforced = enforce_lines(text)
+    if len(enforced) > most:
+        raise BadText("This can be at most %(most)s characters long.", most=most)
+    return enforced

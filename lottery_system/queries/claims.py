@@ -1,0 +1,215 @@
+"""Claims of prizes: what I have won, what organisers hand over, what everyone sees of a place."""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, case, select
+
+from lottery_system.models import Ballot, ClaimContact, ClaimEvent, Lottery, User, Winner
+from lottery_system.models.base import table_of
+from lottery_system.models.claim_event import CLAIMED, HANDED_OVER, LAPSED, OFFERED
+from lottery_system.queries import AnyRow
+from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
+
+#: the state of a reserve whose turn it is, until it is known whether a prize is left
+WAITING = "waiting"
+#: claims of a page of organisers
+PAGE = 200
+
+
+class ClaimState(NamedTuple):
+    """What became of the prize of a place, as everyone can see it."""
+
+    place: int
+    number: int
+    #: `offered`, `claimed`, `handed_over`, `lapsed`, or `waiting`
+    state: str
+    user_id: int
+    username: str
+    lottery_id: int
+    #: as they stood at the close
+    lottery_name: str
+    prize: str
+    #: the last day on which it can be claimed; None for no deadline
+    claim_until: date | None
+    #: why it lapsed; in English and in the catalogues, where it lapsed by itself
+    reason: str | None
+    handed_on: date | None
+    note: str | None
+
+
+def my_open_prizes(connection: Connection, user_id: int) -> Sequence[AnyRow]:
+    """List the prizes that somebody won and has not got, those of the oldest draws first.
+
+    Each with `day`, `place`, `number`, `state` (`offered` or `claimed`), `claim_until`,
+    `offered_at`, `claimed_at`, `lottery_id`, `lottery_name`, `prize` as it stood at the close,
+    `claim` as it is said now of how the prize is had, and one's own `message` and `contact`.
+
+    One that is offered may be past its deadline, which `claim_until` tells.
+    """
+    return connection.execute(_MINE, {"user_id": user_id}).all()
+
+
+def my_claims_after(
+    connection: Connection, user_id: int, day: date, place: int, limit: int
+) -> Sequence[AnyRow]:
+    """List all that is kept of somebody's claims, behind one of them, the oldest first."""
+    asked = {"user_id": user_id, "day": day, "place": place, "limit": limit}
+    return connection.execute(_MY_CLAIMS, asked).all()
+
+
+def to_hand_over(connection: Connection) -> Sequence[AnyRow]:
+    """List the prizes that are offered or claimed and not handed over, the claimed ones first.
+
+    Each as in `my_open_prizes`, and with `user_id`, `username` and `closed_at`, which is None while
+    its winner's account is open.
+    """
+    return connection.execute(_TO_HAND_OVER, {"limit": PAGE}).all()
+
+
+def states_of(connection: Connection, days: Collection[date]) -> dict[date, list[ClaimState]]:
+    """Return what became of the prizes of some days, by place.
+
+    Days before claims were kept are missing, and so are reserves whose turn it never was.
+    """
+    found: dict[date, list[ClaimState]] = {}
+    for row in connection.execute(_STATES, {"days": days}):
+        state = ClaimState(*(getattr(row, name) for name in ClaimState._fields))
+        found.setdefault(row.day, []).append(state)
+    return found
+
+
+_winner, _ballot, _user, _lottery, _contact = (
+    table_of(model).c for model in (Winner, Ballot, User, Lottery, ClaimContact)
+)
+_offered, _claimed, _handed_over, _lapsed = (
+    table_of(ClaimEvent).alias(kind) for kind in (OFFERED, CLAIMED, HANDED_OVER, LAPSED)
+)
+_before = table_of(ClaimEvent).alias("before")
+
+
+def _event(rows: FromClause, event: Any, kind: str) -> FromClause:
+    """Join places with what happened to them of one kind."""
+    return rows.outerjoin(
+        event,
+        (event.c.day == _winner.day) & (event.c.place == _winner.place) & (event.c.kind == kind),
+    )
+
+
+def _places(rows: FromClause) -> FromClause:
+    """Join winners with their ballots, users and what these could win."""
+    return with_offers(
+        rows.join(
+            table_of(Ballot), (_ballot.day == _winner.day) & (_ballot.number == _winner.number)
+        ).join(table_of(User), _user.id == _ballot.user_id),
+        _winner.day,
+        _ballot.lottery_id,
+    )
+
+
+_place_of_offer = (_winner.day == _offered.c.day) & (_winner.place == _offered.c.place)
+_with_events = _event(
+    _event(
+        _event(_places(_offered.join(table_of(Winner), _place_of_offer)), _claimed, CLAIMED),
+        _handed_over,
+        HANDED_OVER,
+    ),
+    _lapsed,
+    LAPSED,
+).outerjoin(
+    table_of(ClaimContact), (_contact.day == _winner.day) & (_contact.place == _winner.place)
+)
+_STATE = case(
+    (_lapsed.c.at.is_not(None), LAPSED),
+    (_handed_over.c.at.is_not(None), HANDED_OVER),
+    (_claimed.c.at.is_not(None), CLAIMED),
+    (_offered.c.at.is_not(None), OFFERED),
+    else_=WAITING,
+).label("state")
+
+
+def _claims(*wanted: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(
+            _winner.day,
+            _winner.place,
+            _winner.number,
+            _STATE,
+            _offered.c.at.label("offered_at"),
+            _offered.c.claim_until,
+            _claimed.c.at.label("claimed_at"),
+            _handed_over.c.at.label("handed_over_at"),
+            _handed_over.c.handed_on,
+            _handed_over.c.note,
+            _lapsed.c.at.label("lapsed_at"),
+            _lapsed.c.reason,
+            _ballot.lottery_id,
+            LOTTERY_NAME,
+            PRIZE,
+            _lottery.claim,
+            _contact.message,
+            _contact.contact,
+            _user.id.label("user_id"),
+            _user.username,
+            _user.closed_at,
+        )
+        .select_from(_with_events)
+        .where(_offered.c.kind == OFFERED, *wanted)
+    )
+
+
+_is_open = (_handed_over.c.at.is_(None), _lapsed.c.at.is_(None))
+_is_mine = _offered.c.holder_id == bindparam("user_id")
+_MINE = _claims(_is_mine, *_is_open).order_by(_winner.day, _winner.place)
+_MY_CLAIMS = (
+    _claims(
+        _is_mine,
+        _offered.c.day >= bindparam("day"),
+        (_offered.c.day > bindparam("day")) | (_offered.c.place > bindparam("place")),
+    )
+    .order_by(_winner.day, _winner.place)
+    .limit(bindparam("limit"))
+)
+_TO_HAND_OVER = (
+    _claims(*_is_open)
+    .order_by(_claimed.c.at.is_(None), _winner.day, _winner.place)
+    .limit(bindparam("limit"))
+)
+_of_all_places = _event(
+    _event(
+        _event(_event(_places(table_of(Winner)), _offered, OFFERED), _claimed, CLAIMED),
+        _handed_over,
+        HANDED_OVER,
+    ),
+    _lapsed,
+    LAPSED,
+).outerjoin(
+    _before,
+    (_before.c.day == _winner.day)
+    & (_before.c.place == _winner.place - 1)
+    & (_before.c.kind == LAPSED),
+)
+_STATES = (
+    select(
+        _winner.day,
+        _winner.place,
+        _winner.number,
+        _STATE,
+        _user.id.label("user_id"),
+        _user.username,
+        _ballot.lottery_id,
+        LOTTERY_NAME,
+        PRIZE,
+        _offered.c.claim_until,
+        _lapsed.c.reason,
+        _handed_over.c.handed_on,
+        _handed_over.c.note,
+    )
+    .select_from(_of_all_places)
+    .where(
+        _winner.day.in_(bindparam("days", expanding=True)),
+        _offered.c.at.is_not(None) | _before.c.at.is_not(None),
+    )
+    .order_by(_winner.day, _winner.place)
+)
