@@ -2,6 +2,7 @@
 
 import unicodedata
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,6 +17,9 @@ from lottery_system.text_input import (
     demand_visible,
     is_printable,
 )
+
+if TYPE_CHECKING:  # draws know of offers, and offers of lotteries
+    from lottery_system.models.draw import Turn
 
 NAME_LENGTH = 80
 PRIZE_LENGTH = 5000
@@ -105,13 +109,16 @@ class Lottery(Base):
         self.closes_on = closes_on
         self.changed_at, self.changed_by = now, by
 
-    def withdraw(self, now: datetime, by: int | None = None) -> None:
+    def withdraw(self, turn: "Turn", by: int | None = None) -> None:
         """Take no more ballots from now on, not even today; those that are in stay in their draw.
 
         As a finished lottery it can be opened again by a later due date.
+
+        Args:
+            turn: the lock that ballots are admitted under, see `withdrawal`.
         """
-        self.closes_on = min(self.closes_on, day_of(now) - ONE_DAY)
-        self.changed_at, self.changed_by = now, by
+        self.closes_on = min(self.closes_on, day_of(turn.now) - ONE_DAY)
+        self.changed_at, self.changed_by = turn.now, by
 
     def is_open(self, day: date) -> bool:
         """Tell whether ballots of a day may be submitted here.

@@ -12,7 +12,7 @@ from lottery_system.access import lottery_or_404, organisers, viewer
 from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.extensions import db, reading, transaction
 from lottery_system.health import standing
-from lottery_system.models import Draw, Lottery
+from lottery_system.models import Lottery, withdrawal
 from lottery_system.models.lottery import ClosesInThePast
 from lottery_system.parts import parts
 from lottery_system.queries.calendar import days_between
@@ -164,10 +164,8 @@ def withdraw(lottery_id: int) -> Response:
     """Let a lottery take no more ballots from now on."""
     lottery_or_404(lottery_id)
     with transaction() as session:
-        # under the lock that ballots are admitted under: none comes in once this is committed
-        turn = Draw.take_turn(session.connection(), utcnow)
-        parts().clock_check.check_turn(turn.clocks)
-        session.get_one(Lottery, lottery_id).withdraw(turn.now, viewer().id)
+        check = parts().clock_check.check_turn
+        withdrawal.withdraw(session, lottery_id, utcnow, check, by=viewer().id)
     return redirect(url_for("organiser.index"), code=303)
 
 
