@@ -19,7 +19,7 @@ class AskedBallots:
     """What a click asks for, tied to its holder before the day's row is locked."""
 
     #: made by the form; what makes a reload, a double click or a retry harmless
-    token: UUID
+    token: UUID = field(repr=False)
     user_id: int
     lottery_id: int
     ballot_count: int
@@ -66,6 +66,10 @@ class GrantedBallots(NamedTuple):
     first_number: int
     ballot_count: int
     submitted_at: datetime
+
+    def __repr__(self) -> str:
+        """Name the run, and not its token."""
+        return f"GrantedBallots({self.day}, {self.first_number}, {self.ballot_count})"
 
     @property
     def last_number(self) -> int:

@@ -1,7 +1,7 @@
 """What a person sees when something is refused or fails: a page that says what to do."""
 
 import logging
-from typing import NamedTuple
+from dataclasses import dataclass, field
 from urllib.parse import quote
 from uuid import UUID
 
@@ -35,10 +35,11 @@ from lottery_system.web.words import told
 log = logging.getLogger(__name__)
 
 
-class Retry(NamedTuple):
+@dataclass(frozen=True)
+class Retry:
     """A form for ballots that an error page offers to send again."""
 
-    token: UUID
+    token: UUID = field(repr=False)
     lottery_id: int
     ballot_count: int
 
