@@ -23,7 +23,7 @@ from lottery_system.runtime.gathering import Gathering
 NAME = "lottery"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Parts:
     """What `create_app` makes once and views, commands and the scheduler use."""
 

@@ -67,6 +67,10 @@ class GrantedBallots(NamedTuple):
     ballot_count: int
     submitted_at: datetime
 
+    def __repr__(self) -> str:
+        """Name the run, and not its token."""
+        return f"GrantedBallots({self.day}, {self.first_number}, {self.ballot_count})"
+
     @property
     def last_number(self) -> int:
         """Return the number of the last ballot of the run."""

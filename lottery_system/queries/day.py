@@ -29,6 +29,10 @@ class DrawOfDay(NamedTuple):
     #: the timeline of the present journal, where a recovery began it; None where none was
     recovered: int | None
 
+    def __repr__(self) -> str:
+        """Name the day, and nothing that decides its draw."""
+        return f"DrawOfDay({self.day}, {self.status})"
+
 
 class PlaceTaken(NamedTuple):
     """A place of a draw and the ballot that took it."""

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY, closes_at
 from lottery_system.models import Draw, Lottery
+from lottery_system.models.lottery_edit import withdraw_lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.operators import OPERATOR, begin, run_due
 from tests.web.conftest import LogIn, Visitor, text_of
@@ -153,8 +154,7 @@ def test_a_lottery_that_was_withdrawn_gives_what_it_gave(
     clock.turn(5 * ONE_DAY)
     submit(cast.bob, seaside)
     with session.begin():
-        found = session.get_one(Lottery, seaside.id)
-        found.withdraw(FIRST_NOON + 5 * ONE_DAY - shortly_before)
+        withdraw_lottery(session, seaside.id, lambda: FIRST_NOON + 5 * ONE_DAY - shortly_before)
     clock.turn(ONE_DAY)
     now, day = FIRST_NOON + 6 * ONE_DAY, FIRST_DAY + 5 * ONE_DAY
     begin(session, now)

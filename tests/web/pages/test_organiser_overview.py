@@ -1,14 +1,21 @@
 """What organisers answer for: how the draws fare, who plays, who changed what."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
+from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY
+from lottery_system.clock_check import ClockCheck
+from lottery_system.errors import Paused
 from lottery_system.models import Lottery
+from lottery_system.models.database_clock import Clocks
+from lottery_system.parts import keep, parts_of
+from lottery_system.pause import Pause
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.operators import run_due
 from tests.web.conftest import LogIn, Visitor, text_of
@@ -153,6 +160,23 @@ def test_a_withdrawn_lottery_takes_no_ballot_and_those_that_are_in_stay(
     clock.turn(ONE_DAY)
     run_due(session, FIRST_NOON + ONE_DAY)
     assert "bob Big Chance" in text_of(stranger.get(f"/winners/{FIRST_DAY}"))
+
+
+def test_no_lottery_is_withdrawn_while_the_clocks_disagree(
+    app: Flask, alice: Visitor, session: Session, big_chance: Lottery
+) -> None:
+    class InDoubt(ClockCheck):
+        def check_turn(self, clocks: Clocks) -> None:
+            raise Paused("This clock is wrong.")
+
+    keep(app, replace(parts_of(app), clock_check=InDoubt(None, Pause())))
+
+    answer = alice.post(f"{LIST}/{big_chance.id}/withdraw")
+
+    assert answer.status_code == 503
+    with session.begin():
+        found = session.get_one(Lottery, big_chance.id, populate_existing=True)
+        assert found.closes_on == FIRST_DAY + 30 * ONE_DAY
 
 
 def test_a_withdrawn_lottery_can_be_opened_again(

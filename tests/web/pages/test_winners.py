@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.models import Lottery, Winner
 from lottery_system.queries.day import look_up
+from lottery_system.web.pages import draws, winners
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.operators import run_due
 from tests.web.conftest import LogIn, Visitor, text_of
@@ -67,6 +68,19 @@ def test_today_is_open_until_its_midnight(stranger: Visitor) -> None:
     assert answer.status_code == 200
     assert "You can still add ballots" in text_of(answer)
     assert '<time datetime="2026-11-21T23:59:59Z">' in answer.text
+
+
+@pytest.mark.usefixtures("three_days")
+@pytest.mark.parametrize("path", ["/winners", "/draws"])
+def test_a_page_asked_for_at_midnight_is_of_one_instant(
+    bob: Visitor, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it might be of one day at its top, and of the next one further down."""
+    for module in (winners, draws):
+        instants = iter([FIRST_NOON + 2 * ONE_DAY])
+        monkeypatch.setattr(module, "utcnow", instants.__next__)
+
+    assert bob.get(f"{path}/{FIRST_DAY + 2 * ONE_DAY}").status_code == 200
 
 
 @pytest.mark.usefixtures("three_days")
