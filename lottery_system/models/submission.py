@@ -76,10 +76,6 @@ class GrantedBallots(NamedTuple):
         """Return the number of the last ballot of the run."""
         return self.first_number + self.ballot_count - 1
 
-    def __repr__(self) -> str:
-        """Leave the token out: whoever reads a log could repeat the click."""
-        return f"<{self.ballot_count} ballots from {self.first_number} on, of {self.day}>"
-
 
 class Submission(Base):
     """A run of ballots that were submitted together, under a token of one use; a row."""
