@@ -22,7 +22,7 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.ggevent import GeventWorker
 
 from config.settings import LONGEST_BODY
-from lottery_system.addresses import network_of, told_by_proxies
+from lottery_system.addresses import forwarded_value, network_of
 
 #: seconds that a client may take until the first byte of its first request; browsers connect
 #: before they know what to ask
@@ -164,7 +164,7 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
         sock.expect_body()
         self._read_body(req, sock, addr)
         del self._waiting[sock]
-        client = self._told_client(req) or addr[0]
+        client = self._forwarded_client(req) or addr[0]
         try:
             with ExitStack() as held:
                 if is_stream(req):
@@ -222,7 +222,7 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
         if req._expected_100_continue:
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             req._expected_100_continue = False
-        client = self._told_client(req)
+        client = self._forwarded_client(req)
         with self._share_of(client) if client else nullcontext():
             body = req.body.read(LONGEST_BODY + 1)
         if length is not None and len(body) < length:
@@ -231,12 +231,12 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         req.body = io.BytesIO(body)
 
-    def _told_client(self, req: Any) -> str:
+    def _forwarded_client(self, req: Any) -> str:
         """Return the client that the outermost trusted proxy tells; nothing where there is none."""
         if not self.trusted_proxies:
             return ""
         told = ",".join(value for name, value in req.headers if name == "X-FORWARDED-FOR")
-        return told_by_proxies(told, self.trusted_proxies)
+        return forwarded_value(told, self.trusted_proxies)
 
     @contextmanager
     def _share_of(self, address: str, what: str = "", most: int = 0) -> Iterator[None]:

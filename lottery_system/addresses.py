@@ -32,7 +32,7 @@ def parsed_address(text: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
-def told_by_proxies(header: str, count: int) -> str:
+def forwarded_value(header: str, count: int) -> str:
     """Return what the outermost of our proxies put into a header; nothing where none put anything.
 
     Of more values than there are proxies those before were sent by the client. Of fewer the first

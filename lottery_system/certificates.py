@@ -33,7 +33,7 @@ from lottery_system.fairness.note import (
 from lottery_system.fairness.records import parse_freeze
 from lottery_system.fairness.selection import winning_ballots
 from lottery_system.fairness.verify import verify
-from lottery_system.models import DRAWN, LOST, Operator
+from lottery_system.models import DRAWN, LOST, LogKeys
 from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import (
     ballot_records,
@@ -68,7 +68,7 @@ class Unsound(LotteryError):
         )
 
 
-def certificate_of(connection: Connection, day: date, operator: Operator) -> str:
+def certificate_of(connection: Connection, day: date, log_keys: LogKeys) -> str:
     """Return the certificate of a drawn day as JSON, having made all checks of it.
 
     Raises:
@@ -83,7 +83,7 @@ def certificate_of(connection: Connection, day: date, operator: Operator) -> str
     timeline = frozen.timeline
     genesis = journal_record(connection, 0, timeline)
     assert genesis is not None
-    key = key_of(connection, timeline, operator)
+    key = key_of(connection, timeline, log_keys)
     freeze = parse_freeze(frozen.record)
     read_journal = journal_tiles(connection, timeline)
     size = frozen.number + 1
@@ -91,9 +91,9 @@ def certificate_of(connection: Connection, day: date, operator: Operator) -> str
         pick.number: pick.counter for pick in winning_ballots(draw.seed, freeze.size, freeze.places)
     }
     beacon = None
-    if freeze.round is not None and operator.chain is not None:
+    if freeze.round is not None and log_keys.chain is not None:
         assert draw.beacon_signature is not None
-        beacon = Beacon(freeze.round, draw.beacon_signature, operator.chain)
+        beacon = Beacon(freeze.round, draw.beacon_signature, log_keys.chain)
     text = format_certificate(
         Certificate(
             genesis=genesis.record,
@@ -124,10 +124,10 @@ def certificate_of(connection: Connection, day: date, operator: Operator) -> str
     return text
 
 
-def key_of(connection: Connection, timeline: int | None, operator: Operator) -> VerifierKey:
+def key_of(connection: Connection, timeline: int | None, log_keys: LogKeys) -> VerifierKey:
     """Return the key of a journal, which may be one that ended; None is the present one."""
     ended = ended_key(connection, timeline) if timeline is not None else None
-    return parse_vkey(ended) if ended else operator.key.verifier
+    return parse_vkey(ended) if ended else log_keys.key.verifier
 
 
 def receipt_of(
@@ -136,7 +136,7 @@ def receipt_of(
     number: int,
     user_id: int,
     *,
-    operator: Operator,
+    log_keys: LogKeys,
     size: int | None = None,
 ) -> Receipt:
     """Return the receipt of a ballot for its holder.
@@ -151,7 +151,7 @@ def receipt_of(
     present = draw.ballot_count if draw else 0
     found = runs(connection, day, number, number) if 1 <= number <= present else []
     if not found or found[0].user_id != user_id or not found[0].salts:
-        _tell_lost(connection, day, number, is_lost=draw is not None and draw.status == LOST)
+        _refuse_lost(connection, day, number, is_lost=draw is not None and draw.status == LOST)
         raise NoSuchReceipt(
             "You have no ballot %(number)s for %(day)s that has a receipt.", number=number, day=day
         )
@@ -170,11 +170,11 @@ def receipt_of(
         holder=holder,
         index=number - 1,
         proof=proof,
-        checkpoint=day_checkpoint(connection, day, size, operator),
+        checkpoint=day_checkpoint(connection, day, size, log_keys),
     )
 
 
-def _tell_lost(connection: Connection, day: date, number: int, *, is_lost: bool) -> None:
+def _refuse_lost(connection: Connection, day: date, number: int, *, is_lost: bool) -> None:
     """Tell the truth of a ballot that a recovery's statement says is lost.
 
     Args:
@@ -198,24 +198,24 @@ def _tell_lost(connection: Connection, day: date, number: int, *, is_lost: bool)
             )
 
 
-def day_checkpoint(connection: Connection, day: date, size: int, operator: Operator) -> str:
+def day_checkpoint(connection: Connection, day: date, size: int, log_keys: LogKeys) -> str:
     """Sign the head of a day's log as it was at a size."""
     root = tiles.root(ballot_tiles(connection, day), size) if size else EMPTY_ROOT
-    return _signed(day, size, root, operator)
+    return _signed(day, size, root, log_keys)
 
 
-def newest_checkpoint(connection: Connection, day: date, operator: Operator) -> str | None:
+def newest_checkpoint(connection: Connection, day: date, log_keys: LogKeys) -> str | None:
     """Sign the head of a day's log as it is; None for a day that has none."""
     draw, _ = look_up(connection, day, user_id=None)
     if draw is None or (draw.ballot_count and not draw.frontier):
         return None
     root = Frontier.from_bytes(draw.ballot_count, draw.frontier).root
-    return _signed(day, draw.ballot_count, root, operator)
+    return _signed(day, draw.ballot_count, root, log_keys)
 
 
-def _signed(day: date, size: int, root: bytes, operator: Operator) -> str:
-    checkpoint = Checkpoint(f"{operator.key.name}/{day}", size, root)
-    return sign_checkpoint(checkpoint, operator.key)
+def _signed(day: date, size: int, root: bytes, log_keys: LogKeys) -> str:
+    checkpoint = Checkpoint(f"{log_keys.key.name}/{day}", size, root)
+    return sign_checkpoint(checkpoint, log_keys.key)
 
 
 def _ballot(

@@ -19,7 +19,7 @@ from lottery_system.audit.progress import Progress, ProgressLine
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.clock_check import CAUSE as CLOCK
 from lottery_system.closing_check import ClosingCheck
-from lottery_system.commands import DatabaseGroup, told
+from lottery_system.commands import DatabaseGroup, reporting
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.mark import Mark
@@ -55,7 +55,7 @@ def register(app: Flask) -> None:
     migrations = app.cli.commands["db"]  # Flask-Migrate's
     assert isinstance(migrations, click.Group)
     migrations.add_command(move_database)
-    app.cli.add_command(told(migrations))
+    app.cli.add_command(reporting(migrations))
 
 
 class Day(click.ParamType[date]):
@@ -173,13 +173,13 @@ def run_draws(confirm: bool) -> None:
         with reading() as connection:
             rollback.look(connection)
         parts().pause.refuse()
-        operator = keyring.begin(now)
+        log_keys = keyring.begin(now)
         fetch = keyring.fetch_signature
         drawn = draws.run_due(
             session,
             now,
             settings.places,
-            operator,
+            log_keys,
             fetch,
             check=check,
             rollback=rollback,
@@ -211,13 +211,13 @@ def hand_in_beacon(number: int, signature: str) -> None:
     except ValueError:
         raise click.ClickException("A signature is written as 96 hex digits.") from None
     with new_session() as session:
-        operator = parts().keyring.operator()
+        log_keys = parts().keyring.log_keys()
         drawn = draws.hand_in(
             session,
             now,
             number,
             given,
-            operator,
+            log_keys,
             rollback=parts().rollback,
             claim_days=parts().settings.claim_days,
         )
@@ -244,11 +244,11 @@ def recover_draws() -> None:
         except NothingLost:  # it is the mark itself that is wrong
             pause.refuse()
             raise
-        operator = parts().keyring.operator()
+        log_keys = parts().keyring.log_keys()
     click.echo(describe(shown))
     _demand_name("Type the lottery's name to go on without what is lost")
     with new_session() as session:
-        statement = recover(session, settings, operator, mark=mark, shown=shown, now=now)
+        statement = recover(session, settings, log_keys, mark=mark, shown=shown, now=now)
         with reading() as connection:
             rollback.begin_anew(connection)
     click.echo(statement)
@@ -351,12 +351,12 @@ def _audit(
     """
     watch = ProgressLine(sys.stderr, shows=shows_progress or sys.stderr.isatty())
     count = 0
-    operator = parts().keyring.load(connection)
-    heads = [read_head(file, operator.key.verifier) for file in files]
+    log_keys = parts().keyring.load(connection)
+    heads = [read_head(file, log_keys.key.verifier) for file in files]
     if mark is not None:
-        heads += mark.heads(operator.key.name)
+        heads += mark.heads(log_keys.key.name)
     for fault in audit(
-        connection, operator, first=first, last=last, heads=heads, jobs=jobs, watch=watch
+        connection, log_keys, first=first, last=last, heads=heads, jobs=jobs, watch=watch
     ):
         watch.clear()
         click.echo(fault, err=True)

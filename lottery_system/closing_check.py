@@ -23,7 +23,7 @@ from lottery_system import drand
 from lottery_system.clock import ONE_DAY, closes_at, day_of
 from lottery_system.clock_check import ClockCheck, span, stamp
 from lottery_system.fairness.beacon import ChainInfo, due_time, round_at, time_of
-from lottery_system.models import Draw, Operator, Submission
+from lottery_system.models import Draw, LogKeys, Submission
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class ClosingCheck:
         self.held: str | None = None
 
     def may_close(
-        self, session: Session, days: Sequence[date], now: datetime, operator: Operator
+        self, session: Session, days: Sequence[date], now: datetime, log_keys: LogKeys
     ) -> bool:
         """Tell whether days that are over by this host's clock may be closed.
 
@@ -76,20 +76,20 @@ class ClosingCheck:
         reason = self._missed(days, now)
         if reason is None and self._clock_check.tolerance is not None:
             reason = self._future_row(session, now)
-            if reason is None and operator.chain is not None:
-                reason = self._beacon(days, now, operator.chain)
+            if reason is None and log_keys.chain is not None:
+                reason = self._beacon(days, now, log_keys.chain)
         return not self._hold(reason)
 
-    def is_in_time(self, day: date, now: datetime, operator: Operator) -> bool:
+    def is_in_time(self, day: date, now: datetime, log_keys: LogKeys) -> bool:
         """Tell whether a freeze may still be committed: nobody can know its round by now.
 
         Args:
             now: as it stands in the freeze.
         """
-        if self._clock_check.tolerance is None or operator.chain is None:
+        if self._clock_check.tolerance is None or log_keys.chain is None:
             return True
-        number = self._round(day, now, operator.chain)
-        return not self._hold(self._is_out(day, number, operator.chain))
+        number = self._round(day, now, log_keys.chain)
+        return not self._hold(self._is_out(day, number, log_keys.chain))
 
     def _hold(self, reason: str | None) -> bool:
         if reason is not None and reason != self.held:

@@ -19,7 +19,7 @@ from lottery_system.extensions import reading
 from lottery_system.schema import demand_current
 
 
-class ToldGroup(click.Group):
+class ReportingGroup(click.Group):
     """A group whose commands tell in a sentence what refused them."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -57,7 +57,7 @@ class ToldGroup(click.Group):
             ) from None
 
 
-class DatabaseGroup(ToldGroup, AppGroup):
+class DatabaseGroup(ReportingGroup, AppGroup):
     """A group whose commands need a database of this code's version."""
 
     def command(  # type: ignore[override]
@@ -78,9 +78,9 @@ class DatabaseGroup(ToldGroup, AppGroup):
         return decorator
 
 
-def told(group: click.Group) -> ToldGroup:
+def reporting(group: click.Group) -> ReportingGroup:
     """Return a group of somebody else's that tells in a sentence what refused its commands."""
-    return ToldGroup(
+    return ReportingGroup(
         name=group.name,
         commands=group.commands,
         params=group.params,

@@ -16,7 +16,7 @@ from lottery_system.closing_check import ClosingCheck
 from lottery_system.errors import BadBeacon
 from lottery_system.fairness.beacon import time_of
 from lottery_system.fairness.records import Freeze
-from lottery_system.models import Draw, JournalRecord, Operator
+from lottery_system.models import Draw, JournalRecord, LogKeys
 from lottery_system.rollback import Rollback
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def run_due(
     session: Session,
     now: datetime,
     places: int,
-    operator: Operator,
+    log_keys: LogKeys,
     fetch: FetchSignature = lambda number: None,
     *,
     check: ClosingCheck | None = None,
@@ -56,7 +56,7 @@ def run_due(
     Args:
         session: without a transaction begun.
         places: winning ballots of the days closed by this call.
-        operator: with whose keys the journal was begun.
+        log_keys: with whose keys the journal was begun.
         fetch: asked for rounds whose time has come; what it returns is verified before use.
         check: asked before days are closed, and again before each is committed; where it holds
             them, the days that are closed already are drawn all the same.
@@ -69,27 +69,27 @@ def run_due(
     Raises:
         Paused: the database has forgotten what was published.
     """
-    how = _How(operator, rollback, claim_days)
+    how = _How(log_keys, rollback, claim_days)
     with session.begin():
         _demand(session, rollback)
         Draw.open_until(session.connection(), day_of(now))
     with session.begin():
         over = Draw.due_to_close(session, now)
-    if over and check is not None and not check.may_close(session, over, now, operator):
+    if over and check is not None and not check.may_close(session, over, now, log_keys):
         over = []
     drawn = _draw_closed(session, now, fetch, how)
     for day in over:
         sleep(0)  # under gevent a page of this worker has its turn
         with session.begin() as transaction:
             _demand(session, rollback)
-            closed = Draw.close(session, day, now, places, operator)
-            if closed and check is not None and not check.is_in_time(day, now, operator):
+            closed = Draw.close(session, day, now, places, log_keys)
+            if closed and check is not None and not check.is_in_time(day, now, log_keys):
                 transaction.rollback()
                 break
         if closed:
             _remember(session, rollback)
             log.info("draw of %s: closed", day)
-        if operator.chain is None:
+        if log_keys.chain is None:
             drawn += _draw_closed(session, now, fetch, how)
     return drawn + _draw_closed(session, now, fetch, how)
 
@@ -97,7 +97,7 @@ def run_due(
 class _How(NamedTuple):
     """What is the same for all draws of a call."""
 
-    operator: Operator
+    log_keys: LogKeys
     rollback: Rollback | None
     claim_days: int | None
 
@@ -109,7 +109,7 @@ def _draw_closed(session: Session, now: datetime, fetch: FetchSignature, how: _H
     for freeze in waiting(session):
         signature = None
         if freeze.round is not None:
-            signature = _signature(freeze, now, how.operator, fetch)
+            signature = _signature(freeze, now, how.log_keys, fetch)
             if signature is None:
                 break
         if _draw(session, freeze.day, now, signature, how):
@@ -122,7 +122,7 @@ def hand_in(
     now: datetime,
     number: int,
     signature: bytes,
-    operator: Operator,
+    log_keys: LogKeys,
     *,
     rollback: Rollback | None = None,
     claim_days: int | None = None,
@@ -155,7 +155,7 @@ def hand_in(
             f"The draw of {first.day} comes first. Hand in round {first.round} before this one."
         )
     drawn = []
-    how = _How(operator, rollback, claim_days)
+    how = _How(log_keys, rollback, claim_days)
     _remember(session, rollback)
     for freeze in wait:
         if freeze.round != number:
@@ -166,11 +166,11 @@ def hand_in(
 
 
 def _signature(
-    freeze: Freeze, now: datetime, operator: Operator, fetch: FetchSignature
+    freeze: Freeze, now: datetime, log_keys: LogKeys, fetch: FetchSignature
 ) -> bytes | None:
     assert freeze.round is not None
-    assert operator.chain is not None
-    if now.timestamp() < time_of(operator.chain, freeze.round):
+    assert log_keys.chain is not None
+    if now.timestamp() < time_of(log_keys.chain, freeze.round):
         return None
     signature = fetch(freeze.round)
     if signature is None:
@@ -181,7 +181,7 @@ def _signature(
 def _draw(session: Session, day: date, now: datetime, signature: bytes | None, how: _How) -> bool:
     with session.begin():
         _demand(session, how.rollback)
-        done = Draw.draw(session, day, now, how.operator, signature, claim_days=how.claim_days)
+        done = Draw.draw(session, day, now, how.log_keys, signature, claim_days=how.claim_days)
     if done:
         log.info("draw of %s: drawn", day)
     return done

@@ -27,7 +27,7 @@ def origin_of_form() -> FormOrigin:
     site = request.headers.get("Sec-Fetch-Site")
     if site == "same-origin":
         return FormOrigin.OURS
-    origin = told_origin()
+    origin = claimed_origin()
     if not origin:
         return FormOrigin.FOREIGN if site in ("same-site", "cross-site") else FormOrigin.UNKNOWN
     scheme, host, port = _parts(origin)
@@ -46,7 +46,7 @@ def origin_of_form() -> FormOrigin:
     return FormOrigin.FOREIGN
 
 
-def told_origin() -> str:
+def claimed_origin() -> str:
     """Return the page, or its origin, that the browser says the form is from; empty for nothing."""
     told = [request.headers.get(name, "null") for name in ("Origin", "Referer")]
     return next((each for each in told if each != "null"), "")

@@ -46,7 +46,7 @@ from lottery_system.fairness.note import (
     parse_signing_key,
 )
 from lottery_system.fairness.records import BEACON, OPERATOR, Genesis, format_genesis
-from lottery_system.models import Draw, JournalRecord, Operator
+from lottery_system.models import Draw, JournalRecord, LogKeys
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ FetchInfo = Callable[[bytes], ChainInfo | None]
 class Keys(NamedTuple):
     """Keys that fit a journal."""
 
-    operator: Operator
+    log_keys: LogKeys
     #: of the journal, see `JournalRecord`
     timeline: int
 
@@ -85,10 +85,10 @@ def begin(session: Session, settings: Settings, now: datetime, fetch_info: Fetch
         _demand_own_name(settings)
     chain = _chain(settings, fetch_info)
     if genesis is None:
-        operator = make_drafts(settings, chain)
+        log_keys = make_drafts(settings, chain)
         try:
             with session.begin():
-                first = begin_journal(session, operator, settings.beacon_gap, now)
+                first = begin_journal(session, log_keys, settings.beacon_gap, now)
             log.info("journal: begun, its genesis is %s", first.hex())
         except IntegrityError:  # another process or host was first
             session.expire_all()
@@ -115,14 +115,14 @@ def load(session: Session, settings: Settings) -> Keys:
                 "or run `flask --app lottery_system draw run`."
             )
         key, tip = _log_key(settings, LOG_KEY), _chain_tip(settings, CHAIN_TIP)
-        operator = Operator(key, tip, _chain(settings))
-        _check(settings, operator, genesis, last)
-        return Keys(operator, last.timeline)
+        log_keys = LogKeys(key, tip, _chain(settings))
+        _check(settings, log_keys, genesis, last)
+        return Keys(log_keys, last.timeline)
 
 
 def begin_journal(
     session: Session,
-    operator: Operator,
+    log_keys: LogKeys,
     gap: int,
     now: datetime,
     *,
@@ -140,20 +140,20 @@ def begin_journal(
         H of the genesis.
     """
     Draw.open_until(session.connection(), day_of(now))
-    chain = operator.chain
+    chain = log_keys.chain
     genesis = Genesis(
-        name=operator.key.name,
+        name=log_keys.key.name,
         first=first or Draw.first_undrawn(session),
-        anchor=anchor_of(operator.tip),
+        anchor=anchor_of(log_keys.tip),
         mode=BEACON if chain else OPERATOR,
         chain=chain.chain_hash if chain else None,
         gap=gap if chain else 0,
     )
-    JournalRecord.begin(session, genesis, operator.key, timeline)
+    JournalRecord.begin(session, genesis, log_keys.key, timeline)
     return sha256(format_genesis(genesis)).digest()
 
 
-def make_drafts(settings: Settings, chain: ChainInfo | None) -> Operator:
+def make_drafts(settings: Settings, chain: ChainInfo | None) -> LogKeys:
     """Make the keys of a journal that is about to begin, under the names of drafts.
 
     Those that a start left which went no further are taken: no journal has used them.
@@ -169,7 +169,7 @@ def make_drafts(settings: Settings, chain: ChainInfo | None) -> Operator:
         return secrets.token_hex(SECRET_BYTES) + "\n"
 
     key = _log_key(settings, LOG_KEY + DRAFT, new_key)
-    return Operator(key, _chain_tip(settings, CHAIN_TIP + DRAFT, new_tip), chain)
+    return LogKeys(key, _chain_tip(settings, CHAIN_TIP + DRAFT, new_tip), chain)
 
 
 def adopt_drafts(session: Session, settings: Settings) -> None:
@@ -246,13 +246,13 @@ def _demand_own_name(settings: Settings) -> None:
         )
 
 
-def _check(settings: Settings, operator: Operator, genesis: Genesis, last: JournalRecord) -> None:
+def _check(settings: Settings, log_keys: LogKeys, genesis: Genesis, last: JournalRecord) -> None:
     if settings.name != genesis.name:
         raise UnfitKeys(
             f"LOTTERY_NAME is {settings.name!r}, but this lottery's journal was begun as "
             f"{genesis.name!r} and keeps that name for ever. Set LOTTERY_NAME={genesis.name}."
         )
-    chain = operator.chain
+    chain = log_keys.chain
     mode = BEACON if chain else OPERATOR
     if mode != genesis.mode or (chain and chain.chain_hash != genesis.chain):
         wanted = "off" if genesis.mode == OPERATOR else "drand"
@@ -266,9 +266,9 @@ def _check(settings: Settings, operator: Operator, genesis: Genesis, last: Journ
             f"This lottery was begun with a gap of {genesis.gap} seconds, which it keeps for ever. "
             f"Set LOTTERY_BEACON_GAP={genesis.gap}."
         )
-    if not _has_signed(operator.key, last):
+    if not _has_signed(log_keys.key, last):
         raise UnfitKeys(_restore(settings, LOG_KEY, "did not sign this lottery's journal"))
-    if anchor_of(operator.tip) != genesis.anchor:
+    if anchor_of(log_keys.tip) != genesis.anchor:
         raise UnfitKeys(
             _restore(settings, CHAIN_TIP, "is not what this lottery's genesis promised")
         )
@@ -372,7 +372,7 @@ class Keyring:
         self._reading_session = reading_session
         self._keys: Keys | None = None
 
-    def begin(self, now: datetime) -> Operator:
+    def begin(self, now: datetime) -> LogKeys:
         """Return the keys of the journal, which begins where there is neither key nor journal.
 
         Keys of a journal that a recovery has ended since are left for those of the present one.
@@ -386,9 +386,9 @@ class Keyring:
             if self._keys is None or last is None or last.timeline != self._keys.timeline:
                 self._keys = None  # those of a journal that ended sign nothing more
                 self._keys = begin(session, self._settings, now, self._fetch_info)
-        return self._keys.operator
+        return self._keys.log_keys
 
-    def operator(self) -> Operator:
+    def log_keys(self) -> LogKeys:
         """Return the keys, read once; changes nothing.
 
         Raises:
@@ -397,9 +397,9 @@ class Keyring:
         if self._keys is None:
             with self._reading_session() as session:
                 self._keys = load(session, self._settings)
-        return self._keys.operator
+        return self._keys.log_keys
 
-    def load(self, connection: Connection) -> Operator:
+    def load(self, connection: Connection) -> LogKeys:
         """Return the keys of a journal that has begun; writes nothing, asks nobody.
 
         Args:
@@ -409,11 +409,11 @@ class Keyring:
             UnfitKeys: with a sentence that says what to restore or to set.
         """
         with Session(connection) as session:
-            return load(session, self._settings).operator
+            return load(session, self._settings).log_keys
 
     def fetch_signature(self, number: int) -> bytes | None:
         """Ask the relays for a round of the beacon; None where none has it yet."""
-        chain = self._keys.operator.chain if self._keys else None
+        chain = self._keys.log_keys.chain if self._keys else None
         return drand.fetch_signature(self._settings.beacon_urls, chain, number) if chain else None
 
     def _fetch_info(self, chain_hash: bytes) -> ChainInfo | None:

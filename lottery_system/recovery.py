@@ -24,7 +24,7 @@ from lottery_system.fairness.recovery import LostBallots, sign_recovery
 from lottery_system.fairness.recovery import Recovery as Statement
 from lottery_system.keys import adopt_drafts, begin_journal, make_drafts
 from lottery_system.mark import Head, Mark
-from lottery_system.models import LOST, OPEN, Draw, Holding, Operator, Recovery, User
+from lottery_system.models import LOST, OPEN, Draw, Holding, LogKeys, Recovery, User
 from lottery_system.queries.logs import journal_head, journal_record, last_record
 from lottery_system.rollback import demand_day, demand_journal, draw_of, hash_of
 
@@ -149,7 +149,7 @@ def describe(loss: Loss) -> str:
 def recover(
     session: Session,
     settings: Settings,
-    operator: Operator,
+    log_keys: LogKeys,
     *,
     mark: Mark,
     shown: Loss,
@@ -159,7 +159,7 @@ def recover(
 
     Args:
         session: without a transaction begun.
-        operator: of the journal that ends.
+        log_keys: of the journal that ends.
         mark: what was published.
         shown: what whoever decided this has seen.
 
@@ -169,7 +169,7 @@ def recover(
     Raises:
         Changed: something else is lost by now; nothing was done.
     """
-    following = make_drafts(settings, operator.chain)
+    following = make_drafts(settings, log_keys.chain)
     with session.begin():
         # whoever closes or fills a day meanwhile waits, and finds that it is over
         session.execute(select(Draw.day).where(Draw.status == OPEN).with_for_update())
@@ -190,7 +190,7 @@ def recover(
         statement = sign_recovery(
             Statement(
                 name=shown.genesis.name,
-                key=format_vkey(operator.key.verifier),
+                key=format_vkey(log_keys.key.verifier),
                 ended=shown.ended,
                 signed=shown.signed.size,
                 root=shown.signed.root,
@@ -202,13 +202,13 @@ def recover(
                 time=now.replace(microsecond=0),
                 ballots=tuple(shown.ballots),
             ),
-            [operator.key, following.key],
+            [log_keys.key, following.key],
         )
         session.add(
             Recovery(
                 timeline=shown.timeline + 1,
                 statement=statement,
-                ended_key=format_vkey(operator.key.verifier),
+                ended_key=format_vkey(log_keys.key.verifier),
             )
         )
     with session.begin():

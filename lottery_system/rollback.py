@@ -133,7 +133,7 @@ class Rollback:
             # another process may have begun it anew, and raised it, already
             return before if before and before.genesis == mark.genesis else mark
 
-        with self._told():
+        with self._pausing():
             self._marks.raise_to(raised, at_once=True)
 
     def _follow(self, connection: Connection) -> None:
@@ -192,7 +192,7 @@ class Rollback:
         Raises:
             Paused: it cannot be read.
         """
-        with self._told():
+        with self._pausing():
             return self._marks.read()
 
     def raise_days(self, mark: Mark, heads: Mapping[date, Head]) -> None:
@@ -211,7 +211,7 @@ class Rollback:
                 after = after.raised(day, head)
             return after
 
-        with self._told():
+        with self._pausing():
             self._marks.raise_to(raised)
 
     def raise_all(self, connection: Connection) -> None:
@@ -236,11 +236,11 @@ class Rollback:
                 after = after.raised(day, head)
             return after
 
-        with self._told():
+        with self._pausing():
             self._marks.raise_to(raised, at_once=True)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _pausing(self) -> Iterator[None]:
         """Turn what is wrong with the mark itself into a pause."""
         places = " and ".join(str(path) for path in self._marks.paths)
         try:

@@ -88,14 +88,14 @@ def tick(app: Flask) -> None:
             with reading() as connection:
                 rollback.look(connection)
             parts.pause.refuse_draws()
-            operator = keyring.begin(now)
+            log_keys = keyring.begin(now)
             with reading() as connection:  # which makes the mark of a lottery that has just begun
                 rollback.raise_all(connection)
             draws.run_due(
                 session,
                 now,
                 parts.settings.places,
-                operator,
+                log_keys,
                 keyring.fetch_signature,
                 check=parts.closing_check,
                 rollback=rollback,

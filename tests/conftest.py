@@ -31,7 +31,7 @@ from lottery_system.extensions import db
 from lottery_system.fairness import commitment
 from lottery_system.models import AskedBallots, Base, GrantedBallots, Lottery, User
 from lottery_system.parts import parts_of
-from tests.stand_ins.operators import keep_keys
+from tests.stand_ins.log_keys import keep_keys
 from tests.stand_ins.postgres import NoServer, Server
 
 #: the first day of every test's lottery, and an instant within it

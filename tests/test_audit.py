@@ -22,7 +22,7 @@ from lottery_system.models import Lottery
 from lottery_system.queries.logs import journal_rows
 from lottery_system.runtime.database import READING, snapshot
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import OPERATOR, run_due
+from tests.stand_ins.log_keys import LOG_KEYS, run_due
 
 ONE_DAY = timedelta(days=1)
 
@@ -35,7 +35,7 @@ def find(session: Session) -> Find:
 
     def find() -> list[str]:
         with session.begin():
-            return list(audit(session.connection(), OPERATOR))
+            return list(audit(session.connection(), LOG_KEYS))
 
     return find
 
@@ -152,7 +152,7 @@ def _unguard(session: Session) -> None:
 
 def find_in(session: Session, statement: str) -> list[str]:
     session.execute(text(statement))
-    return list(audit(session.connection(), OPERATOR))
+    return list(audit(session.connection(), LOG_KEYS))
 
 
 @pytest.fixture
@@ -177,11 +177,11 @@ def test_days_that_end_during_an_audit_raise_no_false_alarm(
             run_due(session, FIRST_NOON + 5 * ONE_DAY)
 
     with snapshot(reading) as connection:
-        assert list(audit(connection, OPERATOR, jobs=jobs, watch=end_days)) == []
+        assert list(audit(connection, LOG_KEYS, jobs=jobs, watch=end_days)) == []
 
     assert ended
     with snapshot(reading) as connection:
-        assert list(audit(connection, OPERATOR)) == []
+        assert list(audit(connection, LOG_KEYS)) == []
 
 
 @pytest.mark.usefixtures("_days")
@@ -195,8 +195,8 @@ def test_worker_processes_find_the_same(
     told: list[Progress] = []
 
     with snapshot(reading) as connection:
-        alone = list(audit(connection, OPERATOR))
-        together = list(audit(connection, OPERATOR, jobs=2, watch=told.append))
+        alone = list(audit(connection, LOG_KEYS))
+        together = list(audit(connection, LOG_KEYS, jobs=2, watch=told.append))
 
     assert len(alone) == 2
     assert together == alone
@@ -210,8 +210,8 @@ def test_a_range_of_days_is_checked_with_the_whole_journal(session: Session) -> 
         session.execute(text("UPDATE holdings SET ballot_count = 1 WHERE ballot_count = 2"))
         session.execute(text("DELETE FROM journal_tiles"))
         connection = session.connection()
-        to_it = list(audit(connection, OPERATOR, last=FIRST_DAY))
-        after_it = list(audit(connection, OPERATOR, first=FIRST_DAY + ONE_DAY))
+        to_it = list(audit(connection, LOG_KEYS, last=FIRST_DAY))
+        after_it = list(audit(connection, LOG_KEYS, first=FIRST_DAY + ONE_DAY))
         session.rollback()
 
     journal = "the journal's records and its tiles do not fit each other"
@@ -228,17 +228,17 @@ class TestHeads:
     def test_all_that_were_ever_signed_fit(self, session: Session, reading: Engine) -> None:
         with snapshot(reading) as connection:
             heads = [
-                open_checkpoint(row.checkpoint, OPERATOR.key.verifier)
+                open_checkpoint(row.checkpoint, LOG_KEYS.key.verifier)
                 for row in journal_rows(connection, 0, 10)
             ]
             for day, sizes in (FIRST_DAY, (0, 1, 256, 300, 702)), (FIRST_DAY + 2 * ONE_DAY, (5,)):
                 heads += [
                     open_checkpoint(
-                        day_checkpoint(connection, day, size, OPERATOR), OPERATOR.key.verifier
+                        day_checkpoint(connection, day, size, LOG_KEYS), LOG_KEYS.key.verifier
                     )
                     for size in sizes
                 ]
-            assert list(audit(connection, OPERATOR, heads=heads)) == []
+            assert list(audit(connection, LOG_KEYS, heads=heads)) == []
         assert len(heads) == 9
 
     @pytest.mark.usefixtures("_days")
@@ -263,7 +263,7 @@ class TestHeads:
 
         with snapshot(reading) as connection:
             # a range in which its day is not
-            found = list(audit(connection, OPERATOR, first=FIRST_DAY + 9 * ONE_DAY, heads=[head]))
+            found = list(audit(connection, LOG_KEYS, first=FIRST_DAY + 9 * ONE_DAY, heads=[head]))
 
         assert len(found) == 1
         assert says in found[0]
@@ -274,11 +274,11 @@ class TestHeads:
     ) -> None:
         with session.begin():
             connection = session.connection()
-            note = day_checkpoint(connection, FIRST_DAY, 302, OPERATOR)
-            head = open_checkpoint(note, OPERATOR.key.verifier)
+            note = day_checkpoint(connection, FIRST_DAY, 302, LOG_KEYS)
+            head = open_checkpoint(note, LOG_KEYS.key.verifier)
             _unguard(session)
             session.execute(text("UPDATE submissions SET lottery_id = 1 WHERE first_number = 301"))
-            found = list(audit(connection, OPERATOR, heads=[head]))
+            found = list(audit(connection, LOG_KEYS, heads=[head]))
             session.rollback()
 
         assert any("at size 302" in fault for fault in found), found
@@ -293,12 +293,12 @@ class TestHeads:
             return done.exit_code, done.output
 
         with app.app_context(), reading_connection() as connection:
-            good = day_checkpoint(connection, FIRST_DAY, 300, OPERATOR)
+            good = day_checkpoint(connection, FIRST_DAY, 300, LOG_KEYS)
         forged = sign_checkpoint(
             Checkpoint("lottery.local", 1, b"\7" * 32), SigningKey("lottery.local", b"\x09" * 32)
         )
-        other = sign_checkpoint(Checkpoint("elsewhere", 1, b"\7" * 32), OPERATOR.key)
-        wrong = sign_checkpoint(Checkpoint("lottery.local", 1, b"\7" * 32), OPERATOR.key)
+        other = sign_checkpoint(Checkpoint("elsewhere", 1, b"\7" * 32), LOG_KEYS.key)
+        wrong = sign_checkpoint(Checkpoint("lottery.local", 1, b"\7" * 32), LOG_KEYS.key)
         assert checked(good) == (0, "All days, ballots and logs fit each other.\n")
         assert checked(wrong)[0] == 1
         assert "the head of lottery.local at size 1" in checked(wrong)[1]

@@ -20,7 +20,7 @@ from lottery_system.ballot_box import BallotBox
 from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken, UnknownLottery
 from lottery_system.models import AskedBallots, Ballot, Draw, GrantedBallots, Holding, Lottery, User
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import OPERATOR, run_due
+from tests.stand_ins.log_keys import LOG_KEYS, run_due
 from tests.stand_ins.processes import wait_for
 
 ONE_DAY = timedelta(days=1)
@@ -189,7 +189,7 @@ def test_a_ballot_that_comes_after_the_close_counts_in_the_next_day(
     """Another host, whose clock is ahead, has closed the day that our clock is still in."""
     run_due(session, FIRST_NOON, places=1)
     with session.begin():
-        assert Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1, OPERATOR)
+        assert Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1, LOG_KEYS)
 
     receipt = submit(cast.bob, big_chance)
 
@@ -203,7 +203,7 @@ def test_a_ballot_that_comes_after_the_close_of_its_lotterys_last_day_is_refused
 ) -> None:
     run_due(session, FIRST_NOON, places=1)
     with session.begin():
-        assert Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1, OPERATOR)
+        assert Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1, LOG_KEYS)
 
     with pytest.raises(LotteryFinished):
         submit(cast.bob, extra_win)

@@ -20,7 +20,7 @@ from lottery_system.fairness.checks import holds
 from lottery_system.fairness.verify import verify
 from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, JournalRecord, Winner
 from tests.conftest import running, settings_for
-from tests.stand_ins.operators import begin, keep_keys
+from tests.stand_ins.log_keys import begin, keep_keys
 from tests.stand_ins.rounds import BEACON_DAY, BEACON_GAP, BEACON_OPERATOR, BEACON_ROUND, SIGNATURES
 from tests.web.conftest import Visitor, text_of
 

@@ -48,7 +48,7 @@ from lottery_system.models.lottery_edit import edit_lottery
 from lottery_system.queries.claims import my_open_prizes, states_of, to_hand_over
 from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import OPERATOR, begin
+from tests.stand_ins.log_keys import LOG_KEYS, begin
 
 SECOND_NOON = FIRST_NOON + ONE_DAY
 CLAIM_DAYS = 14
@@ -61,7 +61,7 @@ KINDS = [OFFERED, CLAIMED, HANDED_OVER, LAPSED]
 def end_days(session: Session, now: datetime, places: int = 1) -> None:
     """Do what is due, as a tick does, with a deadline for claims."""
     begin(session, now)
-    draws.run_due(session, now, places, OPERATOR, claim_days=CLAIM_DAYS)
+    draws.run_due(session, now, places, LOG_KEYS, claim_days=CLAIM_DAYS)
     claims.run_due(session, now, CLAIM_DAYS)
 
 

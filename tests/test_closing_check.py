@@ -17,10 +17,10 @@ from lottery_system.clock_check import ClockCheck
 from lottery_system.closing_check import RELAY_PATIENCE, ClosingCheck
 from lottery_system.errors import Paused
 from lottery_system.fairness.beacon import QUICKNET, ChainInfo, round_at, time_of
-from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, JournalRecord, Lottery, Operator
+from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, JournalRecord, LogKeys, Lottery
 from lottery_system.pause import Pause
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit, settings_for
-from tests.stand_ins.operators import OPERATOR, begin
+from tests.stand_ins.log_keys import LOG_KEYS, begin
 from tests.stand_ins.relay import Kind, Relay, hiding, newest, silent
 from tests.stand_ins.rounds import BEACON_DAY, BEACON_GAP, BEACON_OPERATOR, BEACON_ROUND
 
@@ -36,9 +36,9 @@ LATER_ROUND = 20_791_007
 class Host:
     """A process that closes days, by a clock that tests set."""
 
-    def __init__(self, session: Session, operator: Operator, **settings: str) -> None:
+    def __init__(self, session: Session, log_keys: LogKeys, **settings: str) -> None:
         self.session = session
-        self.operator = operator
+        self.log_keys = log_keys
         self.now = FIRST_NOON
         self.uptime = 0.0
         self.pause = Pause()
@@ -53,7 +53,7 @@ class Host:
     def tick(self, now: datetime) -> str | None:
         """Do what is due, and return why nothing was closed, if so."""
         self.now = now
-        draws.run_due(self.session, now, 1, self.operator, check=self.check)
+        draws.run_due(self.session, now, 1, self.log_keys, check=self.check)
         return self.check.held
 
     def statuses(self) -> list[str]:
@@ -68,7 +68,7 @@ class Host:
 @pytest.fixture
 def host(session: Session) -> Host:
     begin(session, FIRST_NOON)
-    return Host(session, OPERATOR)
+    return Host(session, LOG_KEYS)
 
 
 def test_thirty_one_missed_days_are_made_up_without_asking(host: Host) -> None:
@@ -157,7 +157,7 @@ def test_a_day_is_not_closed_while_the_last_close_is_in_the_future(host: Host, d
         connection = host.session.connection()
         Draw.open_until(connection, FIRST_DAY + 2 * ONE_DAY)
         wrong = FIRST_NOON + (days + 2) * ONE_DAY
-        assert Draw.close(host.session, FIRST_DAY, wrong, 1, OPERATOR)
+        assert Draw.close(host.session, FIRST_DAY, wrong, 1, LOG_KEYS)
     now = FIRST_NOON + 2 * ONE_DAY
 
     reason = host.tick(now)
@@ -191,10 +191,10 @@ def test_a_day_is_not_closed_while_the_last_ballot_is_in_the_future(
 
 def test_where_clocks_are_not_compared_only_the_number_of_days_holds(session: Session) -> None:
     begin(session, FIRST_NOON)
-    host = Host(session, OPERATOR, LOTTERY_CLOCK_TOLERANCE="off")
+    host = Host(session, LOG_KEYS, LOTTERY_CLOCK_TOLERANCE="off")
     with session.begin():
         Draw.open_until(session.connection(), FIRST_DAY + ONE_DAY)
-        Draw.close(session, FIRST_DAY, FIRST_NOON + 20 * ONE_DAY, 1, OPERATOR)
+        Draw.close(session, FIRST_DAY, FIRST_NOON + 20 * ONE_DAY, 1, LOG_KEYS)
 
     assert host.tick(FIRST_NOON + 2 * ONE_DAY) is None
     assert host.tick(FIRST_NOON + 50 * ONE_DAY) is not None
@@ -294,7 +294,7 @@ def test_a_freeze_that_took_too_long_is_not_committed(relays: Relays) -> None:
     host = relays()
     host.now = DUE + SECOND  # when it is to be committed
 
-    draws.run_due(host.session, DUE - SECOND, 1, host.operator, check=host.check)
+    draws.run_due(host.session, DUE - SECOND, 1, host.log_keys, check=host.check)
 
     assert host.check.held is not None
     assert freeze_of(host) is None

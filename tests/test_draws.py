@@ -13,7 +13,7 @@ from lottery_system.fairness.selection import seed_of, winning_ballots
 from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, JournalRecord, Lottery, Winner
 from lottery_system.queries.day import look_up
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import OPERATOR, begin, run_due
+from tests.stand_ins.log_keys import LOG_KEYS, begin, run_due
 
 ONE_DAY = timedelta(days=1)
 
@@ -119,10 +119,10 @@ def test_a_crash_between_closing_and_drawing_does_not_lead_to_a_second_throw(
     later = FIRST_NOON + ONE_DAY
     begin(session, FIRST_NOON)
     with session.begin():
-        assert Draw.close(session, FIRST_DAY, later, 1, OPERATOR)
+        assert Draw.close(session, FIRST_DAY, later, 1, LOG_KEYS)
         (frozen,) = JournalRecord.freezes(session, [FIRST_DAY]).values()
     with session.begin():  # somebody else tries to throw again
-        assert not Draw.close(session, FIRST_DAY, later + ONE_DAY, 2, OPERATOR)
+        assert not Draw.close(session, FIRST_DAY, later + ONE_DAY, 2, LOG_KEYS)
 
     run_due(session, later, places=1)
 
@@ -135,7 +135,7 @@ def test_a_day_is_not_closed_before_its_midnight(session: Session) -> None:
     last_instant = FIRST_NOON.replace(hour=23, minute=59, second=59, microsecond=999_999)
 
     with pytest.raises(TooEarly, match="closes at 2026-11-20 00:00"), session.begin():
-        Draw.close(session, FIRST_DAY, last_instant, 1, OPERATOR)
+        Draw.close(session, FIRST_DAY, last_instant, 1, LOG_KEYS)
 
     assert run_due(session, last_instant, places=1) == []
     assert days_of(session) == [(FIRST_DAY, OPEN, 0)]
@@ -148,12 +148,12 @@ def test_a_day_waits_for_the_days_before_it(session: Session) -> None:
     later = FIRST_NOON + 5 * ONE_DAY
 
     with session.begin():
-        assert not Draw.close(session, FIRST_DAY + ONE_DAY, later, 1, OPERATOR)
-        assert Draw.close(session, FIRST_DAY, later, 1, OPERATOR)
-        assert Draw.close(session, FIRST_DAY + ONE_DAY, later, 1, OPERATOR)
-        assert not Draw.draw(session, FIRST_DAY + ONE_DAY, later, OPERATOR)
-        assert Draw.draw(session, FIRST_DAY, later, OPERATOR)
-        assert Draw.draw(session, FIRST_DAY + ONE_DAY, later, OPERATOR)
+        assert not Draw.close(session, FIRST_DAY + ONE_DAY, later, 1, LOG_KEYS)
+        assert Draw.close(session, FIRST_DAY, later, 1, LOG_KEYS)
+        assert Draw.close(session, FIRST_DAY + ONE_DAY, later, 1, LOG_KEYS)
+        assert not Draw.draw(session, FIRST_DAY + ONE_DAY, later, LOG_KEYS)
+        assert Draw.draw(session, FIRST_DAY, later, LOG_KEYS)
+        assert Draw.draw(session, FIRST_DAY + ONE_DAY, later, LOG_KEYS)
 
     assert [status for _, status, _ in days_of(session)] == [DRAWN, DRAWN, OPEN]
 
@@ -162,7 +162,7 @@ def test_an_open_day_is_not_drawn(session: Session) -> None:
     run_due(session, FIRST_NOON, places=1)
 
     with session.begin():
-        assert not Draw.draw(session, FIRST_DAY, FIRST_NOON + ONE_DAY, OPERATOR)
+        assert not Draw.draw(session, FIRST_DAY, FIRST_NOON + ONE_DAY, LOG_KEYS)
 
 
 def test_a_clock_set_back_closes_nothing_and_opens_nothing(session: Session) -> None:
@@ -186,7 +186,7 @@ def test_the_winning_ballot_is_one_that_was_stored(
 def test_closed_days_wait_to_be_drawn_by_the_next_call(session: Session) -> None:
     run_due(session, FIRST_NOON, places=1)
     with session.begin():
-        Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1, OPERATOR)
+        Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1, LOG_KEYS)
     assert days_of(session) == [(FIRST_DAY, CLOSED, 0)]
 
     assert run_due(session, FIRST_NOON + ONE_DAY, places=1) == [FIRST_DAY]

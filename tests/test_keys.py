@@ -18,7 +18,7 @@ from lottery_system.fairness.beacon import QUICKNET, ChainInfo
 from lottery_system.fairness.commitment import anchor_of
 from lottery_system.fairness.note import SigningKey, format_signing_key
 from lottery_system.keys import BEACON_CHAIN, CHAIN_TIP, LOG_KEY, begin, load
-from lottery_system.models import JournalRecord, Operator
+from lottery_system.models import JournalRecord, LogKeys
 from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY, FIRST_NOON, settings_for
 from tests.stand_ins.processes import ROOT, Gunicorn
@@ -37,11 +37,11 @@ def no_relay(chain_hash: bytes) -> ChainInfo | None:
     return None
 
 
-def start(engine: Engine, storage: Path, **given: str) -> Operator:
+def start(engine: Engine, storage: Path, **given: str) -> LogKeys:
     """Start as a server does whose keys are in a folder."""
     settings = settings_for(str(engine.url), LOTTERY_STORAGE=str(storage), **given)
     with Session(engine) as session:
-        return begin(session, settings, FIRST_NOON, no_relay).operator
+        return begin(session, settings, FIRST_NOON, no_relay).log_keys
 
 
 def folder(path: Path) -> Path:
@@ -82,7 +82,7 @@ def test_the_first_start_makes_keys_that_nobody_else_can_read(
 ) -> None:
     storage = folder(tmp_path / "storage")
 
-    operator = start(engine, storage)
+    log_keys = start(engine, storage)
 
     for name in (LOG_KEY, CHAIN_TIP):
         assert stat.S_IMODE((storage / name).stat().st_mode) == 0o600
@@ -90,7 +90,7 @@ def test_the_first_start_makes_keys_that_nobody_else_can_read(
         genesis = JournalRecord.genesis(session)
     assert genesis is not None
     assert (genesis.name, genesis.first, genesis.mode) == ("lottery.local", FIRST_DAY, "operator")
-    assert genesis.anchor == anchor_of(operator.tip)
+    assert genesis.anchor == anchor_of(log_keys.tip)
 
 
 def test_a_later_start_finds_the_same_keys_and_begins_nothing_anew(
@@ -115,14 +115,14 @@ def test_many_may_start_at_once_for_the_first_time(engine: Engine, tmp_path: Pat
 
 def test_the_secrets_are_in_no_table_and_no_repr(engine: Engine, tmp_path: Path) -> None:
     storage = folder(tmp_path / "storage")
-    operator = start(engine, storage)
+    log_keys = start(engine, storage)
 
     with Session(engine) as session:
         rows = str([vars(row) for row in session.scalars(select(JournalRecord))])
-    for secret in (operator.tip, operator.key.seed):
+    for secret in (log_keys.tip, log_keys.key.seed):
         assert secret.hex() not in rows
         assert repr(secret) not in rows
-        assert repr(secret) not in repr(operator)
+        assert repr(secret) not in repr(log_keys)
 
 
 @contextmanager
@@ -215,10 +215,10 @@ def test_another_chain_is_asked_for_once_and_kept(engine: Engine, tmp_path: Path
         with refused("No relay of LOTTERY_BEACON_URLS knows the chain"):
             begin(session, settings, FIRST_NOON, no_relay)
         assert (
-            begin(session, settings, FIRST_NOON, lambda chain_hash: other).operator.chain == other
+            begin(session, settings, FIRST_NOON, lambda chain_hash: other).log_keys.chain == other
         )
         # from now on without a relay
-        assert begin(session, settings, FIRST_NOON, no_relay).operator.chain == other
+        assert begin(session, settings, FIRST_NOON, no_relay).log_keys.chain == other
     assert (storage / BEACON_CHAIN).exists()
 
 
@@ -280,9 +280,9 @@ def test_a_first_start_that_is_cut_off_is_made_up_by_the_next_one(
     assert not (storage / LOG_KEY).exists()
     made = (storage / "chain_tip.draft").read_text()
 
-    operator = start(engine, storage)
+    log_keys = start(engine, storage)
 
-    assert operator.tip.hex() == made.strip()
+    assert log_keys.tip.hex() == made.strip()
     assert sorted(path.name for path in storage.iterdir()) == [CHAIN_TIP, LOG_KEY]
 
 

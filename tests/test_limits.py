@@ -38,7 +38,7 @@ from lottery_system.models.lottery_edit import (
     edit_lottery,
 )
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import OPERATOR, run_due
+from tests.stand_ins.log_keys import LOG_KEYS, run_due
 
 GAP = timedelta(minutes=10)
 Open = Callable[..., Lottery]
@@ -230,7 +230,7 @@ def test_where_yesterday_has_no_ballot_in_it_a_lottery_takes_ballots_at_once(
         submit(cast.bob, rare)
     run_due(session, FIRST_NOON)
     with session.begin():
-        Draw.close(session, FIRST_DAY, closes_at(FIRST_DAY), 1, OPERATOR)
+        Draw.close(session, FIRST_DAY, closes_at(FIRST_DAY), 1, LOG_KEYS)
 
     assert submit(cast.bob, rare).day == FIRST_DAY + ONE_DAY
 

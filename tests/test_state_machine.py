@@ -69,7 +69,7 @@ from lottery_system.models.lottery import ClosesInThePast
 from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY, FIRST_NOON, empty
 from tests.stand_ins.audit import audit, receipt
-from tests.stand_ins.operators import OPERATOR, begin
+from tests.stand_ins.log_keys import LOG_KEYS, begin
 
 EXAMPLES = "EXAMPLES"
 SETTINGS = settings(
@@ -562,17 +562,17 @@ class House(RuleBasedStateMachine):
     def _close_by_hand(self, session: Session, at: Host, day: date) -> None:
         if at.now < closes_at(day):
             with pytest.raises(TooEarly):
-                Draw.close(session, day, at.now, at.places, OPERATOR)
+                Draw.close(session, day, at.now, at.places, LOG_KEYS)
             return
         in_turn = self._before(day) <= self.model.over
-        closed = Draw.close(session, day, at.now, at.places, OPERATOR)
+        closed = Draw.close(session, day, at.now, at.places, LOG_KEYS)
         assert closed == (in_turn and day in self.days - self.model.over)
         self.met["closed out of turn"] += not in_turn
         self.model.over |= {day} if closed else set()
 
     def _draw_by_hand(self, session: Session, at: Host, day: date) -> None:
         in_turn = self._before(day) <= self.model.drawn
-        drawn = Draw.draw(session, day, at.now, OPERATOR)
+        drawn = Draw.draw(session, day, at.now, LOG_KEYS)
         assert drawn == (in_turn and day in self.model.over - self.model.drawn)
         self.met["drawn out of turn"] += day in self.model.over and not in_turn
         self.model.drawn |= {day} if drawn else set()
@@ -626,7 +626,7 @@ class House(RuleBasedStateMachine):
         now = host.now
         drawn_before, claimed_before = set(self.model.drawn), set(self.claimed)
         with Break(host.engine, step) as broken, Session(host.engine) as session:
-            drawn = run_due(session, now, host.places, OPERATOR)
+            drawn = run_due(session, now, host.places, LOG_KEYS)
         self._learn(now)
         if broken.has_come:
             self.met["days half ended"] += self.model.drawn != self.model.over

@@ -11,13 +11,13 @@ from sqlalchemy import Connection
 from lottery_system.audit.days import check_days
 from lottery_system.audit.heads import Fault, day_of_head
 from lottery_system.audit.journal import check_journal
-from lottery_system.audit.progress import Watch, look_away
+from lottery_system.audit.progress import Watch, no_progress
 from lottery_system.certificates import key_of
 from lottery_system.clock import ONE_DAY
 from lottery_system.fairness.commitment import anchor_of
 from lottery_system.fairness.note import Checkpoint
 from lottery_system.fairness.records import RecordError, parse_genesis
-from lottery_system.models import CLOSED, DRAWN, LOST, OPEN, Operator
+from lottery_system.models import CLOSED, DRAWN, LOST, OPEN, LogKeys
 from lottery_system.queries import AnyRow
 from lottery_system.queries.auditing import (
     count_freezes,
@@ -30,13 +30,13 @@ from lottery_system.queries.logs import journal_record, last_record
 
 def audit(
     connection: Connection,
-    operator: Operator,
+    log_keys: LogKeys,
     *,
     first: date | None = None,
     last: date | None = None,
     heads: Sequence[Checkpoint] = (),
     jobs: int = 1,
-    watch: Watch = look_away,
+    watch: Watch = no_progress,
 ) -> Iterator[Fault]:
     """Yield all that is wrong; nothing where all holds.
 
@@ -45,7 +45,7 @@ def audit(
     Args:
         connection: sees one and the same state in all statements (`database.snapshot`); otherwise
             a day that is closed meanwhile looks like one that does not fit the journal.
-        operator: the keys with which the journal was begun.
+        log_keys: the keys with which the journal was begun.
         first: the first day to be checked. The journal is always checked whole.
         last: the last day to be checked.
         heads: what logs are known to have been, taken on trust: the origin is the lottery's name,
@@ -66,7 +66,7 @@ def audit(
             yield f"the journal's genesis: {error}"
             return
     genesis = geneses[-1]
-    if anchor_of(operator.tip) != genesis.anchor:
+    if anchor_of(log_keys.tip) != genesis.anchor:
         yield "the secret chain at hand is not the one that the genesis promised"
     of_journal: list[Checkpoint] = []
     by_day: dict[date, list[Checkpoint]] = {}
@@ -80,7 +80,7 @@ def audit(
             yield f"the head of {head.origin} is not of {genesis.name} or of one of its days"
     for timeline, each in enumerate(geneses):
         known_heads = of_journal if each is genesis else ()
-        key = key_of(connection, timeline, operator)
+        key = key_of(connection, timeline, log_keys)
         yield from check_journal(connection, timeline, each, key, known_heads)
     begins = geneses[0].first
     draws = draws_from(connection, begins)
@@ -95,7 +95,7 @@ def audit(
             for draw in draws
             if (first or draw.day) <= draw.day <= (last or draw.day) or draw.day in by_day
         ],
-        operator,
+        log_keys,
         holdings=holdings_per_day(connection),
         heads=by_day,
         jobs=jobs,

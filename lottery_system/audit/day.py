@@ -13,7 +13,7 @@ from lottery_system.fairness.merkle import HASH_BYTES, Frontier, leaf_hashes
 from lottery_system.fairness.note import Checkpoint
 from lottery_system.fairness.records import format_run, parse_freeze
 from lottery_system.fairness.tiles import TILE_WIDTH, Tile, pieces
-from lottery_system.models import DRAWN, LOST, OPEN, Operator, Winner
+from lottery_system.models import DRAWN, LOST, OPEN, LogKeys, Winner
 from lottery_system.queries import AnyRow
 from lottery_system.queries.auditing import (
     compare_holdings,
@@ -49,7 +49,7 @@ class Piece(NamedTuple):
 def check_day(
     connection: Connection,
     day: date,
-    operator: Operator,
+    log_keys: LogKeys,
     *,
     holdings: int,
     heads: Sequence[Checkpoint] = (),
@@ -59,7 +59,7 @@ def check_day(
 
     Args:
         connection: all its statements see the same state, unless the day is drawn.
-        operator: by whose keys certificates are checked.
+        log_keys: by whose keys certificates are checked.
         holdings: how many rows of holdings the day has.
         heads: of this day's log.
         count: told how many more ballots were read.
@@ -68,7 +68,7 @@ def check_day(
         draw = draw_of(connection, day)
         root = yield from _ballots(connection, draw, holdings, heads, count)
         if root is not None:
-            yield from _outcome(connection, draw, root, operator)
+            yield from _outcome(connection, draw, root, log_keys)
     except _DAMAGE as error:
         yield f"{day}: what is stored cannot be read ({error or type(error).__name__})"
 
@@ -190,7 +190,7 @@ def _unfit(day: date, tile: Tile) -> Fault:
 
 
 def _outcome(
-    connection: Connection, draw: AnyRow, root: bytes, operator: Operator
+    connection: Connection, draw: AnyRow, root: bytes, log_keys: LogKeys
 ) -> Iterator[Fault]:
     """Compare what was frozen of a day with what is stored, and all that was drawn from it."""
     day = draw.day
@@ -211,6 +211,6 @@ def _outcome(
         yield f"{day}: what was frozen is not what is stored"
     if draw.status == DRAWN:
         try:
-            certificate_of(connection, day, operator)
+            certificate_of(connection, day, log_keys)
         except (Unsound, NotDrawn) as error:
             yield str(error)

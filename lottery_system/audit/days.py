@@ -18,7 +18,7 @@ from lottery_system.audit.heads import Fault
 from lottery_system.audit.progress import Progress, Watch
 from lottery_system.errors import LotteryError
 from lottery_system.fairness.note import Checkpoint
-from lottery_system.models import DRAWN, Operator
+from lottery_system.models import DRAWN, LogKeys
 from lottery_system.queries import AnyRow
 from lottery_system.runtime.database import export_snapshot, reading_engine, snapshot
 
@@ -51,7 +51,7 @@ class Task(NamedTuple):
 def check_days(
     connection: Connection,
     draws: Sequence[AnyRow],
-    operator: Operator,
+    log_keys: LogKeys,
     *,
     holdings: Mapping[date, int],
     heads: Mapping[date, Sequence[Checkpoint]],
@@ -75,7 +75,7 @@ def check_days(
     count = _Count(draws, watch)
     jobs = min(jobs, len(drawn))
     if jobs > 1 and sum(draw.ballot_count for draw in drawn) >= WORTH_PROCESSES:
-        yield from _by_processes(connection, [task(draw) for draw in drawn], operator, jobs, count)
+        yield from _by_processes(connection, [task(draw) for draw in drawn], log_keys, jobs, count)
     else:
         others = list(draws)
     for draw in others:
@@ -83,7 +83,7 @@ def check_days(
         yield from check_day(
             connection,
             each.day,
-            operator,
+            log_keys,
             holdings=each.holdings,
             heads=each.heads,
             count=count.ballots,
@@ -111,13 +111,13 @@ class _Count:
 
 
 def _by_processes(
-    connection: Connection, tasks: Sequence[Task], operator: Operator, jobs: int, count: _Count
+    connection: Connection, tasks: Sequence[Task], log_keys: LogKeys, jobs: int, count: _Count
 ) -> Iterator[Fault]:
     context = multiprocessing.get_context("spawn")  # what was forked would share connections
     total: Synchronized[int] = context.Value("q", 0)
     url, exported = connection.engine.url, export_snapshot(connection)
     pool = ProcessPoolExecutor(
-        jobs, context, initializer=_begin, initargs=(url, exported, operator, total)
+        jobs, context, initializer=_begin, initargs=(url, exported, log_keys, total)
     )
     told = 0
     try:
@@ -141,7 +141,7 @@ class _Worker(NamedTuple):
 
     engine: Engine
     exported: str | None
-    operator: Operator
+    log_keys: LogKeys
     total: "Synchronized[int]"
 
 
@@ -149,11 +149,11 @@ class _Worker(NamedTuple):
 _workers: list[_Worker] = []
 
 
-def _begin(url: URL, exported: str | None, operator: Operator, total: "Synchronized[int]") -> None:
+def _begin(url: URL, exported: str | None, log_keys: LogKeys, total: "Synchronized[int]") -> None:
     """Make this process ready for days."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
     Thread(target=_end_with_parent, daemon=True).start()
-    _workers.append(_Worker(reading_engine(url), exported, operator, total))
+    _workers.append(_Worker(reading_engine(url), exported, log_keys, total))
 
 
 def _end_with_parent() -> None:
@@ -176,7 +176,7 @@ def _check(task: Task) -> list[Fault]:
             check_day(
                 connection,
                 task.day,
-                worker.operator,
+                worker.log_keys,
                 holdings=task.holdings,
                 heads=task.heads,
                 count=count,

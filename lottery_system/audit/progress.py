@@ -34,7 +34,7 @@ class Progress(NamedTuple):
 Watch = Callable[[Progress], None]
 
 
-def look_away(progress: Progress) -> None:
+def no_progress(progress: Progress) -> None:
     """Watch nothing."""
 
 

@@ -5,7 +5,7 @@ from lottery_system.models.base import Base
 from lottery_system.models.claim_event import ClaimContact, ClaimEvent
 from lottery_system.models.draw import CLOSED, DRAWN, LOST, OPEN, Draw, DrawStatus
 from lottery_system.models.holding import Holding
-from lottery_system.models.journal import JournalRecord, Operator
+from lottery_system.models.journal import JournalRecord, LogKeys
 from lottery_system.models.login_session import LoginSession
 from lottery_system.models.lottery import Limits, Lottery
 from lottery_system.models.lottery_change import LotteryChange
@@ -35,11 +35,11 @@ __all__ = [
     "JournalRecord",
     "JournalTile",
     "Limits",
+    "LogKeys",
     "LoginSession",
     "Lottery",
     "LotteryChange",
     "Offer",
-    "Operator",
     "Recovery",
     "Submission",
     "Throttle",

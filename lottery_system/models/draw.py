@@ -38,7 +38,7 @@ from lottery_system.fairness.selection import SEED_BYTES, seed_of, winning_ballo
 from lottery_system.models.base import Base, UTCDateTime, insert_into, table_of
 from lottery_system.models.claim_event import ClaimEvent
 from lottery_system.models.database_clock import Clocks, DatabaseClock
-from lottery_system.models.journal import JournalRecord, Operator
+from lottery_system.models.journal import JournalRecord, LogKeys
 from lottery_system.models.offer import Offer
 from lottery_system.models.prizes import finish_won
 from lottery_system.models.winner import Winner
@@ -211,7 +211,7 @@ class Draw(Base):
 
     @classmethod
     def close(
-        cls, session: Session, day: date, now: datetime, places: int, operator: Operator
+        cls, session: Session, day: date, now: datetime, places: int, log_keys: LogKeys
     ) -> bool:
         """Stop taking ballots of a day, and freeze it in the journal, in one stroke.
 
@@ -231,16 +231,16 @@ class Draw(Base):
             raise RuntimeError("no day can be closed before the journal has begun")
         draw = (day - genesis.first).days
         # before the day is locked: a chain of a hundred years takes milliseconds
-        secret = commitment.reveal(operator.tip, draw) if draw >= 0 else b""
+        secret = commitment.reveal(log_keys.tip, draw) if draw >= 0 else b""
         values = {"status": CLOSED, "places": places, "closed_at": now}
         if not cls._move(session, day, OPEN, values):
             return False
         row = session.execute(select(cls.ballot_count, cls.frontier).where(cls.day == day)).one()
         frozen = now.replace(microsecond=0)
         number = None
-        if operator.chain is not None:
+        if log_keys.chain is not None:
             due = beacon.due_time(closes_at(day), frozen, genesis.gap)
-            number = beacon.round_at(operator.chain, due)
+            number = beacon.round_at(log_keys.chain, due)
         last = JournalRecord.before(session, draw)
         freeze = Freeze(
             draw=draw,
@@ -254,7 +254,7 @@ class Draw(Base):
             round=number,
             previous=last.hash,
         )
-        last.freeze(session, freeze, operator.key)
+        last.freeze(session, freeze, log_keys.key)
         Offer.keep(session.connection(), day)
         return True
 
@@ -264,7 +264,7 @@ class Draw(Base):
         session: Session,
         day: date,
         now: datetime,
-        operator: Operator,
+        log_keys: LogKeys,
         signature: bytes | None = None,
         *,
         claim_days: int | None = None,
@@ -286,7 +286,7 @@ class Draw(Base):
         freeze = JournalRecord.freezes(session, [day]).get(day)
         if freeze is None:  # not closed
             return False
-        _check_beacon(freeze, operator, signature)
+        _check_beacon(freeze, log_keys, signature)
         seed = seed_of(format_freeze(freeze), signature)
         # who closed it may have looked at the clock after us: it is not drawn before it is closed
         drawn_at = case((cls.closed_at > now, cls.closed_at), else_=literal(now, UTCDateTime))
@@ -367,12 +367,12 @@ def _counting() -> Update:
     )
 
 
-def _check_beacon(freeze: Freeze, operator: Operator, signature: bytes | None) -> None:
-    if freeze.round is None or operator.chain is None or signature is None:
+def _check_beacon(freeze: Freeze, log_keys: LogKeys, signature: bytes | None) -> None:
+    if freeze.round is None or log_keys.chain is None or signature is None:
         if freeze.round is not None or signature is not None:
             raise BadBeacon(f"The draw of {freeze.day} takes round {freeze.round or 'none'}.")
         return
-    if not beacon.check_signature(operator.chain, freeze.round, signature):
+    if not beacon.check_signature(log_keys.chain, freeze.round, signature):
         raise BadBeacon(
             f"This is not the beacon's signature of round {freeze.round}, which the draw of "
             f"{freeze.day} takes. Nothing was drawn; look the round up again."

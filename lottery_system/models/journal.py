@@ -28,7 +28,7 @@ from lottery_system.models.base import Base
 from lottery_system.models.tile import JournalTile
 
 
-class Operator(NamedTuple):
+class LogKeys(NamedTuple):
     """Whoever runs the lottery, by what only they have and what they chose for its whole life."""
 
     #: signs the checkpoints of all logs
@@ -40,7 +40,7 @@ class Operator(NamedTuple):
 
     def __repr__(self) -> str:
         """Name the lottery and nothing that is secret."""
-        return f"Operator({self.key.name!r})"
+        return f"LogKeys({self.key.name!r})"
 
 
 class JournalRecord(Base):

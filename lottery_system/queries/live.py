@@ -24,7 +24,7 @@ class Moment(NamedTuple):
     latest_change: int | None
 
 
-def look_around(connection: Connection, day: date) -> Moment:
+def current_moment(connection: Connection, day: date) -> Moment:
     """Ask for all of it in one statement, which reads a row of an index for each."""
     return Moment(day, *connection.execute(_MOMENT, {"day": day}).one())
 

@@ -31,7 +31,7 @@ msgstr ""
 #: functions whose first argument is a text, or first two: one and many
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None, "gettext": None, "lazy_gettext": None, "say": None, "N_": None, "ngettext": (1, 2),
-    # errors, which are told to people in their language (`web.words.told`)
+    # errors, which are told to people in their language (`web.words.translated`)
     "__init__": None, "LotteryError": None, "BadBallots": None, "BadPassword": None,
     "BadText": None, "BadUsername": None, "ClosesInThePast": None, "NoSuchReceipt": None,
     "NotDrawn": None, "BadOpening": None, "BadHandOver": None, "NoPrizeLeft": None,

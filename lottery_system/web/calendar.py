@@ -6,7 +6,7 @@ from datetime import date
 from typing import NamedTuple
 
 from lottery_system.clock import ONE_DAY
-from lottery_system.queries.calendar import CalendarDay
+from lottery_system.queries.days import CalendarDay
 
 #: days of the chart
 SPAN = 30

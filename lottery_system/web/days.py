@@ -122,7 +122,7 @@ def beacon_time(freeze: Freeze | None) -> datetime | None:
     """Return when the beacon's round of a day is signed; None where it has none, or not yet."""
     if freeze is None or freeze.round is None:
         return None
-    chain = parts().keyring.operator().chain
+    chain = parts().keyring.log_keys().chain
     return datetime.fromtimestamp(time_of(chain, freeze.round), UTC) if chain else None
 
 

@@ -27,10 +27,10 @@ from lottery_system.errors import (
 )
 from lottery_system.models.login_session import Viewer
 from lottery_system.security_log import note
-from lottery_system.web.languages import ask_nobody
+from lottery_system.web.languages import use_browser_language
 from lottery_system.web.refused_forms import why_refused
 from lottery_system.web.resuming import form_again
-from lottery_system.web.words import told
+from lottery_system.web.words import translated
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def register(app: Flask) -> None:
 def error_page(status: int, sentence: str | None = None, **context: object) -> Response:
     """Render the page of an error."""
     if status >= 500:
-        ask_nobody()
+        use_browser_language()
     html = render_template(
         "errors/error.html",
         status=status,
@@ -175,7 +175,7 @@ def _quoted_path() -> str:
 
 
 def _refused(error: LotteryError) -> Response:
-    return error_page(STATUSES.get(type(error), 422), told(error))
+    return error_page(STATUSES.get(type(error), 422), translated(error))
 
 
 def _unfit_keys(error: UnfitKeys) -> Response:

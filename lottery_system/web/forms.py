@@ -22,7 +22,7 @@ from wtforms.widgets import TextInput
 from lottery_system.errors import LotteryError
 from lottery_system.models.lottery import Limits, enforce_claim, enforce_name, enforce_prize
 from lottery_system.text_input import BadText
-from lottery_system.web.words import told
+from lottery_system.web.words import translated
 
 DIGITS = 9
 #: the furthest page of a list that may be asked for
@@ -134,7 +134,7 @@ def _enforce(rule: Callable[[str], str], field: Field) -> None:
     try:
         rule(field.data or "")
     except BadText as error:
-        raise ValidationError(told(error)) from None
+        raise ValidationError(translated(error)) from None
 
 
 def parse_number(text: str) -> int | None:

@@ -40,7 +40,7 @@ def front_page(
     """
     now = utcnow()
     today = day_of(now)
-    at, name = parse_page(request.args.get("page", "")), _name_asked()
+    at, name = parse_page(request.args.get("page", "")), _name_argument()
     me = viewer()
     with reading() as connection:
         page = load_front_page(connection, me.id, today, page=at, name=name)
@@ -77,6 +77,6 @@ def keep_receipt(response: Response, token: UUID) -> None:
     keep(response, RECEIPT, str(token), AN_HOUR)
 
 
-def _name_asked() -> str:
+def _name_argument() -> str:
     text = request.args.get("q", "").strip()[:NAME_LENGTH]
     return normalize("NFC", text) if is_printable(text) else ""

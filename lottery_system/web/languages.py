@@ -68,7 +68,7 @@ def forget_language() -> None:
     g.pop("language", None)
 
 
-def ask_nobody() -> None:
+def use_browser_language() -> None:
     """Let the page that says that the database is gone not ask it for a language."""
     if "language" not in g and "_login_user" not in g:
         g.language = _of_browser()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from werkzeug.sansio.utils import get_current_url, get_host, host_is_trusted
 from werkzeug.wrappers import Response
 
-from lottery_system.addresses import parsed_address, told_by_proxies
+from lottery_system.addresses import forwarded_value, parsed_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -53,10 +53,10 @@ class Proxies:
         """Answer as the application does, or that the host is not ours."""
         self._find_client(environ)
         if self._count:
-            scheme = self._told(environ, "HTTP_X_FORWARDED_PROTO")
+            scheme = self._forwarded(environ, "HTTP_X_FORWARDED_PROTO")
             if scheme in ("http", "https"):
                 environ["wsgi.url_scheme"] = scheme
-            host = self._told(environ, "HTTP_X_FORWARDED_HOST")
+            host = self._forwarded(environ, "HTTP_X_FORWARDED_HOST")
             if host:
                 environ["HTTP_HOST"] = host
         if not self._find_host(environ):
@@ -71,7 +71,7 @@ class Proxies:
         """
         text = environ.get("REMOTE_ADDR", "")
         if self._count:
-            text = self._told(environ, "HTTP_X_FORWARDED_FOR") or text
+            text = self._forwarded(environ, "HTTP_X_FORWARDED_FOR") or text
         address = parsed_address(text)
         environ["REMOTE_ADDR"] = str(address) if address else ""
 
@@ -89,9 +89,9 @@ class Proxies:
             return False
         return not self._hosts or host_is_trusted(host, self._hosts)
 
-    def _told(self, environ: WSGIEnvironment, name: str) -> str:
+    def _forwarded(self, environ: WSGIEnvironment, name: str) -> str:
         """Return what the outermost of our proxies said; nothing where none said anything."""
-        return told_by_proxies(environ.get(name, ""), self._count)
+        return forwarded_value(environ.get(name, ""), self._count)
 
 
 def _is_written_down(host: str) -> bool:

@@ -3,7 +3,7 @@
 from flask import current_app, request
 from flask_babel import gettext
 
-from lottery_system.form_origin import FormOrigin, origin_of_form, told_origin
+from lottery_system.form_origin import FormOrigin, claimed_origin, origin_of_form
 from lottery_system.web.public_address import is_known_here_only
 
 
@@ -24,7 +24,7 @@ def why_refused(reason: str) -> tuple[str, str]:
             "Nothing was saved. This form came from %(origin)s, but the website thinks it is at "
             "%(site)s. Tell whoever runs it: the proxy must pass on the host and port, or "
             "LOTTERY_URL must be set.",
-            origin=told_origin(),
+            origin=claimed_origin(),
             site=request.host_url.rstrip("/"),
         )
     if reason == f"origin {FormOrigin.UNKNOWN.value}":

@@ -64,11 +64,11 @@ def catalogue(code: str) -> NullTranslations:
 
 def words_of(folder: str, code: str) -> dict[str, str]:
     """Return what a folder's scripts say, each `say("…")` or `N_("…")`, with its translation."""
-    return {text: catalogue(code).gettext(text) for text in _said_in(folder)}
+    return {text: catalogue(code).gettext(text) for text in _script_texts(folder)}
 
 
 @cache
-def _said_in(folder: str) -> list[str]:
+def _script_texts(folder: str) -> list[str]:
     texts = []
     for path in sorted(Path(folder).rglob("*.js")):
         with path.open("rb") as file:

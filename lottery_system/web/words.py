@@ -109,7 +109,7 @@ def short(text: str) -> str:
     return line if line == begin else (begin.rpartition(" ")[0] or begin) + "…"
 
 
-def told(error: LotteryError) -> str:
+def translated(error: LotteryError) -> str:
     """Say in the language of the page what the domain refuses."""
     values = {name: _written(value) for name, value in error.values.items()}
     return str(gettext(error.sentence, **values))

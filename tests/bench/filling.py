@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from lottery_system.admission import admit
 from lottery_system.clock import ONE_DAY, day_of, utcnow
 from lottery_system.models import AskedBallots, Draw, Holding, Lottery, User
-from tests.stand_ins.operators import run_due
+from tests.stand_ins.log_keys import run_due
 
 #: ballots that one transaction adds
 STEP = 100_000

@@ -31,7 +31,7 @@ from tests.bench.__main__ import make_app
 from tests.bench.filling import draw_yesterday, open_lottery
 from tests.bench.load import Connection, Measured
 from tests.bench.players import Player, ballots, pages, sign_up_all
-from tests.stand_ins.operators import keep_keys
+from tests.stand_ins.log_keys import keep_keys
 from tests.stand_ins.postgres import Server
 from tests.stand_ins.processes import Gunicorn
 

@@ -8,8 +8,8 @@ from typing import Any
 from psycopg.sql import SQL, Literal
 from sqlalchemy import Connection, Engine, event
 
-from lottery_system.queries.calendar import days_between
 from lottery_system.queries.day import look_up
+from lottery_system.queries.days import days_between
 from lottery_system.queries.front_page import load_front_page
 from lottery_system.queries.my_ballots import days_of, submissions_of
 

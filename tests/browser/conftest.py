@@ -30,7 +30,7 @@ from lottery_system.clock import starts_at
 from lottery_system.extensions import db
 from lottery_system.models import AskedBallots, Draw, Lottery, User
 from tests.conftest import PASSWORD, hash_of_password, running, settings_for
-from tests.stand_ins.operators import OPERATOR, begin, keep_keys
+from tests.stand_ins.log_keys import LOG_KEYS, begin, keep_keys
 from tests.stand_ins.processes import PATIENCE, Gunicorn
 
 #: where tests/setup.sh finds a browser too
@@ -209,14 +209,14 @@ class Seeded:
         begin(self._session, noon(self._begins))
         with self._session.begin():
             Draw.open_until(self._session.connection(), day)
-            assert Draw.close(self._session, day, midnight, places, OPERATOR)
+            assert Draw.close(self._session, day, midnight, places, LOG_KEYS)
         return self
 
     def draw(self, day: date, places: int = 1) -> Self:
         """Let a day end and be drawn."""
         self.close(day, places)
         with self._session.begin():
-            assert Draw.draw(self._session, day, noon(day) + timedelta(hours=12), OPERATOR)
+            assert Draw.draw(self._session, day, noon(day) + timedelta(hours=12), LOG_KEYS)
         return self
 
 

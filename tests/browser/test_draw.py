@@ -21,7 +21,7 @@ from tests.browser.conftest import (
     noon,
     served,
 )
-from tests.stand_ins.operators import OPERATOR
+from tests.stand_ins.log_keys import LOG_KEYS
 from tests.stand_ins.processes import Gunicorn
 
 PAGE = f"/draws/{DRAWN_DAY}"
@@ -118,7 +118,7 @@ def test_what_can_be_downloaded_verifies_without_the_server(
         download(page, "This day’s certificate").save_as(certificate)
         download(page, "The checker as a page").save_as(saved)
 
-    assert holds(verify(certificate.read_bytes(), key=OPERATOR.key.verifier))
+    assert holds(verify(certificate.read_bytes(), key=LOG_KEYS.key.verifier))
     assert "data:" in saved.read_text("utf-8")
 
 

@@ -13,7 +13,7 @@ from lottery_system.models import LoginSession, Lottery, User, Winner
 from lottery_system.passwords import check_password
 from tests.cli.conftest import Type
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import begin
+from tests.stand_ins.log_keys import begin
 
 
 def test_the_first_organiser_comes_from_the_command_line(type_: Type, session: Session) -> None:

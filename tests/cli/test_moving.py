@@ -30,7 +30,7 @@ from lottery_system.models.claim import claim
 from lottery_system.moving import CannotMove, move, target_of
 from lottery_system.runtime.database import READING, reading_engine, snapshot
 from tests.conftest import FIRST_NOON, Cast, Clock, Submit, migrate
-from tests.stand_ins.operators import OPERATOR, run_due
+from tests.stand_ins.log_keys import LOG_KEYS, run_due
 from tests.stand_ins.postgres import Server
 from tests.stand_ins.processes import ROOT, Gunicorn
 
@@ -150,7 +150,7 @@ def test_a_lottery_goes_on_where_it_was_moved_to(
             after.execute(text("DELETE FROM ballots"))
     engine = reading_engine(make_url(target))
     with snapshot(engine) as connection:
-        assert list(audit(connection, OPERATOR)) == []
+        assert list(audit(connection, LOG_KEYS)) == []
     engine.dispose()
 
 

@@ -10,7 +10,7 @@ from lottery_system.models import ClaimEvent, Lottery
 from lottery_system.models.claim import claim
 from tests.cli.conftest import Type
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import run_due
+from tests.stand_ins.log_keys import run_due
 
 SECOND_NOON = FIRST_NOON + timedelta(days=1)
 

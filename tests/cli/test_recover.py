@@ -23,11 +23,11 @@ from lottery_system.parts import parts_of
 from lottery_system.pause import Pause
 from tests.cli.conftest import Type
 from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit
-from tests.stand_ins.operators import OPERATOR, begin
+from tests.stand_ins.log_keys import LOG_KEYS, begin
 from tests.web.conftest import Visitor, text_of
 
 LOST_DAY, TODAY = FIRST_DAY + ONE_DAY, FIRST_DAY + 2 * ONE_DAY
-OLD_KEY = format_vkey(OPERATOR.key.verifier)
+OLD_KEY = format_vkey(LOG_KEYS.key.verifier)
 
 
 @dataclass
@@ -95,7 +95,7 @@ def test_the_journal_ends_with_a_statement_signed_by_both_keys(scene: Scene, typ
     note = answer.text
     assert note in done.output
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    statement = parse_recovery(open_note(note, OPERATOR.key.verifier))
+    statement = parse_recovery(open_note(note, LOG_KEYS.key.verifier))
     assert statement == parse_recovery(open_note(note, parse_vkey(statement.next)))
     assert (statement.signed, statement.kept, statement.first) == (3, 2, TODAY)
     assert statement.ballots == (LostBallots(TODAY, 8, 0),)
@@ -130,7 +130,7 @@ def test_the_lottery_goes_on_and_contradicts_nothing(
     certificate = visitor.get(f"/draws/{TODAY}/certificate.json").text
     statement = parse_recovery(visitor.get("/log/recovery/1").text.partition("\n\n")[0] + "\n")
     assert holds(verify(certificate.encode(), key=parse_vkey(statement.next)))
-    assert not holds(verify(certificate.encode(), key=OPERATOR.key.verifier))
+    assert not holds(verify(certificate.encode(), key=LOG_KEYS.key.verifier))
     assert visitor.get("/log/checkpoint").text.startswith("lottery.local\n2\n")
 
 
@@ -172,7 +172,7 @@ def test_the_draw_pages_verifier_is_given_the_statements(
         assert "/log/recovery/1&#34;]" in visitor.get(f"/draws/{day}").text
         note = visitor.get("/log/recovery/1").text
         certificate = visitor.get(f"/draws/{day}/certificate.json").text.encode()
-        assert holds(verify(certificate, key=OPERATOR.key.verifier, recoveries=[note]))
+        assert holds(verify(certificate, key=LOG_KEYS.key.verifier, recoveries=[note]))
 
 
 def test_whoever_asks_for_the_receipt_of_a_lost_ballot_is_told_the_truth(

@@ -19,7 +19,7 @@ from config import connections
 from config.log_lines import MOST_OF_KIND
 from tests.conftest import FIRST_NOON
 from tests.stand_ins.attackers import ADDRESS, SLOW_FORM, Attack
-from tests.stand_ins.operators import keep_keys
+from tests.stand_ins.log_keys import keep_keys
 from tests.stand_ins.players import Player, open_lottery
 from tests.stand_ins.processes import Gunicorn, wait_for
 from tests.stand_ins.streams import REQUEST as LIVE

@@ -34,14 +34,14 @@ from lottery_system.fairness.records import (
 )
 from lottery_system.fairness.selection import seed_of, winning_ballots
 from lottery_system.fairness.verify import verify
-from lottery_system.models import AskedBallots, Lottery, Operator, User
+from lottery_system.models import AskedBallots, LogKeys, Lottery, User
 from lottery_system.queries.logs import ballot_records, freeze_of, journal_tiles, last_record
 from lottery_system.runtime import database
-from tests.stand_ins.operators import OPERATOR, begin
+from tests.stand_ins.log_keys import LOG_KEYS, begin
 from tests.stand_ins.rounds import BEACON_DAY, BEACON_GAP, BEACON_OPERATOR, BEACON_ROUND, SIGNATURES
 
 ONE_DAY = timedelta(days=1)
-KEY = OPERATOR.key.verifier
+KEY = LOG_KEYS.key.verifier
 #: ballots of an ordinary day
 PLAYED = 20
 
@@ -49,14 +49,14 @@ PLAYED = 20
 class House:
     """A lottery in a file of its own, with whatever ballots the operator lets in."""
 
-    def __init__(self, engine: Engine, operator: Operator, gap: int = 0) -> None:
-        self.operator = operator
+    def __init__(self, engine: Engine, log_keys: LogKeys, gap: int = 0) -> None:
+        self.log_keys = log_keys
         self.session = Session(engine, expire_on_commit=False)
         noon = starts_at(BEACON_DAY) + ONE_DAY / 2
         with self.session.begin():
             self.session.add(User.sign_up("alice", "", noon))
             self.session.add(Lottery.create("Big Chance", "", BEACON_DAY + 30 * ONE_DAY, noon))
-        begin(self.session, noon, operator, gap)
+        begin(self.session, noon, log_keys, gap)
 
     def play(self, numbers: Sequence[int], day: int = 0) -> None:
         """Let ballots in; the same number is the same ballot, by holder and salt, in any house."""
@@ -77,12 +77,12 @@ class House:
 
     def end(self, day: int = 0, late: timedelta = timedelta()) -> None:
         now = closes_at(BEACON_DAY + day * ONE_DAY) + late
-        draws.run_due(self.session, now, 1, self.operator)
-        draws.run_due(self.session, now + timedelta(hours=23), 1, self.operator, SIGNATURES.get)
+        draws.run_due(self.session, now, 1, self.log_keys)
+        draws.run_due(self.session, now + timedelta(hours=23), 1, self.log_keys, SIGNATURES.get)
 
     def certificate(self) -> bytes:
         with self.session.begin():
-            found = certificate_of(self.session.connection(), BEACON_DAY, self.operator)
+            found = certificate_of(self.session.connection(), BEACON_DAY, self.log_keys)
         return found.encode()
 
     def ballots(self) -> list[bytes]:
@@ -92,7 +92,7 @@ class House:
     def receipt(self, number: int) -> bytes:
         with self.session.begin():
             found = receipt_of(
-                self.session.connection(), BEACON_DAY, number, 1, operator=self.operator
+                self.session.connection(), BEACON_DAY, number, 1, log_keys=self.log_keys
             )
         return format_receipt(found).encode()
 
@@ -145,7 +145,7 @@ def verdicts(certificate: bytes, **given: object) -> dict[str, Verdict]:
 
 def test_in_mode_operator_last_ballots_can_be_tried_until_one_wins(houses: list[Engine]) -> None:
     """What the page says of mode operator is true: this is why it does not prove honesty."""
-    house = House(houses[0], OPERATOR)
+    house = House(houses[0], LOG_KEYS)
     house.play(range(PLAYED))
     house.end()
     leaves = [leaf_hash(record) for record in house.ballots()]
@@ -161,7 +161,7 @@ def test_in_mode_operator_last_ballots_can_be_tried_until_one_wins(houses: list[
     )  # fmt: skip
 
     # and nobody can tell from the certificate of the lottery that has this ballot
-    cheated = House(houses[1], OPERATOR)
+    cheated = House(houses[1], LOG_KEYS)
     cheated.play([*range(PLAYED)])
     with cheated.session.begin():
         admit(
@@ -239,7 +239,7 @@ def test_in_mode_beacon_a_second_list_is_convicted_by_whoever_kept_the_journals_
 
 
 def test_a_dropped_ballot_is_convicted_by_its_receipt(houses: list[Engine]) -> None:
-    honest, cheated = (House(engine, OPERATOR) for engine in houses)
+    honest, cheated = (House(engine, LOG_KEYS) for engine in houses)
     honest.play(range(PLAYED))
     receipt = honest.receipt(7)
     cheated.play([number for number in range(PLAYED) if number != 6])
@@ -257,7 +257,7 @@ def test_a_dropped_ballot_is_convicted_by_its_receipt(houses: list[Engine]) -> N
 
 def test_a_ballot_that_was_changed_is_convicted_by_its_receipt(houses: list[Engine]) -> None:
     """As many ballots as before, another one in the place of the seventh."""
-    honest, cheated = (House(engine, OPERATOR) for engine in houses)
+    honest, cheated = (House(engine, LOG_KEYS) for engine in houses)
     honest.play(range(10))
     receipt = honest.receipt(7)
     cheated.play([0, 1, 2, 3, 4, 5, 500, 7, 8, 9, *range(10, PLAYED)])
@@ -270,7 +270,7 @@ def test_a_ballot_that_was_changed_is_convicted_by_its_receipt(houses: list[Engi
 
 
 def test_an_honest_receipt_convicts_nobody(houses: list[Engine]) -> None:
-    house = House(houses[0], OPERATOR)
+    house = House(houses[0], LOG_KEYS)
     house.play(range(10))
     receipt = house.receipt(7)
     house.play(range(10, PLAYED))
@@ -283,7 +283,7 @@ def test_an_honest_receipt_convicts_nobody(houses: list[Engine]) -> None:
 
 def test_history_that_was_altered_is_convicted_by_consistency(houses: list[Engine]) -> None:
     """A day is drawn again with other ballots; the days after it follow as if nothing were."""
-    honest, altered = (House(engine, OPERATOR) for engine in houses)
+    honest, altered = (House(engine, LOG_KEYS) for engine in houses)
     for house, played in ((honest, range(PLAYED)), (altered, range(PLAYED - 1))):
         house.play(played)
         house.end()

@@ -27,8 +27,8 @@ from lottery_system.access import Access
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import Base, Lottery, Submission, User
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Clock, Submit
+from tests.stand_ins.log_keys import run_due
 from tests.stand_ins.odd_requests import ELSEWHERE, SCRIPT, Oddities, Request, known_odd_posts
-from tests.stand_ins.operators import run_due
 from tests.stand_ins.strikes import STRIKES
 from tests.web.conftest import KNOWN, SESSION, Visitor, csrf_token
 

@@ -36,7 +36,7 @@ from lottery_system.models import Base
 from lottery_system.queries.logs import ballot_records
 from lottery_system.schema import MIGRATIONS
 from tests.conftest import running, settings_for
-from tests.stand_ins.operators import OPERATOR, run_due
+from tests.stand_ins.log_keys import LOG_KEYS, run_due
 
 FIRST_FORMS = Path(__file__).with_name("first_forms")
 #: days of which the database has a closed and a drawn log, a closed one, and an open one
@@ -79,16 +79,16 @@ def test_a_database_of_first_forms_comes_over_with_all_that_was_played(
 
         with Session(db.engine) as session:
             with session.begin():
-                assert list(audit(session.connection(), OPERATOR)) == []
+                assert list(audit(session.connection(), LOG_KEYS)) == []
             now = datetime(2026, 11, 24, 12, tzinfo=UTC)
             assert run_due(session, now) == [CLOSED_DAY, OPEN_DAY]
             with session.begin():
                 connection = session.connection()
-                assert list(audit(connection, OPERATOR)) == []
+                assert list(audit(connection, LOG_KEYS)) == []
                 for day, size in ((DRAWN_DAY, 310), (CLOSED_DAY, 7), (OPEN_DAY, 4)):
-                    certificate = certificate_of(connection, day, OPERATOR).encode()
+                    certificate = certificate_of(connection, day, LOG_KEYS).encode()
                     records = ballot_records(connection, day, 1, size)
-                    assert holds(verify(certificate, key=OPERATOR.key.verifier, ballots=records))
+                    assert holds(verify(certificate, key=LOG_KEYS.key.verifier, ballots=records))
 
 
 def test_a_database_that_was_brought_over_is_left_as_it_is(

@@ -26,7 +26,7 @@ from lottery_system.models.base import UTCDateTime
 from lottery_system.queries.logs import ballot_records
 from lottery_system.usernames import look_alike_key
 from tests.conftest import running, settings_for
-from tests.stand_ins.operators import OPERATOR, begin, run_due
+from tests.stand_ins.log_keys import LOG_KEYS, begin, run_due
 
 VERSIONS = Path(migrations.__path__[0]) / "versions"
 
@@ -170,13 +170,13 @@ def test_what_was_played_before_the_public_log_is_kept_and_enters_it(empty_url: 
             now = datetime(2026, 11, 22, 12, tzinfo=UTC)
             begin(session, datetime(2026, 11, 21, 12, tzinfo=UTC))
             with session.begin():
-                assert list(audit(session.connection(), OPERATOR)) == []
+                assert list(audit(session.connection(), LOG_KEYS)) == []
             assert run_due(session, now) == [TODAY]
             with session.begin():
-                assert list(audit(session.connection(), OPERATOR)) == []
-                certificate = certificate_of(session.connection(), TODAY, OPERATOR)
+                assert list(audit(session.connection(), LOG_KEYS)) == []
+                certificate = certificate_of(session.connection(), TODAY, LOG_KEYS)
                 records = ballot_records(session.connection(), TODAY, 1, 305)
-        checks = verify(certificate.encode(), key=OPERATOR.key.verifier, ballots=records)
+        checks = verify(certificate.encode(), key=LOG_KEYS.key.verifier, ballots=records)
         assert holds(checks)
         assert next(check for check in checks if check.name == "list").verdict is Verdict.OK
 

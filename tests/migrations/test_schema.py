@@ -17,7 +17,7 @@ from lottery_system.extensions import db, reading
 from lottery_system.schema import demand_current
 from tests.conftest import running, settings_for
 from tests.migrations.test_migrations import LANDED
-from tests.stand_ins.operators import keep_keys
+from tests.stand_ins.log_keys import keep_keys
 from tests.stand_ins.processes import ROOT, Gunicorn, wait_for
 
 NEWEST = max(LANDED)[:4]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.models import Lottery
 from tests.conftest import FIRST_NOON, Cast, Submit
-from tests.stand_ins.operators import run_due
+from tests.stand_ins.log_keys import run_due
 
 Played = Callable[[int], None]
 

@@ -19,7 +19,7 @@ from lottery_system.extensions import db
 from lottery_system.models import Lottery
 from lottery_system.parts import parts_of
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit, migrate
-from tests.stand_ins.operators import begin
+from tests.stand_ins.log_keys import begin
 from tests.stand_ins.processes import ROOT, Gunicorn, MovedClock, answer_of, wait_for
 
 DOC = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")

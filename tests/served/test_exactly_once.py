@@ -47,7 +47,7 @@ from lottery_system.models import (
 )
 from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY
-from tests.stand_ins import operators
+from tests.stand_ins import log_keys
 from tests.stand_ins.audit import audit, receipt, same
 from tests.stand_ins.processes import PATIENCE
 
@@ -176,7 +176,7 @@ def end_days(url: str, days: ShortDays, fault: Fault, journal: Journal) -> None:
     while not days.are_over:
         try:
             with Session(engine) as session:
-                operators.run_due(session, days(), places=1)
+                log_keys.run_due(session, days(), places=1)
         except SQLAlchemyError as error:
             journal.write("failed", str(error).splitlines()[0])
         time.sleep(min(random.uniform(0, LONGEST_TICK), days.until_midnight()))
@@ -222,7 +222,7 @@ def let_days_go_by(engine: Engine, folder: Path, day_count: int, fault: Fault = 
     journals = [Journal(folder / f"player-{n}") for n in range(SUBMITTERS * PLAYERS)]
     drawer_journals = [Journal(folder / f"drawer-{n}") for n in range(DRAWERS)]
     with Session(engine) as session:
-        operators.begin(session, START)
+        log_keys.begin(session, START)
     end(begin(flawless))  # what all the others fork from is there from now on
     days = ShortDays(day_count)
     common = url, days, fault
@@ -235,7 +235,7 @@ def let_days_go_by(engine: Engine, folder: Path, day_count: int, fault: Fault = 
     with Session(engine) as session:
         with session.begin():
             last = session.scalars(select(func.max(Draw.day))).one()
-        operators.run_due(session, starts_at(last) + 2 * ONE_DAY, places=1)
+        log_keys.run_due(session, starts_at(last) + 2 * ONE_DAY, places=1)
     return Played([*journals, *drawer_journals], kill_count)
 
 

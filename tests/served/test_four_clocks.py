@@ -28,7 +28,7 @@ from lottery_system.models import DRAWN, OPEN, AskedBallots, Draw
 from lottery_system.pause import Pause
 from tests.conftest import FIRST_DAY, settings_for
 from tests.served.test_exactly_once import Journal, begin, end, engine_for, populate
-from tests.stand_ins import operators
+from tests.stand_ins import log_keys
 from tests.stand_ins.audit import audit, receipt
 from tests.stand_ins.database_clocks import moved_clock
 
@@ -70,7 +70,7 @@ def be_a_process(
             with Session(engine) as session:
                 now = check.look(session)
                 pause.refuse()
-                drawn = draws.run_due(session, now, 1, operators.OPERATOR, check=closing_check)
+                drawn = draws.run_due(session, now, 1, log_keys.LOG_KEYS, check=closing_check)
             for day in drawn:
                 journal.write("drew", str(day))
         except Paused:
@@ -102,7 +102,7 @@ def test_one_draw_is_made_and_nothing_is_closed_early(database_url: str, tmp_pat
     engine = engine_for(database_url)
     (user_id, *_), (lottery_id, _) = populate(engine)
     with Session(engine) as session:
-        operators.begin(session, MIDNIGHT - BEFORE)
+        log_keys.begin(session, MIDNIGHT - BEFORE)
     engine.dispose()
     end(begin(do_nothing))  # what all the others fork from is there from now on
     clock = SettableClock(MIDNIGHT - BEFORE)

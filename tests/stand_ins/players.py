@@ -23,7 +23,7 @@ from lottery_system.clock import ONE_DAY
 from lottery_system.models import Lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
 from tests.stand_ins.audit import written
-from tests.stand_ins.operators import begin
+from tests.stand_ins.log_keys import begin
 from tests.stand_ins.processes import PATIENCE, Gunicorn, wait_for
 
 #: the socket option by which a connection that is closed is cut, not ended

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from lottery_system.models import Lottery
 from lottery_system.models.login_session import LIFETIME
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, running, settings_for
-from tests.stand_ins.operators import keep_keys, run_due
+from tests.stand_ins.log_keys import keep_keys, run_due
 from tests.web.conftest import LogIn, Visitor
 
 

@@ -14,7 +14,7 @@ from lottery_system.clock import ONE_DAY
 from lottery_system.models import DRAWN, Draw, Lottery
 from lottery_system.parts import parts_of
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, settings_for
-from tests.stand_ins.operators import begin
+from tests.stand_ins.log_keys import begin
 from tests.stand_ins.small_disk import NoDisk, SmallDisk, small_disk
 from tests.web.conftest import Visitor, submission_token, text_of
 

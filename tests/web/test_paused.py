@@ -11,7 +11,7 @@ from lottery_system.models import DRAWN, OPEN, Ballot, Draw, Lottery
 from lottery_system.parts import parts_of
 from lottery_system.pause import Pause
 from tests.conftest import FIRST_NOON, Cast, Clock
-from tests.stand_ins.operators import begin
+from tests.stand_ins.log_keys import begin
 from tests.web.conftest import Visitor, submission_token, text_of
 
 REASON = "The disk that keeps the keys is on fire. Put it out."

@@ -17,7 +17,7 @@ from lottery_system.clock import ONE_DAY
 from lottery_system.extensions import db
 from lottery_system.models import Lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import run_due
+from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import Visitor
 
 #: the tables that grow with every ballot and every day

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from lottery_system.clock import ONE_DAY
-from lottery_system.queries.calendar import days_between
 from lottery_system.queries.day import look_up
+from lottery_system.queries.days import days_between
 from lottery_system.queries.exports import winners_after
 from lottery_system.queries.my_ballots import places_of
 from lottery_system.queries.results import results_of

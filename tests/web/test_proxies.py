@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.models import Throttle
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock
-from tests.stand_ins.operators import run_due
+from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import Visitor, text_of
 
 BEHIND_ONE = {"LOTTERY_TRUSTED_PROXIES": "1"}

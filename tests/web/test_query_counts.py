@@ -16,7 +16,7 @@ from lottery_system.admission import admit
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import AskedBallots, GrantedBallots, Lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import run_due
+from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import Visitor, csrf_token, submission_token
 
 #: statements that a request of somebody logged in may make, the log-in included; fewer is better

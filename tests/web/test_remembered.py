@@ -22,7 +22,7 @@ from lottery_system.web.pages.winners import SeenAs
 from lottery_system.web.remembered import Frame, path_for
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.repository.test_caches import caches
-from tests.stand_ins.operators import run_due
+from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import LogIn, Visitor
 
 PAGE = f"/winners/{FIRST_DAY}"
@@ -160,7 +160,7 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
     "web/pages/live.py _event": lambda app: (Moment(FIRST_DAY, 1, None, None, None),),
     "web/remembered.py _path": lambda app: (app, "/below", "winners.index", (("date", "x"),)),
     "web/static_files.py version_of": lambda app: (app.static_folder,),
-    "web/texts.py _said_in": lambda app: (app.static_folder,),
+    "web/texts.py _script_texts": lambda app: (app.static_folder,),
     "web/texts.py catalogue": lambda app: ("de",),
     "web/texts.py texts": lambda app: ("de",),
     "web/pages/verifiers.py _page": lambda app: (app.static_folder,),

@@ -22,7 +22,7 @@ from lottery_system.models import Draw, JournalRecord, Lottery, Winner
 from lottery_system.parts import parts_of
 from lottery_system.pause import Pause
 from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit
-from tests.stand_ins.operators import OPERATOR, begin
+from tests.stand_ins.log_keys import LOG_KEYS, begin
 from tests.web.conftest import Visitor, text_of
 
 
@@ -239,7 +239,7 @@ def test_closing_looks_by_itself_whoever_calls_it(
     restore()
 
     with pytest.raises(Paused):
-        draws.run_due(session, FIRST_NOON + ONE_DAY, 1, OPERATOR, rollback=parts_of(app).rollback)
+        draws.run_due(session, FIRST_NOON + ONE_DAY, 1, LOG_KEYS, rollback=parts_of(app).rollback)
 
     with session.begin():
         assert session.get_one(Draw, FIRST_DAY).status == "open"

@@ -27,7 +27,7 @@ from lottery_system.web.errors import retry_after, wait_for
 from lottery_system.web.forms import AccountForm
 from lottery_system.web.log_in_throttle import AN_HOUR, Attempt
 from lottery_system.web.resuming import log_in_page, resumed, resumes_at
-from lottery_system.web.words import told
+from lottery_system.web.words import translated
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -53,10 +53,10 @@ def create() -> Response | tuple[str, int]:
         username = enforce_username(form.username.data or "")
         password = enforce_password(form.password.data or "", username, parts().settings.name)
     except BadUsername as error:
-        form.username.errors = [told(error)]
+        form.username.errors = [translated(error)]
         return _sign_up_page(form), 422
     except BadPassword as error:
-        form.password.errors = [told(error)]
+        form.password.errors = [translated(error)]
         return _sign_up_page(form), 422
     now = utcnow()
     count(limits, now)  # not before: a class mistypes as often as it signs up

@@ -32,7 +32,7 @@ from lottery_system.web.forms import BadBallots, parse_ballots, parse_number
 from lottery_system.web.front_page import front_page, keep_receipt
 from lottery_system.web.remembered import path_for
 from lottery_system.web.resuming import resumes_at
-from lottery_system.web.words import told
+from lottery_system.web.words import translated
 
 blueprint = Blueprint("ballots", __name__)
 
@@ -61,9 +61,9 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
         token, count = parse_ballots(request.form, parts().settings.max_count)
     except BadBallots as error:
         lottery_or_404(lottery_id)
-        return _refused(lottery_id, told(error))
+        return _refused(lottery_id, translated(error))
     if viewer().is_organiser and not parts().settings.organisers_play:
-        return _refused(lottery_id, told(OrganiserMayNotPlay()))
+        return _refused(lottery_id, translated(OrganiserMayNotPlay()))
     submission = AskedBallots.of(
         token=token,
         user_id=viewer().id,
@@ -74,13 +74,13 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
     try:
         granted = parts().ballot_box.submit(submission)
     except REFUSED as error:
-        return _refused(lottery_id, told(error))
+        return _refused(lottery_id, translated(error))
     except TooManyBallots as error:
-        answer = error_page(429, told(error), retry=Retry(token, lottery_id, count))
+        answer = error_page(429, translated(error), retry=Retry(token, lottery_id, count))
         answer.headers["Retry-After"] = str(max(1, ceil((error.until - utcnow()).total_seconds())))
         return answer
     except (NotAdmitted, Paused) as error:
-        return error_page(503, told(error), retry=Retry(token, lottery_id, count))
+        return error_page(503, translated(error), retry=Retry(token, lottery_id, count))
     response = Response(status=303, headers={"Location": path_for("lotteries.index")})
     keep_receipt(response, granted.token)
     return response

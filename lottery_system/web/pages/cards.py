@@ -42,7 +42,7 @@ _offload = Offload(threads=1, niceness=10)
 @everybody
 def site() -> Response:
     """Show the card of the lottery, in the language that `?lang=` asks for, else in English."""
-    _speak_as_asked()
+    _use_requested_language()
     return _of_site(A_DAY)
 
 
@@ -57,7 +57,7 @@ def _of_site(caching: str) -> Response:
 @everybody
 def winner(day: str) -> Response:
     """Show the card of a drawn day, in the language that `?lang=` asks for, else in English."""
-    _speak_as_asked()
+    _use_requested_language()
     asked = day_or_404(day)
     with reading() as connection:
         draw, winners = look_up(connection, asked, None)
@@ -78,7 +78,7 @@ def winner(day: str) -> Response:
     return public(card, "image/png", A_DAY)
 
 
-def _speak_as_asked() -> None:
+def _use_requested_language() -> None:
     """Go by the address alone: what all may keep must not depend on who asks."""
     wanted = request.args.get("lang", "")
     g.language = wanted if wanted in LANGUAGES else DEFAULT

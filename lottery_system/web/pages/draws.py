@@ -28,7 +28,7 @@ from lottery_system.web.languages import language
 from lottery_system.web.public import FOR_EVER, public
 from lottery_system.web.remembered import apart
 from lottery_system.web.texts import words_of
-from lottery_system.web.words import told
+from lottery_system.web.words import translated
 
 blueprint = Blueprint("draws", __name__, url_prefix="/draws")
 
@@ -54,7 +54,7 @@ def show(day: str) -> tuple[str, int]:
         timeline = frozen.timeline if frozen else None
         begun = journal_record(connection, 0, timeline)
         key = (
-            certificates.key_of(connection, timeline, parts().keyring.operator()) if begun else None
+            certificates.key_of(connection, timeline, parts().keyring.log_keys()) if begun else None
         )
         runs = submissions_of(
             connection, user_id, asked, before=None, limit=RUNS
@@ -97,7 +97,7 @@ def certificate(day: str) -> Response:
     try:
         return public(_certificate(app, day_or_404(day)), JSON, FOR_EVER)
     except NotDrawn as error:
-        abort(404, told(error))
+        abort(404, translated(error))
 
 
 @blueprint.get("/<day>/ballots/<int(max=2147483647):number>/receipt.json")
@@ -116,11 +116,11 @@ def receipt(day: str, number: int) -> Response:
                 of_day,
                 number,
                 viewer().id,
-                operator=parts().keyring.operator(),
+                log_keys=parts().keyring.log_keys(),
                 size=size,
             )
     except NoSuchReceipt as error:
-        abort(404, told(error))
+        abort(404, translated(error))
     return Response(format_receipt(found), mimetype=JSON)
 
 
@@ -141,6 +141,6 @@ def _certificate(app: Flask, day: date) -> str:
     def made() -> str:
         with reading() as connection:
             parts().rollback.check(connection)
-            return certificates.certificate_of(connection, day, parts().keyring.operator())
+            return certificates.certificate_of(connection, day, parts().keyring.log_keys())
 
     return apart(app, made)

@@ -15,7 +15,7 @@ from lottery_system.access import everybody
 from lottery_system.clock import day_of, utcnow
 from lottery_system.extensions import reading
 from lottery_system.parts import parts
-from lottery_system.queries.live import Moment, look_around
+from lottery_system.queries.live import Moment, current_moment
 from lottery_system.runtime.broadcast import Broadcast
 
 blueprint = Blueprint("live", __name__)
@@ -40,7 +40,7 @@ def broadcast_of(app: Flask) -> Broadcast[Moment]:
 
     def look() -> Moment:
         with app.app_context(), reading() as connection:
-            return look_around(connection, day_of(utcnow()))
+            return current_moment(connection, day_of(utcnow()))
 
     return Broadcast(look)
 

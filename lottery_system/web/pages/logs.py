@@ -123,7 +123,7 @@ def day_checkpoint(day: str) -> Response:
     """Show the newest checkpoint of a day's ballots."""
     asked = day_or_404(day)
     with reading() as connection, parts().rollback.signing(connection, asked):
-        signed = newest_checkpoint(connection, asked, parts().keyring.operator())
+        signed = newest_checkpoint(connection, asked, parts().keyring.log_keys())
     if signed is None:
         abort(404, gettext("There’s no log for %(day)s.", day=long_day(asked)))
     return public(signed, TEXT, A_MOMENT)

@@ -38,7 +38,7 @@ from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm
 from lottery_system.web.languages import LANGUAGES
 from lottery_system.web.log_in_throttle import Attempt
 from lottery_system.web.resuming import resumes_at
-from lottery_system.web.words import told
+from lottery_system.web.words import translated
 
 blueprint = Blueprint("my_account", __name__, url_prefix="/account")
 
@@ -67,7 +67,7 @@ def change_password() -> Answer | tuple[str, int]:
     try:
         password = enforce_password(form.new.data or "", viewer().username, parts().settings.name)
     except BadPassword as error:
-        form.new.errors = [told(error)]
+        form.new.errors = [translated(error)]
         return _page(form), 422
     password_hash = hash_password(password)
     with transaction() as session:

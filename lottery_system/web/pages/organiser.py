@@ -23,13 +23,13 @@ from lottery_system.models.lottery_edit import (
     withdraw_lottery,
 )
 from lottery_system.parts import parts
-from lottery_system.queries.calendar import days_between
 from lottery_system.queries.day import first_day
+from lottery_system.queries.days import days_between
 from lottery_system.queries.organisation import changes, figures, participants
 from lottery_system.web.calendar import chart_begins, chart_of
 from lottery_system.web.forms import LotteryForm, parse_number, parse_page
 from lottery_system.web.resuming import resumes_at
-from lottery_system.web.words import told
+from lottery_system.web.words import translated
 
 blueprint = Blueprint("organiser", __name__, url_prefix="/organiser")
 
@@ -77,7 +77,7 @@ def overview() -> str:
 def draws() -> str:
     """List the draws, the newest first, a month or so a page."""
     now = utcnow()
-    until = _day_asked(day_of(now))
+    until = _day_argument(day_of(now))
     health = standing(db.session(), now, parts().settings.gap)
     since = chart_begins(until)
     with reading() as connection:
@@ -97,7 +97,7 @@ def draws() -> str:
 def list_participants() -> str:
     """List who plays, the newest first."""
     with reading() as connection:
-        rows = participants(connection, day_of(utcnow()), before=_number_asked(), limit=PAGE + 1)
+        rows = participants(connection, day_of(utcnow()), before=_number_argument(), limit=PAGE + 1)
     older = rows[PAGE - 1].id if len(rows) > PAGE else None
     return render_template("organiser/participants.html", users=rows[:PAGE], older=older)
 
@@ -107,7 +107,7 @@ def list_participants() -> str:
 def list_changes() -> str:
     """List who changed what of which lottery, the newest first."""
     with reading() as connection:
-        rows = changes(connection, before=_number_asked(), limit=PAGE + 1)
+        rows = changes(connection, before=_number_argument(), limit=PAGE + 1)
     older = rows[PAGE - 1].id if len(rows) > PAGE else None
     return render_template("organiser/changes.html", changes=rows[:PAGE], older=older)
 
@@ -195,7 +195,7 @@ def _save(form: LotteryForm, lottery: Lottery | None) -> Response | tuple[str, i
                 edit_lottery(session, lottery.id, now, me, **form.fields())
     except tuple(error for error, _ in BESIDE) as error:
         beside = next(name for kind, name in BESIDE if isinstance(error, kind))
-        form[beside].errors = [told(error)]
+        form[beside].errors = [translated(error)]
         return _page(form, lottery), 422
     except IntegrityError:  # the name's unique key
         form.name.errors = [
@@ -211,10 +211,10 @@ def _page(form: LotteryForm, lottery: Lottery | None) -> str:
     )
 
 
-def _number_asked() -> int | None:
+def _number_argument() -> int | None:
     return parse_number(request.args.get("before", ""))
 
 
-def _day_asked(today: date) -> date:
+def _day_argument(today: date) -> date:
     asked = parse_day(request.args.get("until", ""))
     return min(asked, today) if asked else today

@@ -20,8 +20,8 @@ from lottery_system.extensions import reading
 from lottery_system.fairness.records import parse_freeze
 from lottery_system.models import CLOSED, DRAWN
 from lottery_system.parts import parts
-from lottery_system.queries.calendar import days_between
 from lottery_system.queries.day import latest_drawn, look_up
+from lottery_system.queries.days import days_between
 from lottery_system.queries.logs import freeze_of
 from lottery_system.web.calendar import by_day, chart_begins, chart_of, month_of, neighbour_months
 from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page

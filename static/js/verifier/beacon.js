@@ -8,7 +8,7 @@
 
 import { bls12_381 } from "../vendor/noble.js";
 import { hash, u64be, utf8 } from "./bytes.js";
-import { floorDivide, inRange } from "./calendar.js";
+import { floorDivide, inRange } from "./dates.js";
 import { rememberLast } from "./last.js";
 
 export const SCHEME = "bls-unchained-g1-rfc9380";

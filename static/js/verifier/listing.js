@@ -1,7 +1,7 @@
 /** The list of all ballots of a day, held against what was frozen of it. */
 
 import { equal } from "./bytes.js";
-import { formatDay } from "./calendar.js";
+import { formatDay } from "./dates.js";
 import { CHECKS, Failed, NotMade, demand } from "./checks.js";
 import { Tree, leafHash } from "./merkle.js";
 import { NAMESPACE } from "./records.js";

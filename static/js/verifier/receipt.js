@@ -1,7 +1,7 @@
 /** What a receipt shows, held against a certificate of its day. */
 
 import { equal, utf8 } from "./bytes.js";
-import { dayOf, formatDay, formatInstant } from "./calendar.js";
+import { dayOf, formatDay, formatInstant } from "./dates.js";
 import { FormatError } from "./certificate.js";
 import { holderHash } from "./chain.js";
 import { CHECKS, Failed, NotMade, demand } from "./checks.js";

@@ -6,7 +6,7 @@
  */
 
 import { fromHex } from "./bytes.js";
-import { parseDay, parseInstant } from "./calendar.js";
+import { parseDay, parseInstant } from "./dates.js";
 
 /** NS, with the space at its end */
 export const NAMESPACE = "daily-draw/v1 ";

@@ -10,7 +10,7 @@ import {
   checkSignature, QUICKNET, SCHEME, chainHash, dueTime, isLate, roundAt,
 } from "./beacon.js";
 import { equal, hash, toHex, utf8 } from "./bytes.js";
-import { dayOf, formatDay, formatInstant, midnightOf } from "./calendar.js";
+import { dayOf, formatDay, formatInstant, midnightOf } from "./dates.js";
 import { FormatError, parseCertificate, parseReceipt } from "./certificate.js";
 import { checkSecret, holderHash } from "./chain.js";
 import {

@@ -14,7 +14,7 @@ from lottery_system.models import Ballot, LoginSession, Lottery, User
 from lottery_system.passwords import check_password
 from lottery_system.web.pages import accounts, my_account
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
-from tests.stand_ins.operators import run_due
+from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import SESSION, LogIn, Visitor, csrf_token, text_of
 
 ACCOUNT = "/account"

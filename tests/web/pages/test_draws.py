@@ -18,11 +18,11 @@ from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import ballot_records
 from lottery_system.web.pages import draws
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import OPERATOR, run_due
+from tests.stand_ins.log_keys import LOG_KEYS, run_due
 from tests.web.conftest import Visitor, text_of
 
 ONE_DAY = timedelta(days=1)
-KEY = OPERATOR.key.verifier
+KEY = LOG_KEYS.key.verifier
 
 EndDay = Callable[[], None]
 

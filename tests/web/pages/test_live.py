@@ -21,7 +21,7 @@ from lottery_system.queries.live import Moment
 from lottery_system.runtime.broadcast import Broadcast
 from lottery_system.web.pages import live
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import run_due
+from tests.stand_ins.log_keys import run_due
 from tests.stand_ins.processes import wait_for
 from tests.web.conftest import Visitor
 

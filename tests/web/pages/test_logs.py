@@ -15,12 +15,12 @@ from lottery_system.fairness.records import parse_ballot, parse_freeze, parse_ge
 from lottery_system.fairness.tiles import TILE_WIDTH, Tile, TilePath, format_path, parse_entries
 from lottery_system.models import Lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import OPERATOR, run_due
+from tests.stand_ins.log_keys import LOG_KEYS, run_due
 from tests.web.conftest import Visitor
 
 ONE_DAY = timedelta(days=1)
 DAY_LOG = f"/log/{FIRST_DAY}"
-KEY = OPERATOR.key.verifier
+KEY = LOG_KEYS.key.verifier
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from lottery_system.models import Lottery, Winner
 from lottery_system.web.pages import ballots
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import run_due
+from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import LogIn, Visitor, text_of
 
 ONE_DAY = timedelta(days=1)

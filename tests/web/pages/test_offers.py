@@ -14,7 +14,7 @@ from lottery_system.clock import ONE_DAY, closes_at
 from lottery_system.models import Draw, Lottery
 from lottery_system.models.lottery_edit import withdraw_lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import OPERATOR, begin, run_due
+from tests.stand_ins.log_keys import LOG_KEYS, begin, run_due
 from tests.web.conftest import LogIn, Visitor, text_of
 
 SEA, CHEESE = "A weekend for two by the sea.", "=A basket of cheese & apples."
@@ -137,10 +137,10 @@ def test_what_is_said_between_the_close_and_the_draw_is_not(
     clock.set(now)
     begin(session, FIRST_NOON)
     with session.begin():
-        assert Draw.close(session, FIRST_DAY, now, 1, OPERATOR)
+        assert Draw.close(session, FIRST_DAY, now, 1, LOG_KEYS)
     call(session, seaside, "Small Chance", CHEESE, now)
     with session.begin():
-        assert Draw.draw(session, FIRST_DAY, now, OPERATOR)
+        assert Draw.draw(session, FIRST_DAY, now, LOG_KEYS)
 
     assert winner_shown(stranger) == f"Big Chance {SEA}"
 
@@ -159,7 +159,7 @@ def test_a_lottery_that_was_withdrawn_gives_what_it_gave(
     now, day = FIRST_NOON + 6 * ONE_DAY, FIRST_DAY + 5 * ONE_DAY
     begin(session, now)
     with session.begin():
-        assert Draw.close(session, day, now, 1, OPERATOR)
+        assert Draw.close(session, day, now, 1, LOG_KEYS)
 
     call(session, seaside, "Small Chance", CHEESE, now)
 

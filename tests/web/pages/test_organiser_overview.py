@@ -17,7 +17,7 @@ from lottery_system.models.database_clock import Clocks
 from lottery_system.parts import keep, parts_of
 from lottery_system.pause import Pause
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.operators import run_due
+from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import LogIn, Visitor, text_of
 
 LIST = "/organiser/lotteries"
