@@ -10,7 +10,7 @@ RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sb
 
 WORKDIR /app
 
-# Before the code, so that a change of code installs nothing anew.
+# Before the code, so that a change of code does not reinstall them.
 COPY requirements.txt .
 RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore \
     --require-hashes -r requirements.txt

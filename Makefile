@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SCAN := .venv-lint
-# where tests run in one process, which sees what they take
+# tests that run in one process, for coverage
 IN_PROCESS := tests/cli tests/fairness tests/models tests/web
 LINT_JS := $(SCAN)/js/node_modules/.bin
 SEMGREP := $(SCAN)/bin/semgrep scan --metrics=off --disable-version-check
@@ -24,27 +24,27 @@ run: $(VENV)/app ## serve the lottery on http://127.0.0.1:8080/
 test: $(VENV)/dev $(VENV)/browser ## run all tests, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest
 
-coverage: $(VENV)/dev ## tell which lines and branches the tests in one process take
+coverage: $(VENV)/dev ## measure line and branch coverage of the tests that run in one process
 	@$(BIN)/python -m coverage run -m pytest --numprocesses=0 --quiet $(IN_PROCESS)
 	@$(BIN)/python -m coverage report
 
-faults: $(VENV)/dev $(VENV)/browser ## what make test tries in short: each fault many times, each character changed
+faults: $(VENV)/dev $(VENV)/browser ## fault injection, the long form: each fault many times, each character changed
 	@STRIKES=10 EXAMPLES=250 $(BIN)/python -m pytest tests/faults tests/test_state_machine.py \
 		tests/fairness/test_verify.py tests/browser/test_verifier.py
 
-fuzz: $(VENV)/fuzz ## let atheris try for a minute to make the verifier stumble
+fuzz: $(VENV)/fuzz ## fuzz the verifier with atheris for a minute
 	@$(BIN)/python -m tests.fairness.fuzz -max_total_time=$${SECONDS_TO_FUZZ:-60} -max_len=20000
 
 bench: $(VENV)/dev ## measure speed on this machine, as ratios within one run
 	@$(BIN)/python -m tests.bench
 
-texts: $(VENV)/dev ## bring the catalogues of all languages up to date with the code
+texts: $(VENV)/dev ## update the translation catalogues from the code
 	@$(BIN)/python -m lottery_system.translations.extracting
 
-pictures: $(VENV)/dev $(VENV)/browser ## take the pictures in docs/screenshots anew
+pictures: $(VENV)/dev $(VENV)/browser ## take the screenshots in docs/screenshots
 	@$(BIN)/python -m tests.browser.screenshots
 
-lint: $(VENV)/dev $(SCAN)/lint ## check style, types, templates, scripts and what may be a way in
+lint: $(VENV)/dev $(SCAN)/lint ## check style, types, templates, scripts and security
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -60,11 +60,11 @@ lint-pages: $(SCAN)/js/installed ## check scripts, their types, and styles; part
 	@$(LINT_JS)/tsc --project requirements/lint-js
 	@$(LINT_JS)/stylelint --config $(SCAN)/js/stylelint.config.js 'static/css/*.css'
 
-format: $(VENV)/dev ## write the code in the one style
+format: $(VENV)/dev ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: $(VENV)/dev ## take newer versions of what requirements/*.in ask for
+lock: $(VENV)/dev ## update the locked versions of requirements/*.in
 	@$(BIN)/python requirements/lock.py --upgrade
 
 $(VENV)/app: requirements.txt

@@ -1,8 +1,8 @@
 """Connections of clients: request timeouts, and limits against slow clients (slowloris).
 
-A request is read whole, head and body, before the application hears of it, and within a time. So a
-connection is in one of two states: it waits for a request, which may take long and is bounded in
-number, or it is served.
+A request, head and body, is read completely and within a time limit before the application sees
+it. So a connection either waits for a request, which may take long and is limited in number, or is
+being served.
 """
 
 import io
@@ -41,14 +41,14 @@ LIVE = "/live"
 MOST_STREAMS = 300
 #: connections that wait for their request in a worker; for one more, the oldest is cut
 MOST_WAITING = 2000
-#: seconds that a connection may wait whatever comes
+#: seconds that a connection may wait in any case
 LEAST_WAIT = 1
 
 
 def is_stream(req: Any) -> bool:
-    """Tell whether a request is for the stream, however its path is written.
+    """Return whether a request is for the stream, however its path is written.
 
-    What ends like it and is none is counted along: it is answered at once. The application decodes
+    Paths that only end like it count too, since they are answered at once. The application decodes
     percent signs, drops slashes before a path, and may be reached below another path.
     """
     return unquote(req.path).endswith(LIVE)
@@ -86,7 +86,7 @@ class Connection(socket):  # type: ignore[misc]
         self._ends_at = self.began_at + REQUEST
 
     def recv(self, *args: Any) -> bytes:
-        """Read what is there, or nothing where no request began in time.
+        """Return available bytes, or nothing if no request began in time.
 
         Raises:
             Refused: a request began, and did not go on in time.
@@ -114,7 +114,7 @@ class Connection(socket):  # type: ignore[misc]
         return data
 
     def cut(self) -> None:
-        """Let whoever reads know that it is over; nobody is interrupted who does anything else."""
+        """Wake a pending read with EOF; other code is not interrupted."""
         self._is_cut = True
         with suppress(OSError):
             self.shutdown(SHUT_RD)
@@ -126,7 +126,7 @@ class Connection(socket):  # type: ignore[misc]
 
 
 class BoundedWorker(GeventWorker):  # type: ignore[misc]
-    """Serves requests once they are there, and no client more connections than its share."""
+    """A worker that serves complete requests, and limits the connections of each client."""
 
     #: how many proxies in front may be believed about the client
     trusted_proxies = 0
@@ -232,7 +232,7 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
         req.body = io.BytesIO(body)
 
     def _forwarded_client(self, req: Any) -> str:
-        """Return the client that the outermost trusted proxy tells; nothing where there is none."""
+        """Return the client that the outermost trusted proxy tells; nothing if there is none."""
         if not self.trusted_proxies:
             return ""
         told = ",".join(value for name, value in req.headers if name == "X-FORWARDED-FOR")
@@ -240,11 +240,11 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
 
     @contextmanager
     def _share_of(self, address: str, what: str = "", most: int = 0) -> Iterator[None]:
-        """Count a connection to its client's; one whose client is not known to nobody's.
+        """Count a connection for its client; without a known client, for none.
 
         Args:
             address: the client's.
-            what: that is counted apart; connections of any kind where left out.
+            what: that is counted apart; connections of any kind if omitted.
             most: how many a client may have of it.
 
         Raises:
@@ -268,10 +268,10 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
 
 @contextmanager
 def _while_there(connection: Connection) -> Iterator[None]:
-    """End what is done for a client once it closes its connection.
+    """Stop serving a client once it closes its connection.
 
-    Else a stream would notice at its next write, and count as one of the client's until then: who
-    goes from page to page would soon have too many.
+    Otherwise a stream would notice only at its next write and count until then, so that somebody
+    who browses quickly would have too many.
     """
 
     def watch(stream: Greenlet) -> None:

@@ -1,7 +1,6 @@
 #!/bin/sh
-# What PostgreSQL's container does once, for a new volume: make the lottery's database, and a role
-# that owns it and may do nothing else. From then on the superuser cannot log in but by the socket
-# within the container: docker compose exec postgres psql -U postgres
+# Initialises PostgreSQL in a new volume: creates the lottery's database, and a role that owns it and has
+# no other rights. Afterwards the superuser can log in only by the socket in the container: docker compose exec postgres psql -U postgres
 set -eu
 psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --username="${POSTGRES_USER:-postgres}" --dbname=postgres <<'SQL'
 \getenv password POSTGRES_PASSWORD

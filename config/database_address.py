@@ -1,7 +1,7 @@
-"""Database address: the checked form of LOTTERY_DATABASE_URL, or that of the default SQLite file.
+"""Database address: LOTTERY_DATABASE_URL after validation, or the default SQLite file.
 
-Addresses are built from their parts, never by joining texts, since a folder's name may hold what
-means something else in an address (`?`, `%`, `#`).
+Addresses are built from their parts, never by joining strings, since a folder's name may contain
+characters with a meaning in an address (`?`, `%`, `#`).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Files of an installation: their permissions, and secrets that are made once and kept."""
+"""Private files: permissions, and secrets that are generated once and kept."""
 
 import os
 import stat
@@ -11,10 +11,10 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def made_once(path: Path, make: Callable[[], str]) -> str:
-    """Read a file, making it first, mode 0600, where there is none.
+    """Read a file, making it first, mode 0600, if there is none.
 
     Any number of processes may start at once: each writes a draft, the first to link it wins. What
-    is returned is on the disk for good.
+    is returned is on the disk permanently.
 
     Raises:
         OSError: the folder cannot be written to, or the file not be read.
@@ -39,12 +39,12 @@ def made_once(path: Path, make: Callable[[], str]) -> str:
 
 
 def keep_files_private() -> None:
-    """Have whatever this process makes from now on readable by its user alone (umask)."""
+    """Make all new files of this process readable by its user only (umask)."""
     os.umask(OTHERS)
 
 
 def made_private(files: Iterable[Path]) -> list[Path]:
-    """Take from others what they may do with files, and return those where that failed."""
+    """Remove all permissions of others from files, and return those for which that failed."""
     failed = []
     for file in files:
         try:
@@ -59,7 +59,7 @@ def made_private(files: Iterable[Path]) -> list[Path]:
 
 
 def flush_folder(folder: Path) -> None:
-    """Have the disk keep the names in a folder, which it does apart from the files' contents."""
+    """Flush a folder's entries to disk, which are separate from the files' contents."""
     found = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(found)

@@ -1,4 +1,4 @@
-"""How gunicorn serves: `gunicorn --config config/gunicorn.py`."""
+"""gunicorn's configuration: `gunicorn --config config/gunicorn.py`."""
 
 # gunicorn reads this file before anything else of ours: a wrong setting ends the start here, with
 # its sentence, and what is imported later finds the cooperative standard library.
@@ -99,11 +99,11 @@ logconfig_dict = {
 
 
 def on_starting(server: Any) -> None:
-    """Refuse a database of another version, and keys that do not fit its journal, before all.
+    """Refuse a database of another version, and keys that do not match its journal, at the start.
 
-    The very first start begins the journal. A database that cannot be reached is no reason not to
-    start: the workers try again, and turn players away meanwhile. A clock that disagrees is one
-    only where the journal has not begun, since that fixes the first day for ever.
+    The first start begins the journal. If the database can't be reached, the server starts all the
+    same; the workers retry, and players get 503 meanwhile. A clock in doubt stops the start only if
+    the journal has not begun, since that fixes the first day.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -144,16 +144,15 @@ def on_starting(server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """Say where to click."""
+    """Print the address."""
     server.log.info("The lottery is open: http://%s/", _settings.reached_at)
 
 
 def pre_request(worker: Any, request: Any) -> None:
-    """Let the others have their turn first.
+    """Yield to other connections first.
 
-    A connection that has its next request ready when the answer before it is sent would otherwise
-    be served again at once, and again: one that never pauses kept all others of its worker waiting
-    for seconds.
+    Otherwise a connection whose next request is always ready would be served again and again, and
+    keep all others of its worker waiting for seconds.
     """
     gevent.sleep(0)
     if is_stream(request):
@@ -163,7 +162,7 @@ def pre_request(worker: Any, request: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Set the alarm clock in every worker, and have streams end when it is asked to stop.
+    """Start the scheduler in every worker, and end its streams when it stops.
 
     gunicorn waits for what it has begun, and streams would only end after minutes. They must not
     depend on the loop of the broadcast, which may itself be waiting for the database.

@@ -1,15 +1,15 @@
-"""Log lines: bounded in length and in number, since strangers can cause them."""
+"""Log lines: limited in length and rate, since strangers can cause them."""
 
 import logging
 import threading
 from collections import Counter
 from time import monotonic
 
-#: characters of a line; a path that somebody made up has its beginning in it
+#: characters of a line; long paths are truncated
 MOST_OF_LINE = 1000
 #: characters of a traceback, of which the end tells most
 MOST_OF_TRACEBACK = 8000
-#: lines of one kind in a window of so many seconds; more are counted, and told by one line
+#: lines of one kind in a window of this many seconds; more are counted, and told by one line
 MOST_OF_KIND = 60
 WINDOW = 60
 
@@ -18,7 +18,7 @@ class BoundedLine(logging.Formatter):
     """Writes an event as one line of printable ASCII, and its traceback below."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        """Write the line, whatever a stranger has put into it."""
+        """Write the line, with anything unprintable escaped."""
         line = super().formatMessage(record)
         line = "".join(map(_visible, line[: MOST_OF_LINE + 1]))
         return line if len(line) <= MOST_OF_LINE else line[:MOST_OF_LINE] + "..."
@@ -38,7 +38,7 @@ def _visible(character: str) -> str:
 
 
 class FloodFilter(logging.Filter):
-    """Lets so many lines of a kind through, and tells the number of the others afterwards.
+    """Limits the lines of each kind, and logs the number of suppressed ones afterwards.
 
     A kind is a place in the code, and the `kind` that it gives with `extra`.
     """
@@ -52,7 +52,7 @@ class FloodFilter(logging.Filter):
         self._left_out: Counter[tuple[object, ...]] = Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether a line is written; the first one that is not sets a clock going."""
+        """Return whether a line is written; the first suppressed one starts a timer."""
         kind = (record.pathname, record.lineno, getattr(record, "kind", None))
         with self._lock:
             if monotonic() > self._ends_at:

@@ -1,7 +1,7 @@
-"""Settings, read once from the environment.
+"""Settings: read once from the environment.
 
-Imports nothing of `lottery_system`. A misspelt, missing or senseless setting stops the start with a
-sentence that names it.
+Imports nothing of `lottery_system`. If a setting is misspelt, missing or invalid, the server does
+not start, and a message names it.
 """
 
 import difflib
@@ -23,9 +23,9 @@ from config.sets import SETS
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "LOTTERY_"
 SECRET_KEY_BYTES = 32
-#: bytes of a body; more is refused, and never read
+#: bytes of a body; larger ones are refused unread
 LONGEST_BODY = 64 * 1024
-#: the addresses that stand for all of a machine, and the machine's own beside each
+#: wildcard addresses, each with its loopback address
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 Network = IPv4Network | IPv6Network
@@ -37,7 +37,7 @@ class SettingsError(SystemExit):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the operator decides. Every field is the setting `LOTTERY_<FIELD>`."""
+    """The operator's settings. Every field is the setting `LOTTERY_<FIELD>`."""
 
     #: the set of defaults: development, production or testing
     env: str
@@ -59,7 +59,7 @@ class Settings:
     beacon_chain: bytes
     #: seconds from a day's closing to the time of its round
     beacon_gap: int
-    #: seconds by which a host's clock may differ from others; None where it is not checked
+    #: seconds by which a host's clock may differ from others; None if it is not checked
     clock_tolerance: int | None
     #: winning ballots a day
     places: int
@@ -73,13 +73,13 @@ class Settings:
     ballots_per_hour: int | None
     #: accounts that may be made from one address in an hour; None for any number
     sign_ups_per_hour: int | None
-    #: megabytes that must be free on disk for ballots to be taken; None where nobody looks
+    #: megabytes that must be free on disk for ballots to be taken; None for no check
     free_space: int | None
     host: str
     port: int
     #: gunicorn processes
     workers: int
-    #: where the world finds the site, with a slash at its end; empty for wherever it is asked
+    #: public base URL, with a slash at its end; empty to take it from the request
     url: str
     #: how many proxies in front may be believed about the client's address
     trusted_proxies: int
@@ -134,7 +134,7 @@ class Settings:
 
     @property
     def is_production(self) -> bool:
-        """Tell whether people play here for real, behind TLS."""
+        """Return whether this is a production site, behind TLS."""
         return self.env == "production"
 
 
@@ -250,7 +250,7 @@ def _public_root(values: Mapping[str, str], name: str) -> str:
 
 
 def _is_service_link(name: str, text: str) -> bool:
-    """Tell whether Kubernetes set this, of a Service whose name begins with `lottery`.
+    """Return whether Kubernetes set this, of a Service whose name begins with `lottery`.
 
     Those have the form of Docker's links (Kubernetes, "Service": environment variables).
     """
@@ -385,7 +385,7 @@ def _second_mark(given: str, storage: Path) -> Path | None:
             "another disk, which no restore of LOTTERY_STORAGE takes back."
         )
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise SettingsError(f"LOTTERY_MARK: {path.parent} is no folder that can be written to.")
+        raise SettingsError(f"LOTTERY_MARK: {path.parent} is not a writable folder.")
     return path
 
 

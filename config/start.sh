@@ -1,17 +1,17 @@
 #!/bin/sh
-# What the container does: wait for the database, bring it up to date, serve.
+# Entry point of the container: wait for the database, upgrade it, serve.
 set -eu
 cd "$(dirname "$0")/.."
 
-# A shell that is process 1 is ended only by the signals it traps, and it hears them only while it
-# waits; so a stop in the middle of the start need not wait for the engine's patience to end.
+# As process 1 a shell ends only on signals that it traps, and handles them only while it waits. So
+# commands run in the background, and a stop during the start takes effect at once.
 trap 'exit 143' TERM INT
 run() {
     "$@" &
     wait "$!"
 }
 
-# The database may be starting at this very moment. SQLite's is a file, which is there or made.
+# The database may still be starting. SQLite needs no waiting.
 run python -c '
 import os, sys, time
 from sqlalchemy import create_engine
@@ -34,11 +34,11 @@ while engine.dialect.name != "sqlite":
         time.sleep(1)
 '
 
-# once, before there are workers that would each try
+# once, before the workers start
 run flask --app lottery_system db upgrade
 if [ "${DEMO_LOTTERIES:-no}" = yes ]; then
     run flask --app lottery_system lottery demo --if-empty
 fi
 
-# in the shell's place, so that signals reach it
+# exec, so that signals reach it
 exec gunicorn --config config/gunicorn.py

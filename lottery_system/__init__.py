@@ -1,6 +1,6 @@
-"""A lottery that anyone can run and everyone can check.
+"""Application factory: `create_app` builds a lottery that anyone can run and anyone can check.
 
-Imports nothing at the top, so that `lottery_system.fairness` can be had in a bare interpreter.
+Imports nothing at the top, so that `lottery_system.fairness` works without installed packages.
 """
 
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     """Wire an application: settings, database, extensions, routes and commands.
 
     Args:
-        settings: read from the environment where left out.
+        settings: read from the environment if omitted.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -45,7 +45,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     )
     from lottery_system.free_space import FreeSpace
     from lottery_system.keys import Keyring
-    from lottery_system.mark import Marks
+    from lottery_system.mark_files import MarkFiles
     from lottery_system.parts import Parts, keep
     from lottery_system.pause import Pause
     from lottery_system.rollback import Rollback
@@ -67,7 +67,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     }
     pause = Pause()
     free_space = FreeSpace(settings.folders, settings.free_space, pause)
-    rollback = Rollback(Marks(settings.marks), pause)
+    rollback = Rollback(MarkFiles(settings.marks), pause)
     clock_check = ClockCheck(settings.clock_tolerance, pause)
 
     db.init_app(app)
@@ -123,7 +123,7 @@ def _flask_config(settings: "Settings") -> dict[str, object]:
         "SECRET_KEY": settings.secret_key,
         "TESTING": settings.env == "testing",
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
-        # a `__Host-` cookie is taken only over TLS and for this very host (RFC 6265bis 4.1.3.2)
+        # a `__Host-` cookie is taken only over TLS and for this host (RFC 6265bis 4.1.3.2)
         "SESSION_COOKIE_NAME": ("__Host-" if secure else "") + f"session-{tag}",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_HTTPONLY": True,

@@ -1,6 +1,6 @@
-"""Who may do what.
+"""Access control: who may do what.
 
-Every route declares it; an application with one that does not will not start.
+Every route declares who may call it; otherwise the application does not start.
 """
 
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def guard(app: Flask) -> None:
 
 
 def check(endpoint: str) -> Response | None:
-    """Refuse whoever may not call an endpoint, or send them to log in; None where they may."""
+    """Refuse a caller without access to an endpoint, or redirect to the log-in; None if allowed."""
     access = getattr(current_app.view_functions[endpoint], "access")  # noqa: B009
     if access is Access.OPERATORS and not _is_operator():
         abort(403, gettext("You can only view this page from the server’s own network."))

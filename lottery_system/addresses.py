@@ -1,4 +1,4 @@
-"""The client's address, and whether an address may be sent to."""
+"""Network addresses of clients, and safe redirect targets."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -14,7 +14,7 @@ _WITH_PORT = re.compile(r"\[([^\[\]]*)\](?::[0-9]*)?|([0-9.]+):[0-9]*")
 
 
 def parsed_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Read an address as servers and proxies write it; None where there is none to be read.
+    """Read an address as servers and proxies write it; None if there is none to be read.
 
     A port, brackets, quotes and a zone are left out (RFC 7239, 6; RFC 4007, 11), and an IPv4
     address on a socket of IPv6 is the IPv4 address (RFC 4291, 2.5.5.2).
@@ -33,7 +33,7 @@ def parsed_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def forwarded_value(header: str, count: int) -> str:
-    """Return what the outermost of our proxies put into a header; nothing where none put anything.
+    """Return the value that the outermost of our proxies put into a header, or nothing.
 
     Of more values than there are proxies those before were sent by the client. Of fewer the first
     is taken, since many proxies replace a value where others add one.
@@ -47,7 +47,7 @@ def forwarded_value(header: str, count: int) -> str:
 
 
 def client_address() -> IPv4Address | IPv6Address | None:
-    """Return the client's address; None where a proxy passes on what is none."""
+    """Return the client's address; None if a proxy sent no valid one."""
     return parsed_address(request.remote_addr or "")
 
 

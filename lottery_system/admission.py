@@ -1,4 +1,4 @@
-"""What one transaction does with the submissions that it admits."""
+"""Admission: the one transaction that stores a batch of submissions."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -55,11 +55,11 @@ class _Run(NamedTuple):
 
 
 class Admitted(NamedTuple):
-    """What came of submissions, and what must be remembered before anybody is told."""
+    """The answers to submissions, and the heads to record before they are sent."""
 
-    #: one for each submission, in their order
+    #: one for each submission, in order
     answers: list[Answer]
-    #: of the days in which the ballots stand that are answered for
+    #: of the days of the answered ballots
     heads: dict[date, Head]
 
 
@@ -80,13 +80,13 @@ def admit(
     and until the end of the transaction, so everything read here still holds when it is committed.
 
     Args:
-        mark: what people were told before; None where nothing is known of it.
-        check: refuses them all, by an exception, where the clocks disagree.
+        mark: what was published before; None if nothing is known of it.
+        check: refuses them all, by an exception, if the clocks disagree.
         ballots_per_hour: the rate that each participant keeps to; None for any.
         gap: from a day's closing to its draw, for whoever is told to wait for it.
 
     Raises:
-        Paused: the database stands below the mark or beside it.
+        Paused: the database is behind the mark or differs from it.
     """
     turn = Draw.take_turn(connection, utcnow)
     check(turn.clocks)
@@ -198,7 +198,7 @@ class _LotteryLimits:
 
 
 def _must_count(turn: Turn, submissions: Sequence[AskedBallots], per_hour: int | None) -> bool:
-    """Tell whether anybody might exceed the rate: nobody while the whole day has fewer ballots."""
+    """Return whether anyone could exceed the rate; nobody if the whole day has fewer ballots."""
     if per_hour is None:
         return False
     coming = sum(each.ballot_count for each in submissions)
@@ -208,13 +208,13 @@ def _must_count(turn: Turn, submissions: Sequence[AskedBallots], per_hour: int |
 def _demand(
     connection: Connection, turn: Turn, mark: Mark, stored: dict[UUID, GrantedBallots]
 ) -> None:
-    """Hold what a batch builds on against the mark, at no statement's cost as a rule.
+    """Compare what a batch builds on with the mark, usually without an extra statement.
 
-    Who has grown the day since is another process, whose batch came after the one that the mark
-    names: where the last submission of that one stands at its number, so does all before it.
+    If another process has grown the day since, its batch came after the one that the mark names. If
+    that one's last submission has the right number, so does everything before it.
 
     Raises:
-        Paused: the database stands below the mark or beside it.
+        Paused: the database is behind the mark or differs from it.
     """
     if turn.journal_size < mark.journal.size:
         demand_journal(connection, mark)
@@ -237,7 +237,7 @@ def _demand(
 def _heads(
     connection: Connection, turn: Turn, grown: Frontier, answers: Sequence[Answer]
 ) -> dict[date, Head]:
-    """Return the heads of the days in which the ballots stand that are answered for."""
+    """Return the heads of the days of the answered ballots."""
     heads = {}
     answered = [each for each in answers if isinstance(each, GrantedBallots)]
     for day in {each.day for each in answered}:
@@ -262,19 +262,19 @@ def _known(
 
     Args:
         marked: one more token to look for.
-        day: the one of which the users' ballots are counted; None where nobody's need be.
+        day: the one of which the users' ballots are counted; None if nobody's need be.
 
     Returns:
         What is stored under their tokens already, their lotteries, and the counts by user.
     """
-    asked = {
+    parameters = {
         "tokens": [each.token for each in submissions] + ([marked] if marked else []),
         "ids": list({each.lottery_id for each in submissions}),
         "users": list({each.user_id for each in submissions}),
         "day": day,
     }
     stored, lotteries, held = {}, {}, Counter[int]()
-    for row in connection.execute(_KNOWN if day is None else _KNOWN_AND_HELD, asked):
+    for row in connection.execute(_KNOWN if day is None else _KNOWN_AND_HELD, parameters):
         if row.token is not None:
             stored[row.token] = GrantedBallots._make(row[: len(_ANSWER)])
         elif row.lottery_id is not None:
@@ -304,7 +304,7 @@ def _store(connection: Connection, turn: Turn, runs: Sequence[_Run]) -> Frontier
 
 
 def _leaves(run: _Run) -> list[bytes]:
-    """Return the hashes by which ballots stand in the day's log."""
+    """Return the ballots' leaf hashes in the day's log."""
     holders, granted = run.asked.holders, run.granted
     records = format_run(
         granted.day,
@@ -327,7 +327,7 @@ def _row(run: _Run, leaves: bytes) -> dict[str, object]:
 
 
 _submission, _lottery, _holding = table_of(Submission), table_of(Lottery), table_of(Holding)
-#: what a stored submission is answered with: all but what only the log needs, which may be long
+#: the columns of a stored submission's answer, without the long ones that only the log needs
 _ANSWER = GrantedBallots._fields
 _answer = [_submission.c[name] for name in _ANSWER]
 _OF_LOTTERY = tuple(

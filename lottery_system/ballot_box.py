@@ -1,8 +1,8 @@
-"""The one way in for ballots.
+"""Ballot box: a queue of submissions with group commit; the only way in for ballots.
 
-Whatever waits is admitted together, in one transaction that holds the day's row, and is answered
-only once that is committed: the speed of a batch, the safety of a commit for each. Participants
-take turns: whoever submits thousands over many connections keeps nobody else waiting.
+All waiting submissions are admitted together in one transaction that holds the day's row, and are
+answered only after its commit: as safe as one commit for each, at the speed of a batch.
+Participants take turns, so that thousands of submissions from one do not delay the others.
 """
 
 import logging
@@ -30,7 +30,7 @@ from lottery_system.runtime.fair_queue import FairQueue
 
 log = logging.getLogger(__name__)
 
-#: submissions that may wait; more are turned away at once
+#: submissions that may wait; more are refused at once
 CAPACITY = 1000
 #: the part of them that may be one participant's
 EACH = 1 / 10
@@ -38,12 +38,12 @@ EACH = 1 / 10
 BATCH_BALLOTS = 10_000
 #: ballots after which it takes no further submission of the same participant
 SHARE_BALLOTS = 1000
-#: seconds after which whoever waits is told that nothing is known
+#: seconds after which a waiting caller gets NotAdmitted
 PATIENCE = 60
 
 
 class Waiting(NamedTuple):
-    """A submission on its way, and where its answer goes."""
+    """A queued submission, and the future for its answer."""
 
     submission: AskedBallots
     answer: Future[GrantedBallots]
@@ -82,7 +82,7 @@ class BallotBox:
         self._loop: threading.Thread | None = None
 
     def submit(self, submission: AskedBallots) -> GrantedBallots:
-        """Admit a submission and wait until it is stored for good.
+        """Admit a submission and wait until it is stored permanently.
 
         Returns:
             Its run of numbers; that of before, where its token came before.
@@ -107,14 +107,14 @@ class BallotBox:
             raise NotAdmitted from None
 
     def drain(self) -> None:
-        """Admit what waits, then end the loop; a later submission starts it anew."""
+        """Admit what waits, then end the loop; a later submission starts it again."""
         with self._lock:
             if self._loop is not None:
                 self._queue.end()
                 self._loop.join()
                 self._loop = None
             late = len(self._queue) > 0
-        if late:  # it came after the end, when the loop still seemed to run
+        if late:  # it arrived just as the loop ended
             self._start()
 
     def _start(self) -> None:
@@ -127,7 +127,7 @@ class BallotBox:
 
     def _admit_all(self) -> None:
         while self._queue.wait():
-            sleep(0)  # whose turn it is anyway, comes along
+            sleep(0)  # yield once, so that runnable greenlets can join this batch
             self._admit(self._queue.take(BATCH_BALLOTS, SHARE_BALLOTS))
 
     def _admit(self, batch: Sequence[Waiting]) -> None:
@@ -137,11 +137,11 @@ class BallotBox:
             self._pause.refuse()
             answers = self._commit(batch)
         except Paused as error:
-            if not self._pause.reasons:  # pages say so, and the next tick looks again
+            if not self._pause.reasons:  # pages show it, and the next tick checks again
                 self._pause.set(CAUSE, error.reason)
             answers = [error for _ in batch]
         except IntegrityError as error:
-            if len(batch) > 1:  # one of them is at fault: the others must not suffer for it
+            if len(batch) > 1:  # one of them caused it: admit them singly
                 for waiting in batch:
                     self._admit([waiting])
                 return
@@ -158,7 +158,7 @@ class BallotBox:
                 waiting.answer.set_exception(answer)
 
     def _commit(self, batch: Sequence[Waiting]) -> list[Answer]:
-        """Commit, then raise the mark; whoever is told next is told what both hold."""
+        """Commit, then raise the mark, before anything is answered."""
         # read before the transaction begins: what it names was committed by then
         mark = self._rollback.read() if self._rollback else None
         with self._engine.begin() as connection:

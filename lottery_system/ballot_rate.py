@@ -1,8 +1,8 @@
 """Rate limit of ballots: how many a participant may have in a day by an hour of it.
 
-Told from the day's count alone, which is kept anyway: nothing more is written for it, and it holds
-for all workers. Each hour of the day that has begun allows as many ballots as any other; what an
-hour leaves can be used in those after it, up to midnight.
+Computed from the day's count alone, which is kept anyway: it needs no write, and holds for all
+workers. Each hour of the day that has begun allows the same number of ballots; unused ones can be
+used later that day.
 """
 
 from datetime import date, datetime, timedelta

@@ -1,6 +1,6 @@
-"""What a draw gives to those who check it: certificates, receipts, and the checkpoints of logs.
+"""Certificates of draws, receipts of ballots and checkpoints of logs, made from rows.
 
-The seam between rows and protocol. Nothing here is stored: all follows from what is.
+Maps rows to the protocol's files. Nothing here is stored; everything is derived from rows.
 """
 
 import logging
@@ -58,7 +58,7 @@ class NoSuchReceipt(LotteryError):
 
 
 class Unsound(LotteryError):
-    """The certificate of a day does not pass its own checks, and is not published."""
+    """A day's certificate fails its checks, and is not published."""
 
     def __init__(self, day: date) -> None:
         super().__init__(
@@ -69,7 +69,7 @@ class Unsound(LotteryError):
 
 
 def certificate_of(connection: Connection, day: date, log_keys: LogKeys) -> str:
-    """Return the certificate of a drawn day as JSON, having made all checks of it.
+    """Return the certificate of a drawn day as JSON, after all checks passed.
 
     Raises:
         NotDrawn: there is none, or not yet.
@@ -142,7 +142,7 @@ def receipt_of(
     """Return the receipt of a ballot for its holder.
 
     Args:
-        size: of the log that the receipt is to be of; its present size where left out.
+        size: of the log that the receipt is to be of; its present size if omitted.
 
     Raises:
         NoSuchReceipt: with a sentence that says why.
@@ -175,7 +175,7 @@ def receipt_of(
 
 
 def _refuse_lost(connection: Connection, day: date, number: int, *, is_lost: bool) -> None:
-    """Tell the truth of a ballot that a recovery's statement says is lost.
+    """Say that a ballot is lost, if a recovery statement says so.
 
     Args:
         is_lost: whether the whole day is.

@@ -1,4 +1,4 @@
-"""What operators type: `flask --app lottery_system ...`."""
+"""Commands for operators: `flask --app lottery_system ...`."""
 
 import os
 import sys
@@ -136,7 +136,7 @@ def create_lottery(
 
 
 @lottery.command("demo")
-@click.option("--if-empty", is_flag=True, help="Only where there is no lottery at all.")
+@click.option("--if-empty", is_flag=True, help="Only if there is no lottery.")
 def create_demo(if_empty: bool) -> None:
     """Create two lotteries to play with, Big Chance and Extra Win; not in production."""
     if parts().settings.is_production:
@@ -161,7 +161,9 @@ def create_demo(if_empty: bool) -> None:
 
 
 @draw.command("run")
-@click.option("--confirm", is_flag=True, help="However many days were missed; mind the clock.")
+@click.option(
+    "--confirm", is_flag=True, help="Accept any number of missed days; check the clock first."
+)
 def run_draws(confirm: bool) -> None:
     """Close and draw whatever is due. Safe at any time, any number at once."""
     keyring, rollback = parts().keyring, parts().rollback
@@ -260,14 +262,14 @@ def recover_draws() -> None:
 
 
 def _mark_read(rollback: Rollback, connection: Connection) -> Mark | None:
-    """Return the mark; None where it cannot be read and was begun anew."""
+    """Return the mark; None if it cannot be read and was started again."""
     try:
         mark = rollback.read()
     except Paused as error:
         if not rollback.is_damaged():
             raise
         click.echo(error.reason)
-        _demand_name("Type the lottery's name to begin the mark anew")
+        _demand_name("Type the lottery's name to replace the mark")
         rollback.begin_anew(connection)
         click.echo("The high-water mark is that of the database now.")
         return None
@@ -306,7 +308,7 @@ def _demand_name(question: str) -> None:
 def audit_draws(
     first: date | None, last: date | None, files: Sequence[Path], jobs: int, progress: bool
 ) -> None:
-    """Hold the database against its own logs: every day, every number. Changes nothing.
+    """Check the database against its own logs: every day, every number. Changes nothing.
 
     The journal is always checked whole.
     """
@@ -323,14 +325,12 @@ def audit_draws(
             connection, mark, first, last, files=files, jobs=jobs, shows_progress=progress
         )
     if not (first or last):
-        click.echo("All days, ballots and logs fit each other.")
+        click.echo("All days, ballots and logs match.")
     elif done.of_days:
-        click.echo(
-            f"The journal, {done.days:,} days and their {done.ballots:,} ballots fit each other."
-        )
+        click.echo(f"The journal, {done.days:,} days and their {done.ballots:,} ballots match.")
     else:
         raise click.ClickException(
-            "The journal is sound, but there is no day between those to check."
+            "The journal is correct, but there is no day between those to check."
         )
 
 
@@ -363,7 +363,7 @@ def _audit(
         count += 1
     watch.clear()
     if count:
-        raise click.ClickException(f"{count} things are wrong.")
+        raise click.ClickException(f"Errors found: {count}.")
     return watch.latest
 
 
@@ -420,7 +420,7 @@ def move_database(url: str) -> None:
     """Move the whole lottery from SQLite to the empty PostgreSQL at URL; stop the server before.
 
     Copies all tables in one transaction, compares every row, and audits the copy. The database
-    at hand is not changed.
+    in use is not changed.
     """
     target = target_of(url)
     click.echo("Copying. The server must be stopped: whatever it writes ends the move.")
@@ -433,7 +433,7 @@ def move_database(url: str) -> None:
             click.echo("There is nothing to audit: the journal has not begun.")
         else:
             _audit(connection, mark, jobs=os.cpu_count() or 1)
-            click.echo("All days, ballots and logs of the copy fit each other.")
+            click.echo("All days, ballots and logs of the copy match.")
     engine.dispose()
     click.echo(
         "What to do next: set LOTTERY_DATABASE_URL to the new address, keep LOTTERY_STORAGE with "
@@ -468,7 +468,7 @@ def _password() -> str:
     try:
         return sys.stdin.readline().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise click.ClickException("The password on standard input is no UTF-8 text.") from None
+        raise click.ClickException("The password on standard input is not UTF-8 text.") from None
 
 
 def _set_organiser(name: str, is_organiser: bool) -> None:

@@ -1,7 +1,7 @@
-"""The calendar: UTC days and the midnights that end them.
+"""Clock and UTC days: the current time, and the midnights that end days.
 
-`utcnow` is the only reader of the wall clock; everything else is handed an instant. `steady` is a
-monotonic clock, which nobody sets: by the two together it shows when the first one was set.
+`utcnow` is the only reader of the wall clock; all other code gets the time as an argument. `steady`
+is a monotonic clock. The two together show when the wall clock was set.
 """
 
 import time as system
@@ -42,7 +42,7 @@ def closes_at(day: date) -> datetime:
 
 
 def parse_day(text: str) -> date | None:
-    """Read `YYYY-MM-DD`, strictly, or return None where it is not a date.
+    """Read `YYYY-MM-DD`, strictly, or return None if it is not a date.
 
     `date.fromisoformat` alone would also take `20261122` and `2026-W47-7`, and one day would have
     several addresses.

@@ -1,9 +1,9 @@
-"""Clock check: whether this host's wall clock can be believed.
+"""Clock check: whether this host's wall clock can be trusted.
 
-Each process compares it with what it has at hand: a monotonic clock, which shows when the wall
-clock was set; the clock of PostgreSQL, which all hosts share; and the rounds of the beacon that it
-has seen signed. While they disagree the process is paused: it takes no ballots and closes no day,
-and the other hosts go on. Nothing here waits for anything but the database.
+Each process compares it with a monotonic clock, which shows when the wall clock was set; with the
+clock of PostgreSQL, which all hosts share; and with the signed rounds of the beacon that it has
+seen. While they disagree the process is paused: it takes no ballots and closes no day, and the
+other hosts go on. Nothing here waits for anything but the database.
 """
 
 from collections.abc import Callable
@@ -30,12 +30,12 @@ DRIFT = 0.001
 class Course(NamedTuple):
     """How a clock has run beside the monotonic one: by how much it is ahead of it, in seconds.
 
-    What is believed follows no small step: many of them, each within the tolerance, would add up to
-    a day that nobody saw coming.
+    The trusted offset follows no small steps: many of them, each within the tolerance, could add up
+    to a day unnoticed.
     """
 
     believed: float
-    #: where it stands since it was set, until that is believed
+    #: its offset since it was set, until that is trusted
     jumped_to: float | None = None
     #: the monotonic clock, when it was first seen there
     since: float = 0.0
@@ -59,7 +59,7 @@ class ClockCheck:
     """What one process knows of its clocks, and the pause that follows from it.
 
     Args:
-        tolerance: seconds by which clocks may differ; None where nothing is compared.
+        tolerance: seconds by which clocks may differ; None if nothing is compared.
         pause: the process's own.
     """
 
@@ -91,7 +91,7 @@ class ClockCheck:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Tell whether a look is due: the clock was set, or disagreed when it was last compared."""
+        """Return whether a check is due: the clock was set, or disagreed at the last check."""
         if self.tolerance is None:
             return False
         return self._is_paused or abs(self._offset() - self._wall.believed) > self.tolerance
@@ -103,7 +103,7 @@ class ClockCheck:
             session: without a transaction begun.
 
         Returns:
-            The very reading that was compared; whatever was read before may be another clock's.
+            The reading that was compared; an earlier one may be from another clock.
         """
         before, database = self.utcnow(), None
         if self.tolerance is not None and session.get_bind().dialect.name == "postgresql":
@@ -123,7 +123,7 @@ class ClockCheck:
             raise Paused(reason)
 
     def witness(self, instant: float) -> str | None:
-        """Take note that an instant has come, and pause where this host's clock is behind it.
+        """Record that an instant has passed, and pause if this host's clock is behind it.
 
         A round of the beacon that has its signature proves that its time has come.
 
@@ -145,7 +145,7 @@ class ClockCheck:
         return max(self.utcnow().timestamp(), self._proved_now())
 
     def _proved_now(self) -> float:
-        """Return a time that has come for certain, or minus infinity."""
+        """Return a time that has certainly passed, or minus infinity."""
         if self._proved is None:
             return -inf
         instant, at = self._proved
@@ -159,7 +159,7 @@ class ClockCheck:
         self._wall = self._wall.after(offset, at, self.tolerance)
         is_database_steady = False
         if clocks.database is not None:
-            # if it is this very machine's, it was believed and set along with ours
+            # if it is this machine's, it was believed and set along with ours
             first = clocks.database - at if self._saved is None else self._saved
             course = self._database or Course(first)
             self._database = course.after(clocks.database - at, at, self.tolerance)
@@ -230,6 +230,6 @@ def stamp(instant: datetime) -> str:
 def _jump(seconds: float) -> str:
     return (
         f"This host's clock was set {'forward' if seconds > 0 else 'back'} by {span(abs(seconds))} "
-        f"while the lottery ran. Set it right if it is wrong; else it is believed once it has kept "
-        f"its new time for {HOLD // 60} minutes."
+        f"while the lottery ran. Set it right if it is wrong; otherwise it is trusted once it "
+        f"has kept its new time for {HOLD // 60} minutes."
     )

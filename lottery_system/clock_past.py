@@ -1,7 +1,7 @@
-"""Clock file: what was believed of this host's wall clock, kept for whoever starts after us.
+"""Clock file: the trusted offset of this host's wall clock, kept over restarts.
 
-Without it a restart would end every doubt: a process that has only seen a wrong clock takes it for
-right. Only Linux says whether the machine has been started anew since, and nothing is known then.
+Without it a restart would hide a problem: a process that has only seen a wrong clock trusts it.
+Only Linux tells whether the machine has booted since; after a boot nothing is known.
 """
 
 import logging
@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 
 
 class ClockPast:
-    """By how much the wall clock was ahead of the monotonic one when it was last believed.
+    """The last trusted offset of the wall clock from the monotonic clock.
 
-    The file may be deleted at any time; processes that run have it in mind.
+    The file may be deleted at any time; running processes keep the value in memory.
     """
 
     def __init__(self, storage: Path, boot_id: Path = BOOT_ID) -> None:
@@ -25,7 +25,7 @@ class ClockPast:
         self._boot_id = boot_id
 
     def load(self) -> float | None:
-        """Return the offset in seconds, or None where none is known since the machine started."""
+        """Return the offset in seconds, or None if none is known since the machine started."""
         try:
             boot, offset = self._file.read_text(encoding="ascii").split()
             return float(offset) if boot == self._boot() else None
@@ -33,7 +33,7 @@ class ClockPast:
             return None
 
     def save(self, offset: float) -> None:
-        """Keep the offset; where that cannot be done, a restart forgets it."""
+        """Save the offset; if that fails, a restart forgets it."""
         draft = self._file.with_name(f".{FILE}.{os.getpid()}")  # workers start at the same time
         try:
             draft.write_text(f"{self._boot()} {offset}\n", encoding="ascii")

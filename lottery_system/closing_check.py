@@ -1,14 +1,14 @@
 """Closing check: what must hold before a day is closed, beyond its midnight on this host's clock.
 
-A closed day stays closed, so in doubt it stays open, and the days that follow with it, until the
-doubt is gone; ballots go on. Asked before the closing transaction and never within it, since the
-relays of the beacon are asked too.
+A closed day stays closed. So in doubt it stays open, and the following days with it, until the
+doubt is gone; ballots go on. The check runs before the closing transaction and never within it,
+since it also asks the relays of the beacon.
 
-What relays can do by lying: nothing to make a day close early or a round be reused, since a round
-counts only with the network's signature, and one that is signed proves that its time has come. They
-can hold their newest rounds back. Where all that answer do, this host's clock looks as if it were
-ahead, and closing waits for a day at most; one relay that is honest is enough, for the newest round
-of all counts. A relay that does not answer holds nothing.
+A lying relay can neither close a day early nor get a round reused, since only rounds with the
+network's signature count, and a signed round proves that its time has come. Relays can withhold
+their newest rounds. If all relays that answer do, this host's clock seems to be ahead, and closing
+waits for a day at most. One honest relay is enough, since the newest round of all counts. A relay
+that does not answer blocks nothing.
 """
 
 import logging
@@ -27,14 +27,14 @@ from lottery_system.models import Draw, LogKeys, Submission
 
 log = logging.getLogger(__name__)
 
-#: days that are closed without asking; more want a person who has looked at the clock
+#: missed days that are closed without confirmation; more need a person who has checked the clock
 MOST_MISSED = 31
 #: seconds by which an honest relay's newest round may be old: they remember their answers
 RELAY_DELAY = 60
 #: seconds for which relays that are all behind this host's clock hold closing
 RELAY_PATIENCE = 86_400
 
-#: asks all relays which round is the newest, and for some rounds; None where none has answered
+#: asks all relays which round is the newest, and for some rounds; None if none has answered
 FetchNewest = Callable[[Sequence[str], ChainInfo, Collection[int]], int | None]
 
 
@@ -44,7 +44,7 @@ class ClosingCheck:
     Args:
         settings: of the application.
         clock_check: of the process.
-        is_confirmed: a person has said that so many days were missed indeed.
+        is_confirmed: a person has confirmed the number of missed days.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class ClosingCheck:
         self._fetch_newest = fetch_newest
         #: the monotonic clock, when all relays that answered were first found behind
         self._relays_behind_since: float | None = None
-        #: why days that are over are not closed; None where nothing holds them
+        #: why days that are over are not closed; None if nothing holds them
         self.held: str | None = None
 
     def may_close(
         self, session: Session, days: Sequence[date], now: datetime, log_keys: LogKeys
     ) -> bool:
-        """Tell whether days that are over by this host's clock may be closed.
+        """Return whether days that are over by this host's clock may be closed.
 
         Args:
             session: without a transaction begun.
@@ -81,7 +81,7 @@ class ClosingCheck:
         return not self._hold(reason)
 
     def is_in_time(self, day: date, now: datetime, log_keys: LogKeys) -> bool:
-        """Tell whether a freeze may still be committed: nobody can know its round by now.
+        """Return whether a freeze may still be committed: nobody can know its round by now.
 
         Args:
             now: as it stands in the freeze.
@@ -107,7 +107,7 @@ class ClosingCheck:
         )
 
     def _future_row(self, session: Session, now: datetime) -> str | None:
-        """Look for what was done later than now: either was done by a wrong clock, or now is."""
+        """Find a close or ballot in the future: either its clock was wrong, or this one is."""
         today = day_of(now)
         with session.begin():
             found = {"close": session.scalar(select(func.max(Draw.closed_at)))}

@@ -1,8 +1,8 @@
-"""Command groups: what all `flask` commands of the lottery have in common.
+"""Command groups: what all `flask` commands of the lottery share.
 
-A command that touches the database begins where it is of this code's version, and ends with one
-sentence and exit code 1 where the domain or the database refuses. Neither a traceback nor what was
-sent to the database, which may be a password's hash, reaches whoever types.
+A command that uses the database requires one of this code's version. If the domain or the database
+refuses, it ends with one sentence and exit code 1. It never prints a traceback, or what was sent to
+the database, which may be a password hash.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from lottery_system.schema import demand_current
 
 
 class ReportingGroup(click.Group):
-    """A group whose commands tell in a sentence what refused them."""
+    """A command group that turns errors into one sentence."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command of the group.
@@ -40,7 +40,7 @@ class ReportingGroup(click.Group):
             ) from None
         except UnicodeError:
             raise click.ClickException(
-                "What was typed is no UTF-8 text. Set the terminal to UTF-8, and type it again."
+                "What was typed is not UTF-8 text. Set the terminal to UTF-8, and type it again."
             ) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
@@ -52,7 +52,7 @@ class ReportingGroup(click.Group):
             if current_app and current_app.debug:
                 raise
             raise click.ClickException(
-                f"A fault of ours ({type(error).__name__}). What was not finished was not done. "
+                f"Internal error ({type(error).__name__}). Unfinished work was rolled back. "
                 "Run it again with FLASK_DEBUG=1 to see where it is, and report it."
             ) from None
 
@@ -79,7 +79,7 @@ class DatabaseGroup(ReportingGroup, AppGroup):
 
 
 def reporting(group: click.Group) -> ReportingGroup:
-    """Return a group of somebody else's that tells in a sentence what refused its commands."""
+    """Wrap another library's group, so that errors become one sentence."""
     return ReportingGroup(
         name=group.name,
         commands=group.commands,
@@ -92,8 +92,8 @@ def reporting(group: click.Group) -> ReportingGroup:
 def reason_of(error: SQLAlchemyError) -> str:
     """Return the first line of what the database said.
 
-    SQLAlchemy's own words go on with the statement and all that was sent with it, and the
-    database's with the row that it refused.
+    SQLAlchemy's message includes the statement and its parameters, and the database's the refused
+    row.
     """
     said = error.orig if isinstance(error, StatementError) else error
     return (str(said).splitlines() or [type(said).__name__])[0]

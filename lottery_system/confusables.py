@@ -1,8 +1,8 @@
-"""Confusables: the table of UTS 39 of characters that look alike, and the skeleton. Pure.
+"""Confusables: look-alike characters, by the table of UTS 39, and the skeleton. Pure.
 
-The table is a file of ours, of the version that its head names, and not a library's: usernames are
-unique by their skeletons, which are stored. A newer table gives other skeletons, so it comes with
-a migration that makes all of them anew: the revision of the schema tells which table was used.
+The table is part of our code, in the version that its head names, not of a library: skeletons are
+stored and keep usernames unique. A newer table gives other skeletons, so it needs a migration
+that recomputes them. The schema's revision tells which table was used.
 """
 
 import re

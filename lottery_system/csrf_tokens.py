@@ -1,9 +1,9 @@
-"""CSRF protection: tokens, masked anew for every page (BREACH), and the origin of forms under TLS.
+"""CSRF protection: tokens, masked for every page (BREACH), and the origin of forms under TLS.
 
-A page is compressed on its way. Whoever can have a browser ask for a page that repeats what was
-asked for, and sees how long the answers are, finds out what else stands in it, letter by letter,
-as long as that is the same each time. So a page holds the secret of its session under a mask of its
-own (as Django's does): random bytes, and those bytes XOR the secret.
+Pages are compressed. If a page repeats a part of its request, an attacker who makes a browser
+request it and sees the sizes of the answers can guess the rest of the page character by character,
+as long as the rest stays the same (BREACH). So each page has the session's secret under a mask of
+its own, as in Django: random bytes, and these bytes XOR the secret.
 """
 
 import secrets
@@ -69,7 +69,7 @@ def _masked(secret: str) -> str:
 
 
 def _unmasked(token: str) -> str | None:
-    """Return the secret that a token holds; None where it is no masked token."""
+    """Return the secret that a token holds; None if it is no masked token."""
     try:
         both = urlsafe_b64decode(token)
     except ValueError:

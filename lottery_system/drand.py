@@ -1,10 +1,9 @@
-"""The HTTP client of the beacon: the one call that the house makes to the world outside.
+"""HTTP client of the beacon drand: the one outgoing call.
 
-Imports only `fairness`. A relay is a stranger that may be slow, broken or lying: what it says
-counts only where the network's own signature bears it out, and it gets a few seconds, whatever it
-does with them. `http.client` is enough for one GET, does no more than is asked of it (no redirect
-is followed, no proxy taken from the environment), and lets us hold the socket, which the deadline
-needs.
+Imports only `fairness`. Relays are not trusted: they may be slow, broken or lying. What they send
+counts only with the network's signature, and each has a few seconds in all. `http.client` is
+enough for one GET: it follows no redirect and uses no proxy from the environment, and it exposes
+the socket, which the deadline needs.
 """
 
 import json
@@ -57,7 +56,7 @@ def fetch_signature(
         patience: seconds that each relay has.
 
     Returns:
-        The network's own signature, or None where no relay has it, or not yet.
+        The network's own signature, or None if no relay has it, or not yet.
 
     Raises:
         CryptographyMissing: nothing can be checked here.
@@ -90,26 +89,26 @@ def fetch_newest(
         patience: seconds for all of them together.
 
     Returns:
-        None where no relay tells of a round that the network has signed.
+        None if no relay has a round with a valid signature.
 
     Raises:
         CryptographyMissing: nothing can be checked here.
     """
 
     def read(answer: bytes) -> tuple[int, bytes]:
-        told = _load(answer)
-        return _take(told, "round", int), _take_bytes(told, "signature", SIGNATURE_BYTES)
+        fields = _load(answer)
+        return _take(fields, "round", int), _take_bytes(fields, "signature", SIGNATURE_BYTES)
 
-    asked = [
+    conversations = [
         (name, _Conversation(urlsplit(url), f"/{info.chain_hash.hex()}/public/{name}", patience))
         for url in urls
         for name in ("latest", *map(str, also))
     ]
-    for _, conversation in asked:
+    for _, conversation in conversations:
         conversation.start()
     deadline = monotonic() + patience
     claims: dict[tuple[int, bytes], _Conversation] = {}
-    for name, conversation in asked:
+    for name, conversation in conversations:
         try:
             claims[read(conversation.wait(deadline - monotonic()))] = conversation
         except _Refused as reason:
@@ -129,7 +128,7 @@ def _by_claim(item: tuple[tuple[int, bytes], object]) -> tuple[int, bytes]:
 def fetch_info(
     urls: Sequence[str], chain_hash: bytes, patience: float = PATIENCE
 ) -> ChainInfo | None:
-    """Ask relays in turn what the chain of a hash is, until one gives what has that hash.
+    """Ask relays in turn for the chain info of a hash, until one matches the hash.
 
     `GET {url}/{chain hash}/info`. What a relay itself says the hash to be is not read.
 
@@ -178,8 +177,8 @@ def _address(relay: SplitResult) -> str:
 def _load(answer: bytes) -> object:
     """Load JSON, no key of which is repeated.
 
-    More lenient than `fairness.certificate.load_strictly`: what relays add to what counts, be it
-    fractions, must not make us deaf to all of them one day.
+    More lenient than `fairness.certificate.load_strictly`: if relays add fields, even with
+    fractions, their answers must stay readable.
     """
     try:
         return json.loads(answer.decode("utf-8"), object_pairs_hook=_without_repeats)
@@ -212,7 +211,7 @@ def _get(relay: SplitResult, path: str, patience: float) -> bytes:
     """Return what a relay answers, or refuse it when its time is over.
 
     The deadline is kept from outside, by not waiting any longer: a socket's own timeout starts
-    anew with every byte, and looking up a name has none. Under gevent the thread is a greenlet.
+    again with every byte, and looking up a name has none. Under gevent the thread is a greenlet.
     """
     conversation = _Conversation(relay, path, patience)
     conversation.start()
@@ -224,7 +223,7 @@ def _too_slow(patience: float) -> str:
 
 
 class _Conversation(Thread):
-    """One request and its answer, in a thread that may be left alone with a relay that dawdles."""
+    """One request and its answer, in a thread that may be abandoned with a slow relay."""
 
     def __init__(self, relay: SplitResult, path: str, patience: float) -> None:
         super().__init__(name=f"beacon {_address(relay)}", daemon=True)
@@ -238,7 +237,7 @@ class _Conversation(Thread):
     def run(self) -> None:
         try:
             self._answer = self._talk()
-        except Exception as error:  # whatever one relay brings about, the next one is asked
+        except Exception as error:  # whatever goes wrong with one relay, ask the next one
             self._answer = error
 
     @property
@@ -306,7 +305,7 @@ class _Conversation(Thread):
             response.begin()
             if response.status != 200:
                 raise _Refused(f"it answered {response.status}")
-            # with a size, since without one it makes room at once for whatever length is announced
+            # with a size, since without one it allocates the announced length at once
             body = response.read(MAX_BYTES + 1)
             if response.length:  # bytes that were announced and are still to come
                 raise IncompleteRead(body, response.length)
@@ -336,7 +335,7 @@ class _Bounded(RawIOBase):
 
 
 def _refuse(error: Exception, patience: float) -> NoReturn:
-    """Say in words what went wrong; what the relay sent is not quoted, lest it forges our log."""
+    """Describe the failure without quoting the relay, which could forge log lines."""
     match error:
         case _Refused():
             raise error

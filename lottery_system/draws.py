@@ -1,6 +1,6 @@
-"""The order in which a day ends.
+"""Running draws: closes the days that are over and draws those that are closed.
 
-Whoever calls, however often, in however many processes: the database decides what is due.
+May be called at any time, by any number of processes: the database decides what is due.
 """
 
 import logging
@@ -21,12 +21,12 @@ from lottery_system.rollback import Rollback
 
 log = logging.getLogger(__name__)
 
-#: asks the relays for the signature of a round; None where none has it yet
+#: asks the relays for the signature of a round; None if none has it yet
 FetchSignature = Callable[[int], bytes | None]
 
 
 def waiting(session: Session) -> list[Freeze]:
-    """List what was frozen of the days that are closed and not drawn, the oldest first."""
+    """List the freezes of days that are closed and not drawn, the oldest first."""
     with session.begin():
         days = Draw.due_to_draw(session)
         freezes = JournalRecord.freezes(session, days)
@@ -46,17 +46,17 @@ def run_due(
 ) -> list[date]:
     """Close every day that is over and draw every day that is closed, the oldest first.
 
-    Missed days, also days without a ballot, are made up; today gets its draw, open. Each step is a
-    transaction of its own, so that whatever a crash leaves is a whole step, and the next call goes
-    on from there; between steps pages are answered. Nothing happens where nothing is due. Where the
-    operator draws alone a day is drawn before the next one is closed. In mode beacon a draw waits
+    Makes up missed days, also those without ballots, and opens today's draw. Each step is a
+    transaction of its own, so that after a crash the next call goes on from the last step; between
+    steps pages are answered. In mode operator a day is drawn before the next one is closed. In mode
+    beacon a draw waits
     for its round, for as long as it takes, and those of later days with it; the relays are asked
     outside of any transaction.
 
     Args:
         session: without a transaction begun.
         places: winning ballots of the days closed by this call.
-        log_keys: with whose keys the journal was begun.
+        log_keys: those of the journal.
         fetch: asked for rounds whose time has come; what it returns is verified before use.
         check: asked before days are closed, and again before each is committed; where it holds
             them, the days that are closed already are drawn all the same.
@@ -79,7 +79,7 @@ def run_due(
         over = []
     drawn = _draw_closed(session, now, fetch, how)
     for day in over:
-        sleep(0)  # under gevent a page of this worker has its turn
+        sleep(0)  # let other greenlets of this worker run
         with session.begin() as transaction:
             _demand(session, rollback)
             closed = Draw.close(session, day, now, places, log_keys)
@@ -193,7 +193,7 @@ def _demand(session: Session, rollback: Rollback | None) -> None:
 
 
 def _remember(session: Session, rollback: Rollback | None) -> None:
-    """Raise the mark to what is closed, by whomever, before it is drawn and shown."""
+    """Raise the mark to the closed days, whoever closed them, before they are drawn."""
     if rollback is not None:
         with session.begin():
             rollback.raise_all(session.connection())

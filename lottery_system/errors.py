@@ -1,4 +1,4 @@
-"""What the domain refuses, each with a sentence for the person who asked. Knows no HTTP."""
+"""Domain errors, each with a sentence for the user. No HTTP."""
 
 from datetime import date, datetime, timedelta
 from math import ceil
@@ -230,10 +230,9 @@ class TokenTaken(LotteryError):
 
 
 class NotAdmitted(LotteryError):
-    """The ballot box could not take the submission now; nobody knows of any ballot of it.
+    """The ballot box could not take the submission now; whether it was stored is unknown.
 
-    Trying again with the same token is safe: should the store have taken it after all, the answer
-    is the first one's.
+    Retrying with the same token is safe: if it was stored after all, the first answer is returned.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The extensions, made here and bound to an application in `create_app`."""
+"""Flask extensions, created here and bound to an application in `create_app`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ def transaction() -> Iterator[Session]:
 def reading() -> Connection:
     """Return a connection that only reads, to be used in a `with`.
 
-    For busy pages, whose rows then cost a third of what entities in a session do.
+    For busy pages: plain rows cost a third of ORM entities.
     """
     return db.engines[READING].connect()
 

@@ -1,7 +1,7 @@
-"""Form origin: whether a page of this site sent a form, by what browsers say of it.
+"""Form origin: whether a form was sent by a page of this site, by the request's headers.
 
-`Sec-Fetch-Site` (Fetch Metadata Request Headers, W3C), `Origin` (RFC 6454, 7) or `Referer` is proof
-enough; privacy settings and proxies leave each of them out at times.
+`Sec-Fetch-Site` (Fetch Metadata Request Headers, W3C), `Origin` (RFC 6454, 7) or `Referer` is
+enough; privacy settings and proxies sometimes remove one of them.
 """
 
 from enum import Enum
@@ -23,7 +23,7 @@ class FormOrigin(Enum):
 
 
 def origin_of_form() -> FormOrigin:
-    """Return where the form at hand came from."""
+    """Return where the current form came from."""
     site = request.headers.get("Sec-Fetch-Site")
     if site == "same-origin":
         return FormOrigin.OURS
@@ -48,8 +48,8 @@ def origin_of_form() -> FormOrigin:
 
 def claimed_origin() -> str:
     """Return the page, or its origin, that the browser says the form is from; empty for nothing."""
-    told = [request.headers.get(name, "null") for name in ("Origin", "Referer")]
-    return next((each for each in told if each != "null"), "")
+    claims = [request.headers.get(name, "null") for name in ("Origin", "Referer")]
+    return next((each for each in claims if each != "null"), "")
 
 
 def public_url() -> str:

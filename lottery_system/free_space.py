@@ -1,4 +1,4 @@
-"""Free space on disk: below a bound no ballots are taken, before the database is hurt."""
+"""Free disk space: below a limit no ballots are taken, before the database is damaged."""
 
 import logging
 import os
@@ -12,14 +12,14 @@ log = logging.getLogger(__name__)
 
 CAUSE = "disk"
 MEGABYTE = 1_000_000
-#: seconds for which what was found is believed
+#: seconds for which a result is cached
 PERIOD = 2
 
 
 class FreeSpace:
-    """Looks at disks, and pauses a process while one of them has too little room.
+    """Checks disks, and pauses a process while one of them has too little space.
 
-    Draws are made all the same: they are few and small, and the bound leaves room for them.
+    Draws go on: they are few and small, and the limit leaves room for them.
 
     Args:
         folders: one on each disk.
@@ -62,7 +62,7 @@ class FreeSpace:
 def _free(folder: Path) -> float:
     """Return the bytes that a process without privileges can still write; more than any if unknown.
 
-    Where the folder itself is gone, others say so.
+    A missing folder is reported elsewhere.
     """
     try:
         found = os.statvfs(folder)

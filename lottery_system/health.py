@@ -1,4 +1,4 @@
-"""Whether the lottery can serve, and what it stands at, for whoever operates it."""
+"""Readiness and draw status, for operators and organisers."""
 
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -15,7 +15,7 @@ GRACE = timedelta(minutes=5)
 
 
 class Standing(NamedTuple):
-    """What the draws stand at."""
+    """Status of the draws."""
 
     today_ballot_count: int
     #: days that are over and not drawn, oldest first, and from when on each can be drawn

@@ -1,14 +1,14 @@
-"""Keys of the logs: made once, kept in files beside the database and never in it.
+"""Keys of the logs: created once, in files beside the database and never in it.
 
     storage/log_key        signs checkpoints, as `PRIVATE+KEY+name+id+key`
-    storage/chain_tip      the beginning of the secret chain, 64 hex digits
-    storage/beacon_chain   the beacon's network, public, where it is not quicknet
+    storage/chain_tip      the start of the secret chain, 64 hex digits
+    storage/beacon_chain   the beacon's network, public, if it is not quicknet
 
 Whoever has the first can sign other logs in the lottery's name; whoever has the second knows the
-secrets of all draws to come. They are made by the start that begins the journal, under the names of
-drafts, and get their own once the journal is committed: keys under these names have been used, and
-begin no second journal, whose secrets would be known. Afterwards they are only read, and must fit
-the journal.
+secrets of all future draws. The start that begins the journal creates them as drafts, and renames
+them once the journal is committed. Keys under their final names have been used, so they begin no
+second journal, whose secrets would be known. Afterwards they are only read, and must match the
+journal.
 """
 
 import logging
@@ -133,7 +133,7 @@ def begin_journal(
 
     Args:
         gap: seconds between closing and the beacon's round, in mode beacon.
-        first: the first day; where left out, the first that is not drawn yet.
+        first: the first day; if omitted, the first that is not drawn yet.
         timeline: of the journal, see `JournalRecord`.
 
     Returns:
@@ -198,7 +198,7 @@ def _adopt(settings: Settings, name: str, ended: str, fits: Callable[[str], bool
 
     Args:
         ended: behind the name under which the file of an ended journal is kept.
-        fits: tells whether the file of a name is of the journal at hand.
+        fits: tells whether the file of a name is of the journal in use.
     """
     draft, path = settings.storage / (name + DRAFT), settings.storage / name
     try:
@@ -250,7 +250,7 @@ def _check(settings: Settings, log_keys: LogKeys, genesis: Genesis, last: Journa
     if settings.name != genesis.name:
         raise UnfitKeys(
             f"LOTTERY_NAME is {settings.name!r}, but this lottery's journal was begun as "
-            f"{genesis.name!r} and keeps that name for ever. Set LOTTERY_NAME={genesis.name}."
+            f"{genesis.name!r} and never changes its name. Set LOTTERY_NAME={genesis.name}."
         )
     chain = log_keys.chain
     mode = BEACON if chain else OPERATOR
@@ -258,12 +258,12 @@ def _check(settings: Settings, log_keys: LogKeys, genesis: Genesis, last: Journa
         wanted = "off" if genesis.mode == OPERATOR else "drand"
         also = f" and LOTTERY_BEACON_CHAIN={genesis.chain.hex()}" if genesis.chain else ""
         raise UnfitKeys(
-            f"This lottery was begun in mode {genesis.mode}, which it keeps for ever: another mode "
+            f"This lottery was begun in mode {genesis.mode}, which never changes: another mode "
             f"is another lottery. Set LOTTERY_BEACON={wanted}{also}."
         )
     if chain and settings.beacon_gap != genesis.gap:
         raise UnfitKeys(
-            f"This lottery was begun with a gap of {genesis.gap} seconds, which it keeps for ever. "
+            f"This lottery was begun with a gap of {genesis.gap} seconds, which never changes. "
             f"Set LOTTERY_BEACON_GAP={genesis.gap}."
         )
     if not _has_signed(log_keys.key, last):
@@ -412,7 +412,7 @@ class Keyring:
             return load(session, self._settings).log_keys
 
     def fetch_signature(self, number: int) -> bytes | None:
-        """Ask the relays for a round of the beacon; None where none has it yet."""
+        """Ask the relays for a round of the beacon; None if none has it yet."""
         chain = self._keys.log_keys.chain if self._keys else None
         return drand.fetch_signature(self._settings.beacon_urls, chain, number) if chain else None
 

@@ -1,7 +1,7 @@
 """Database move: a whole lottery from SQLite to an empty PostgreSQL.
 
-One snapshot of the source, one transaction on the target, all tables whatever they are. What cannot
-be finished leaves the target as it was.
+One snapshot of the source, one transaction on the target, all tables. If anything fails, the target
+stays as it was.
 """
 
 from collections.abc import Callable, Iterator
@@ -244,6 +244,6 @@ def _driver(connection: Connection) -> "psycopg.Connection[Any]":
 
 def _reason(error: DBAPIError | psycopg.Error, url: URL) -> str:
     """Return what the database said, in one line and without the password."""
-    told = str(error.orig if isinstance(error, DBAPIError) else error)
-    line = (told.splitlines() or ["no reason given"])[0]
+    message = str(error.orig if isinstance(error, DBAPIError) else error)
+    line = (message.splitlines() or ["no reason given"])[0]
     return line.replace(url.password, "***") if url.password else line

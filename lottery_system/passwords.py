@@ -1,4 +1,4 @@
-"""Passwords: which may be chosen, and argon2id off the event loop."""
+"""Passwords: which are allowed, and argon2id off the event loop."""
 
 import gzip
 import os
@@ -38,8 +38,7 @@ NOBODYS_HASH = f"$argon2id$v=19$m={19 * 1024},t=2,p=1${'A' * 22}${'A' * 43}"
 
 _PROFILE = get_profile("OpaqueString")
 
-# One thread short of all cores, and behind whatever serves pages: a storm of log-ins must leave
-# them something to run on.
+# One thread fewer than cores, at low priority, so that many log-ins do not slow down pages.
 _offload = Offload(threads=max(1, (os.cpu_count() or 1) - 1), niceness=10)
 
 
@@ -50,8 +49,8 @@ class BadPassword(LotteryError):
 def enforce_password(text: str, username: str, lottery_name: str) -> str:
     """Return a new password in the one form in which it is hashed (RFC 8265 section 4.2).
 
-    It must be long enough, none that is common, and not made of what anybody would guess here; that
-    is all that is asked, as NIST SP 800-63B-4 section 3.1.1.2 has it.
+    It must be long enough, not common, and not made of obvious words; there are no other rules,
+    following NIST SP 800-63B-4 section 3.1.1.2.
 
     Raises:
         BadPassword: with a sentence for whoever chose it.
@@ -76,10 +75,10 @@ def hash_password(password: str) -> str:
 
 
 def check_password(password_hash: str | None, text: str) -> bool:
-    """Tell whether a password is the one that was hashed, in the same time for an unknown user.
+    """Return whether a password is the one that was hashed, in the same time for an unknown user.
 
     Args:
-        password_hash: None where there is no such user; the work is then done all the same.
+        password_hash: None if there is no such user; the work is then done all the same.
     """
     try:
         password = _normalised(text)

@@ -1,8 +1,7 @@
 """Pauses: why a process takes no ballots and makes no draws for now.
 
-What finds a cause sets it here, and clears it once it is gone; whoever is about to store, close,
-draw or sign asks first. Each process knows its own causes, and finds them by itself: a process
-that was not told cannot be one that goes on.
+Whatever detects a cause sets it here, and clears it once it is gone. Code that stores, closes,
+draws or signs asks first. Each process detects its own causes, so no process depends on being told.
 """
 
 import logging

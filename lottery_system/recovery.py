@@ -1,9 +1,9 @@
-"""Recovery: the deliberate way on after a database was lost beyond its newest backup.
+"""Recovery after data loss: states what was lost, ends the journal and begins the next.
 
-What the high-water mark knows and the database does not is lost. It is stated, signed and
-published; the journal ends, and the next one begins under new keys. A day whose result was
-published is never drawn again, since that could only contradict what people saw; the days after it
-go on with the ballots that are left.
+What the high-water mark records and the database lacks is lost. The loss is stated, signed and
+published; the journal ends, and the next one begins under new keys. A day whose published result
+was lost is never drawn again, since another result would contradict it. Later days go on with the
+ballots that are left.
 """
 
 import logging
@@ -32,11 +32,11 @@ log = logging.getLogger(__name__)
 
 
 class NothingLost(LotteryError):
-    """The database has all that the mark knows of."""
+    """The database has everything that the mark records."""
 
 
 class Changed(LotteryError):
-    """What is lost is not what was shown any more."""
+    """The loss differs from the one that was shown."""
 
 
 class LostDay(NamedTuple):
@@ -65,7 +65,7 @@ class Loss(NamedTuple):
 
 
 def assess(connection: Connection, mark: Mark) -> Loss:
-    """Tell what the mark knows of and the database has not.
+    """Return what the mark records and the database lacks.
 
     Raises:
         NothingLost: the database has all of it.
@@ -117,7 +117,7 @@ def assess(connection: Connection, mark: Mark) -> Loss:
 
 def describe(loss: Loss) -> str:
     """Say what is lost, and what is done about it, for the operator."""
-    lines = ["This database has forgotten what was published."]
+    lines = ["This database lacks data that was published."]
     if loss.days:
         lines.append(
             f"  Journal: {loss.signed.size} records were signed, {loss.left.size} are left."
@@ -131,11 +131,11 @@ def describe(loss: Loss) -> str:
         lines.append(f"  {lost.day}: its published result is lost; it is never drawn again.")
         if lost.left:
             held = ", ".join(f"{name} {count}" for name, count in lost.left)
-            lines.append(f"    Ballots that are left, and play in no draw: {held}.")
+            lines.append(f"    Ballots that are left, and are in no draw: {held}.")
     for each in loss.ballots:
         lines.append(
             f"  {each.day}: ballots {each.left + 1} to {each.signed} were acknowledged and are "
-            f"lost ({each.signed - each.left}). Whose they were is lost, too; receipts show it."
+            f"lost ({each.signed - each.left}). Their holders are unknown; receipts show them."
         )
     lines += [
         "If there is a newer backup, or a newer standby, restore that one instead: start the",
@@ -171,7 +171,7 @@ def recover(
     """
     following = make_drafts(settings, log_keys.chain)
     with session.begin():
-        # whoever closes or fills a day meanwhile waits, and finds that it is over
+        # concurrent closes and ballots wait, and then find the day over
         session.execute(select(Draw.day).where(Draw.status == OPEN).with_for_update())
         if assess(session.connection(), mark) != shown:
             raise Changed(

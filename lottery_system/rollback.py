@@ -1,8 +1,8 @@
-"""Rollback detection: the database held against the high-water mark, before it is believed.
+"""Rollback detection: compares the database with the high-water mark before it is used.
 
-A database that has forgotten what people were told (an older backup, a standby that took over too
-early) stands below the mark; one in which other things happened stands beside it. Such a one takes
-no ballot and makes no draw: whatever it did would contradict what was published.
+An older backup, or a standby that took over too early, is behind the mark; a database with a
+different history differs from it. Such a database takes no ballots and makes no draws, since that
+would contradict what was published.
 """
 
 import logging
@@ -17,7 +17,8 @@ from lottery_system.errors import Paused
 from lottery_system.fairness import tiles
 from lottery_system.fairness.merkle import EMPTY_ROOT, Frontier
 from lottery_system.fairness.records import Genesis, parse_genesis
-from lottery_system.mark import Head, Mark, MarkDamaged, Marks
+from lottery_system.mark import Head, Mark, MarkDamaged
+from lottery_system.mark_files import MarkFiles
 from lottery_system.models import LOST, Draw
 from lottery_system.models.base import table_of
 from lottery_system.pause import Pause
@@ -42,25 +43,25 @@ RESTORE = (
 
 
 class Rollback:
-    """The mark of a process's lottery, and what may be done by it.
+    """Compares the database with the mark, and pauses the process if they do not match.
 
     Args:
         marks: where it is kept.
-        pause: is set while the database cannot be believed.
+        pause: is set while the database does not match.
     """
 
-    def __init__(self, marks: Marks, pause: Pause) -> None:
+    def __init__(self, marks: MarkFiles, pause: Pause) -> None:
         self._marks = marks
         self._pause = pause
 
     def look(self, connection: Connection) -> bool:
-        """Check the whole, pause or go on by it, and raise the mark to what is found.
+        """Check everything, set or clear the pause, and raise the mark.
 
         A lottery that has no mark yet gets one; so does one whose loss was stated and that begins
-        anew (`recovery`). Nothing happens before the journal has begun.
+        again (`recovery`). Nothing happens before the journal has begun.
 
         Returns:
-            Whether the database may be believed.
+            Whether the database matches the mark.
         """
         try:
             self._follow(connection)
@@ -72,10 +73,10 @@ class Rollback:
         return True
 
     def check(self, connection: Connection) -> None:
-        """Hold the journal, and each day that the mark names, against the mark.
+        """Compare the journal, and each day that the mark names, with the mark.
 
         Raises:
-            Paused: the database stands below the mark or beside it.
+            Paused: the database is behind the mark or differs from it.
         """
         mark = self.read()
         if mark is None:
@@ -93,7 +94,7 @@ class Rollback:
         """Check a day before its head is signed, and raise the mark to it before it is shown.
 
         Raises:
-            Paused: the database stands below the mark or beside it, or the mark cannot be written.
+            Paused: the database is behind or differs from the mark, or the mark cannot be written.
         """
         mark = self.read()
         if mark is None:
@@ -109,7 +110,7 @@ class Rollback:
             self.raise_days(mark, {day: head_of(draw)})
 
     def is_damaged(self) -> bool:
-        """Tell whether there is a mark that holds none; one that cannot be reached may be whole."""
+        """Return whether a mark's content is damaged; an unreachable one may be intact."""
         try:
             self._marks.read()
         except MarkDamaged:
@@ -130,7 +131,7 @@ class Rollback:
         mark, _ = fresh
 
         def raised(before: Mark | None) -> Mark:
-            # another process may have begun it anew, and raised it, already
+            # another process may have begun it again, and raised it, already
             return before if before and before.genesis == mark.genesis else mark
 
         with self._pausing():
@@ -139,7 +140,7 @@ class Rollback:
     def _follow(self, connection: Connection) -> None:
         """Leave the mark of a journal that ended, if its statement admits all that the mark knows.
 
-        So it is after a recovery, on each host that has a mark of its own.
+        This happens after a recovery, on each other host.
         """
         mark, genesis = self.read(), journal_record(connection, 0)
         if mark is None or genesis is None or hash_of(genesis) == mark.genesis:
@@ -172,7 +173,7 @@ class Rollback:
     def publish(self, connection: Connection, last: StoredRecord) -> None:
         """Raise the mark to the journal's newest record, before its checkpoint is shown.
 
-        One of before what the mark knows of may be shown: it was signed, and is no contradiction.
+        An older checkpoint may be shown: it was signed, and contradicts nothing.
 
         Raises:
             Paused: the journal stands beside the mark, or the mark cannot be written.
@@ -187,7 +188,7 @@ class Rollback:
             demand_journal(connection, mark)
 
     def read(self) -> Mark | None:
-        """Return the mark; None where there is none yet.
+        """Return the mark; None if there is none yet.
 
         Raises:
             Paused: it cannot be read.
@@ -196,7 +197,7 @@ class Rollback:
             return self._marks.read()
 
     def raise_days(self, mark: Mark, heads: Mapping[date, Head]) -> None:
-        """Raise the mark to heads that are committed, before anybody is told of them.
+        """Raise the mark to committed heads, before they are published.
 
         Args:
             mark: as it was read before.
@@ -217,10 +218,10 @@ class Rollback:
     def raise_all(self, connection: Connection) -> None:
         """Check the whole, and raise the mark to all heads that are committed.
 
-        Makes the mark where there is none; does nothing before the journal has begun.
+        Makes the mark if there is none; does nothing before the journal has begun.
 
         Raises:
-            Paused: the database stands below the mark or beside it, or it cannot be written.
+            Paused: the database is behind the mark or differs from it, or it cannot be written.
         """
         self.check(connection)
         fresh = _mark_of(connection)
@@ -241,7 +242,7 @@ class Rollback:
 
     @contextmanager
     def _pausing(self) -> Iterator[None]:
-        """Turn what is wrong with the mark itself into a pause."""
+        """Turn an error of the mark itself into a pause."""
         places = " and ".join(str(path) for path in self._marks.paths)
         try:
             yield
@@ -262,10 +263,10 @@ class Rollback:
 
 
 def demand_journal(connection: Connection, mark: Mark) -> Genesis:
-    """Hold the journal against the mark, and return its genesis.
+    """Compare the journal with the mark, and return its genesis.
 
     Raises:
-        Paused: it stands below the mark or beside it, or is another lottery's.
+        Paused: it is behind the mark or differs from it, or is another lottery's.
     """
     genesis, last = journal_record(connection, 0), last_record(connection)
     if genesis is None or last is None:
@@ -298,13 +299,13 @@ def demand_journal(connection: Connection, mark: Mark) -> Genesis:
 
 
 def demand_day(connection: Connection, mark: Mark, day: date, draw: AnyRow | None) -> None:
-    """Hold a day's log against the mark.
+    """Compare a day's log with the mark.
 
     Args:
-        draw: the day's row with `ballot_count` and `frontier`; None where it has none.
+        draw: the day's row with `ballot_count` and `frontier`; None if it has none.
 
     Raises:
-        Paused: it stands below the mark or beside it.
+        Paused: it is behind the mark or differs from it.
     """
     known = mark.days.get(day)
     if known is None:

@@ -1,4 +1,4 @@
-"""The alarm clock. It says that something may be due; the database knows what is."""
+"""Background scheduler: triggers ticks; the database says what is due."""
 
 import logging
 from datetime import UTC
@@ -29,8 +29,8 @@ WATCH = 10
 def start(app: Flask) -> None:
     """Tick at once, each minute, and a second after midnight, in this process.
 
-    The minute's tick falls on midnight too; should the timer be early by a hair, the one a second
-    later is not.
+    The minute's tick falls on midnight too; if it fires slightly early, the one a second later does
+    not.
     """
 
     def tick_here() -> None:
@@ -52,16 +52,16 @@ def start(app: Flask) -> None:
             sleep(WATCH)
             try:
                 watch(app)
-            except Exception:  # whatever it was, the next look must come
+            except Exception:  # whatever failed, the next check must run
                 log.exception("clock: a fault of ours")
 
     Thread(target=watch_on, name="clock watch", daemon=True).start()
 
 
 def watch(app: Flask) -> None:
-    """See whether the wall clock was set, whether clocks that disagreed agree again, and the disk.
+    """Check whether the wall clock was set, whether clocks agree again, and the free disk space.
 
-    The alarm clock goes by the wall clock: set back by a year, it would ring in a year.
+    APScheduler uses the wall clock: set back by a year, its next job would run in a year.
     """
     for job in scheduler.get_jobs():
         rings_at = job.trigger.get_next_fire_time(None, utcnow())
@@ -106,6 +106,6 @@ def tick(app: Flask) -> None:
                 LoginSession.sweep(session, now)
                 Throttle.sweep(session, now)
         except Paused:
-            pass  # it was said where the pause began
+            pass  # it was logged when the pause began
         except (SQLAlchemyError, LotteryError) as error:
             log.error("tick: %s; trying again at the next", str(error).splitlines()[0])

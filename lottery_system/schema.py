@@ -1,7 +1,7 @@
 """Schema check: whether a database has the tables, columns and revision that this code expects.
 
-Asked by the start and by every command before they touch a database, and by migrations, which are
-kept from taking one back where something would be lost by it.
+The server at its start and every command check it before they use a database. Downgrades are
+refused if they would lose data.
 """
 
 from pathlib import Path
@@ -65,7 +65,7 @@ def demand_known(revisions: tuple[str, ...]) -> None:
 def filled_columns(connection: Connection) -> set[str]:
     """List the columns that hold something in some row, having locked all tables against writing.
 
-    For a downgrade, which afterwards is held against them.
+    For a downgrade, which afterwards is compared with them.
     """
     found = _columns(connection)
     tables = sorted({name for name, _ in found})
@@ -119,9 +119,9 @@ def _name(table_name: str, reflected: ReflectedColumn) -> str:
 
 
 def _is_filled(connection: Connection, table_name: str, reflected: ReflectedColumn) -> bool:
-    """Tell whether some row has a value there, and not merely empty text or no bytes."""
+    """Return whether some row has a value there, and not merely empty text or no bytes."""
     value = column(reflected["name"], reflected["type"])
     is_text = isinstance(reflected["type"], String | LargeBinary)
     has_value = func.length(value) > 0 if is_text else value.is_not(None)
-    asked = select(1).select_from(table(table_name, value)).where(has_value).limit(1)
-    return connection.scalar(asked) is not None
+    query = select(1).select_from(table(table_name, value)).where(has_value).limit(1)
+    return connection.scalar(query) is not None

@@ -2,7 +2,7 @@
 
     log_in user=bob id=2 from=192.0.2.1 at=2026-11-26T01:02:03Z
 
-A name is only ever that of an account that exists: what was typed instead of one may be a password.
+Only usernames of existing accounts are logged: anything else that was typed may be a password.
 """
 
 import logging
@@ -32,11 +32,11 @@ class Account(Protocol):
 
 
 def note(event: str, account: Account | None, *, with_path: bool = False, reason: str = "") -> None:
-    """Write down what the request at hand did.
+    """Log an event of the current request.
 
     Args:
         event: a name in snake case.
-        account: whose; None where that is not known.
+        account: whose; None if that is not known.
         with_path: and at which address; never its query, nor what was typed.
         reason: in snake case, where an event has several.
     """

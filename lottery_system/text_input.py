@@ -1,7 +1,7 @@
-"""Text input: invisible characters and combining marks in names that people type. Pure.
+"""Text input: invisible characters and combining marks in names. Pure.
 
-Whoever normalises text (NFC, NFKC, PRECIS) looks at its length before: that work grows faster than
-the text, and what is to become 32 characters may come as a megabyte.
+Code that normalises text (NFC, NFKC, PRECIS) must check its length first: the work grows faster
+than the text, and a name of at most 32 characters may arrive as a megabyte.
 """
 
 import re
@@ -53,13 +53,13 @@ class BadText(LotteryError):
 
 
 def is_invisible(sign: str) -> bool:
-    """Tell whether a character shows nothing by itself."""
+    """Return whether a character shows nothing by itself."""
     point = ord(sign)
     return sign in _BLANK or any(first <= point <= last for first, last in _IGNORABLE)
 
 
 def is_printable(text: str) -> bool:
-    """Tell whether all characters are for people to read; joiners are, where they belong.
+    """Return whether all characters are for people to read; joiners are, where they belong.
 
     That is where RFC 5892 appendix A.1 and A.2 allow them, and between pictures.
     """
@@ -75,7 +75,7 @@ def is_printable(text: str) -> bool:
 
 
 def is_emoji_joint(text: str, at: int) -> bool:
-    """Tell whether a character belongs to the picture before it, as phones write them."""
+    """Return whether a character belongs to the picture before it, as phones write them."""
     before = text[at - 1 : at].replace("\ufe0f", text[at - 2 : at - 1])
     is_picture = before and (unicodedata.category(before) in ("So", "Sk") or before in KEYCAPS)
     return text[at] in EMOJI_JOINTS and bool(is_picture)

@@ -1,6 +1,6 @@
-"""Rate limits: how often something may be tried in a while, counted for all workers at once.
+"""Rate limits: how often something may be tried in a time window, for all workers together.
 
-A counter in a worker's memory would let every worker be tried anew.
+Counters in a worker's memory would allow as many attempts again at each worker.
 """
 
 from collections.abc import Sequence
@@ -43,8 +43,8 @@ def look(limits: Sequence[Limit], now: datetime) -> list[int]:
 def count(limits: Sequence[Limit], now: datetime) -> None:
     """Count an attempt, the narrowest limit first, of which `look` has just found none reached.
 
-    An attempt that is refused writes nothing: whoever floods costs others no more than a read. Only
-    attempts of one instant, of which the first took the last place, get as far as the transaction.
+    A refused attempt writes nothing, so a flood costs only reads. Only concurrent attempts for the
+    last place get as far as the transaction.
 
     Raises:
         TooManyAttempts: one is by now; nothing is counted.

@@ -1,7 +1,7 @@
-"""Which usernames there may be, and when two of them are too much alike. Pure.
+"""Usernames: which are allowed, and which look alike. Pure.
 
-Two keys make a username unique: one without regard to case, one without regard to letters that
-look the same. The first alone would let "Ivan" pass beside "lvan".
+Two keys make a username unique: one ignores case, the other look-alike letters. The first alone
+would allow "Ivan" beside "lvan".
 """
 
 import unicodedata

@@ -1,4 +1,4 @@
-"""Write requirements.txt and the locks beside this file from the short lists: `make lock`."""
+"""Lock files: `make lock` writes them from the short lists."""
 
 import subprocess
 import sys

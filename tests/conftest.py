@@ -1,4 +1,4 @@
-"""An application on a fresh database, SQLite and PostgreSQL in turn, and the cast.
+"""Fixtures: an application on a fresh database, SQLite and PostgreSQL, and the cast.
 
 alice organises, bob plays, charlie plays too.
 """
@@ -38,7 +38,7 @@ from tests.stand_ins.postgres import NoServer, Server
 FIRST_DAY = date(2026, 11, 19)
 FIRST_NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery"
-#: bytes of a table that is emptied by making its file anew
+#: bytes of a table that is emptied by making its file again
 LARGE = 256 * 1024
 
 
@@ -120,7 +120,7 @@ def empty(url: str) -> None:
     """Forget all rows, also those that triggers keep from DELETE, and number new ones from 1.
 
     A session in the role of a replica fires no triggers. TRUNCATE fires none of these either, but
-    makes the files of all tables anew, which takes twenty times as long; it is for large ones.
+    makes the files of all tables again, which takes twenty times as long; it is for large ones.
 
     Whoever is connected still is ended first: either would wait for a transaction that a test left
     open when it failed, for ever.
@@ -165,8 +165,8 @@ def app(database_url: str, given_settings: dict[str, str], tmp_path: Path) -> It
 class CompiledTemplates(BytecodeCache):
     """The templates as Python code, for all applications of this process.
 
-    Every test has an application of its own, and each would compile the templates anew, which takes
-    longer than all else that most tests do. Jinja asks here by their source.
+    Every test has an application of its own. Compiling the templates in each would take longer than
+    the rest of most tests. Jinja asks here by their source.
     """
 
     def __init__(self) -> None:
@@ -184,7 +184,7 @@ class CompiledTemplates(BytecodeCache):
 def compiled_modules() -> Iterator[None]:
     """Let the processes that tests start keep what they compile, whatever the environment says.
 
-    A sixth of a start is compiling the modules of the house.
+    A sixth of a start is compiling the modules of the package.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)

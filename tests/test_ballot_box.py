@@ -1,4 +1,4 @@
-"""The one way in: numbers without a gap, tokens of one use, days cut at midnight."""
+"""Ballot box: numbers without a gap, idempotent tokens, days cut at midnight."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Days in mode beacon: they wait for their round, take no other, and heal by themselves."""
+"""Days in mode beacon: they wait for their round, accept no other, and recover by themselves."""
 
 import logging
 from collections.abc import Iterator

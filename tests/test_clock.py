@@ -1,4 +1,4 @@
-"""Days are UTC days, and each has one way to be written."""
+"""UTC days, and the one format of a date."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""A host's clock is believed only while it agrees with what else shows the time."""
+"""Clock check: a host's clock is trusted only while it agrees with other sources."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -180,7 +180,7 @@ def test_a_restart_ends_no_doubt_but_a_new_start_of_the_machine_does(tmp_path: P
         return host
 
     assert not started(FIRST_NOON).is_paused()
-    for said in (None, FIRST_NOON + ONE_DAY):  # the latter on this very machine
+    for said in (None, FIRST_NOON + ONE_DAY):  # the latter on this machine
         wrong = started(FIRST_NOON + ONE_DAY)
         assert wrong.check.is_in_doubt
         assert wrong.is_paused(said)

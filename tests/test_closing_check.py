@@ -1,4 +1,4 @@
-"""What holds the closing of days: too many at once, rows of the future, and the beacon."""
+"""Closing check: too many days at once, rows in the future, and the beacon block a close."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Whatever relays do, the beacon's number is the network's own or none, and soon."""
+"""drand client: whatever relays do, it returns a valid signature or none, and soon."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""A day's end: `run_due`, called at any time by anybody."""
+"""Running draws: `run_due`, called at any time by any process."""
 
 import logging
 from datetime import date, timedelta

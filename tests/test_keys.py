@@ -1,4 +1,4 @@
-"""The keys of the logs: made once, kept out of the database, refused where they do not fit."""
+"""Keys of the logs: created once, kept out of the database, refused if they do not match."""
 
 import stat
 import subprocess

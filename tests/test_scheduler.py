@@ -1,4 +1,4 @@
-"""The alarm clock rings on whatever is done to the wall clock."""
+"""The scheduler triggers ticks whatever happens to the wall clock."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,12 +1,12 @@
-"""Whatever happens and in whatever order, the store holds what was answered and nothing else.
+"""Property-based test: after any sequence of events the store matches the answers.
 
-Hypothesis makes up days on two hosts of one database, whose clocks need not agree: ballots come,
-one by one and many at once, also again and under somebody else's token; days end, on both hosts
-and halfway; transactions break at any of their steps. After each step the store is held against a
-model that fits on a page. It is told what happened and knows nothing of locks, rows and statements.
+Hypothesis generates days on two hosts of one database, whose clocks may differ. Ballots arrive one
+by one and many at once, also repeated and with somebody else's token; days close, on both hosts and
+halfway; transactions fail at any step. After each step the store is compared with a small model
+that knows nothing of locks, rows and statements.
 
-The same days each time, and few. `EXAMPLES=5000 pytest tests/test_state_machine.py` makes up that
-many new ones, as `make faults` does, and prints how to come back to those that failed.
+The default examples are few and always the same. `EXAMPLES=5000 pytest tests/test_state_machine.py`
+generates new ones, as `make faults` does, and prints how to repeat a failure.
 """
 
 import os
@@ -342,7 +342,7 @@ batches = st.lists(clicks, min_size=1, max_size=4)
 moves = st.tuples(st.sampled_from([CLOSED, DRAWN]), st.integers(0, 4))
 
 
-class House(RuleBasedStateMachine):
+class LotteryMachine(RuleBasedStateMachine):
     """Two hosts of one lottery, the model beside them, and what may happen."""
 
     def __init__(self, engines: Sequence[Engine], met: Counter[str]) -> None:
@@ -691,12 +691,12 @@ def test_whatever_happens_the_store_holds_what_was_answered(
 ) -> None:
     met: Counter[str] = Counter()
 
-    class EmptyHouse(House):
+    class EmptyMachine(LotteryMachine):
         def __init__(self) -> None:
             begin_anew()
             super().__init__(engines, met)
 
-    run_state_machine_as_test(EmptyHouse, settings=SETTINGS)
+    run_state_machine_as_test(EmptyMachine, settings=SETTINGS)
 
     print(met, f"{EXAMPLES}=5000 in the environment makes up more and other days", sep="\n")
     if EXAMPLES not in os.environ:

@@ -1,4 +1,4 @@
-"""Which usernames there may be, and when two are too much alike."""
+"""Usernames: which are allowed, and which look alike."""
 
 import time
 from hashlib import sha256

@@ -1,6 +1,6 @@
-"""The audit: the database held against its own logs, every day and every number.
+"""Audit: checks the database against its own logs, every day and every number.
 
-Reads all of it, in bounded memory, and writes nothing.
+Reads everything, in bounded memory, and writes nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,9 +38,9 @@ def audit(
     jobs: int = 1,
     watch: Watch = no_progress,
 ) -> Iterator[Fault]:
-    """Yield all that is wrong; nothing where all holds.
+    """Yield a sentence for each error found.
 
-    Days that were drawn before there was a journal have no log, and are passed over.
+    Days that were drawn before there was a journal have no log, and are skipped.
 
     Args:
         connection: sees one and the same state in all statements (`database.snapshot`); otherwise
@@ -50,7 +50,7 @@ def audit(
         last: the last day to be checked.
         heads: what logs are known to have been, taken on trust: the origin is the lottery's name,
             or that and a day. Their days are checked whatever `first` and `last` are.
-        jobs: processes at the most.
+        jobs: processes at most.
         watch: told how far it is.
     """
     newest = last_record(connection)
@@ -67,7 +67,7 @@ def audit(
             return
     genesis = geneses[-1]
     if anchor_of(log_keys.tip) != genesis.anchor:
-        yield "the secret chain at hand is not the one that the genesis promised"
+        yield "the stored secret chain is not the one that the genesis commits to"
     of_journal: list[Checkpoint] = []
     by_day: dict[date, list[Checkpoint]] = {}
     for head in heads:
@@ -126,7 +126,7 @@ def _order(
             yield f"{draw.day} is lost, but no recovery says so"
     statuses = [draw.status for draw in draws if draw.status != LOST]
     if statuses != sorted(statuses, key=[DRAWN, CLOSED, OPEN].index):
-        yield "days are not closed and drawn in their order"
+        yield "days are not closed and drawn in order"
     frozen = count_freezes(connection)
     ended = sum(status != OPEN for status in statuses)
     if frozen != ended:

@@ -1,4 +1,4 @@
-"""One day audited: each of its ballots against submissions, holders, log, freeze and winners."""
+"""Audit of one day: ballots against submissions, holders, log, freeze and winners."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import date
@@ -25,7 +25,7 @@ from lottery_system.queries.auditing import (
 )
 from lottery_system.queries.logs import freeze_of
 
-#: numbers whose submissions are looked at together; the last of them may have more ballots
+#: numbers whose submissions are read together; the last one may have more ballots
 STEP = 16_384
 
 #: what reading damaged rows ends with
@@ -33,7 +33,7 @@ _DAMAGE = (AssertionError, LookupError, TypeError, ValueError)
 
 
 class Piece(NamedTuple):
-    """What some submissions, one behind the other, say of their ballots."""
+    """Consecutive submissions, and their ballots."""
 
     #: how many
     submissions: int
@@ -59,7 +59,7 @@ def check_day(
 
     Args:
         connection: all its statements see the same state, unless the day is drawn.
-        log_keys: by whose keys certificates are checked.
+        log_keys: with which certificates are checked.
         holdings: how many rows of holdings the day has.
         heads: of this day's log.
         count: told how many more ballots were read.
@@ -80,7 +80,7 @@ def _ballots(
     heads: Sequence[Checkpoint],
     count: Callable[[int], None],
 ) -> Generator[Fault, None, bytes | None]:
-    """Check a day's ballots and their log, and return its root; None where it breaks off."""
+    """Check a day's ballots and their log, and return its root; None if it breaks off."""
     day, size = draw.day, draw.ballot_count
     log = Frontier()
     above: dict[Tile, bytes] = {}
@@ -109,7 +109,7 @@ def _ballots(
         submissions += piece.submissions
         count(len(piece.records))
         if piece.breaks_off:
-            yield f"{day}: ballots are missing, or stand twice, from {last + 1} on"
+            yield f"{day}: ballots are missing or duplicated from {last + 1} on"
             return None
     yield from check_ends(heads, size)
     stored = tiles_of(connection, day)
@@ -136,7 +136,7 @@ def _sums(
         others = extent.submissions - submissions
         yield f"{day}: {others} submissions are not among those of the {size} ballots"
     if compare_holdings(connection, day) != (holdings, holdings):
-        yield f"{day}: what people are said to hold is not what they submitted"
+        yield f"{day}: the holdings do not match the submissions"
 
 
 def _read(connection: Connection, day: date, first: int, size: int) -> Piece:
@@ -164,7 +164,7 @@ def _read(connection: Connection, day: date, first: int, size: int) -> Piece:
 
 
 def _opens(salts: bytes, username: str | None, holders: bytes) -> bool:
-    """Tell whether all holder hashes of a submission are those of salts and username."""
+    """Return whether all holder hashes of a submission match salts and username."""
     return (
         username is not None
         and len(salts) % SALT_BYTES == 0
@@ -192,7 +192,7 @@ def _unfit(day: date, tile: Tile) -> Fault:
 def _outcome(
     connection: Connection, draw: AnyRow, root: bytes, log_keys: LogKeys
 ) -> Iterator[Fault]:
-    """Compare what was frozen of a day with what is stored, and all that was drawn from it."""
+    """Compare a day's freeze with the stored rows, and its draw with the freeze."""
     day = draw.day
     winners = connection.scalar(select(func.count()).select_from(Winner).where(Winner.day == day))
     if draw.status != DRAWN and winners:
@@ -208,7 +208,7 @@ def _outcome(
     freeze = parse_freeze(frozen.record)
     stored = (draw.ballot_count, draw.places, root, draw.closed_at.replace(microsecond=0))
     if stored != (freeze.size, freeze.places, freeze.root, freeze.frozen):
-        yield f"{day}: what was frozen is not what is stored"
+        yield f"{day}: the freeze does not match the stored rows"
     if draw.status == DRAWN:
         try:
             certificate_of(connection, day, log_keys)

@@ -1,4 +1,4 @@
-"""Days audited by worker processes, each with a connection and a snapshot of its own."""
+"""Audit of many days by worker processes, each with a connection and a snapshot of its own."""
 
 import multiprocessing
 import os
@@ -24,7 +24,7 @@ from lottery_system.runtime.database import export_snapshot, reading_engine, sna
 
 #: ballots from which on processes, which take a second to start, are worth it
 WORTH_PROCESSES = 250_000
-#: seconds between two looks at how far the processes are
+#: seconds between two checks of how far the processes are
 PAUSE = 0.5
 
 
@@ -58,7 +58,7 @@ def check_days(
     jobs: int,
     watch: Watch,
 ) -> Iterator[Fault]:
-    """Check days, in their order, by as many processes as are worth it.
+    """Check days, in order, by as many processes as are worth it.
 
     Drawn days never change, so that a process may look at them in a snapshot of its own where the
     database knows no shared ones (SQLite). All others are looked at over `connection`.
@@ -119,17 +119,17 @@ def _by_processes(
     pool = ProcessPoolExecutor(
         jobs, context, initializer=_begin, initargs=(url, exported, log_keys, total)
     )
-    told = 0
+    reported = 0
     try:
         futures: list[Future[list[Fault]]] = [pool.submit(_check, task) for task in tasks]
         for future in futures:
             while not wait([future], timeout=PAUSE).done:
                 now = total.value
-                count.ballots(now - told)
-                told = now
+                count.ballots(now - reported)
+                reported = now
             yield from future.result()
             count.day()
-        count.ballots(total.value - told)
+        count.ballots(total.value - reported)
     except BrokenProcessPool:
         raise WorkerLost from None
     finally:
@@ -151,7 +151,7 @@ _workers: list[_Worker] = []
 
 def _begin(url: URL, exported: str | None, log_keys: LogKeys, total: "Synchronized[int]") -> None:
     """Make this process ready for days."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
     Thread(target=_end_with_parent, daemon=True).start()
     _workers.append(_Worker(reading_engine(url), exported, log_keys, total))
 

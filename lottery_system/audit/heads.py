@@ -1,4 +1,4 @@
-"""Heads of logs that somebody kept: signed checkpoints, to be held against what is stored now."""
+"""Kept checkpoints: signed heads of logs that somebody saved, compared with the stored logs."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -24,8 +24,8 @@ def read_head(file: Path, key: VerifierKey) -> Checkpoint:
     """Read a checkpoint as `/log/checkpoint` and `/log/<day>/checkpoint` serve it.
 
     Args:
-        file: may be read and is not trusted.
-        key: the lottery's, whose signature it must bear.
+        file: untrusted input.
+        key: the lottery's, whose signature it must have.
 
     Raises:
         UnfitHead: with a sentence that names the file.
@@ -34,12 +34,12 @@ def read_head(file: Path, key: VerifierKey) -> Checkpoint:
         with file.open("rb") as opened:
             note = opened.read(LARGEST + 1)
         if len(note) > LARGEST:
-            raise UnfitHead(f"{file} is no checkpoint: it is longer than {LARGEST:,} bytes.")
+            raise UnfitHead(f"{file} is not a checkpoint: it is longer than {LARGEST:,} bytes.")
         head = open_checkpoint(note.decode(), key)
     except OSError as error:
         raise UnfitHead(f"{file} cannot be read ({error.strerror}).") from None
     except (NoteError, UnicodeDecodeError) as error:
-        raise UnfitHead(f"{file} is no checkpoint signed by this lottery: {error}.") from None
+        raise UnfitHead(f"{file} is not a checkpoint signed by this lottery: {error}.") from None
     if head.origin != key.name and day_of_head(head, key.name) is None:
         raise UnfitHead(
             f"{file} is the checkpoint of {head.origin}; it must be of {key.name} or of one of its "
@@ -61,16 +61,16 @@ def check_heads(
     for head in heads:
         added = head.size - before.size
         if 0 < added <= len(leaves) and before.extend(leaves[:added])[0].root != head.root:
-            yield f"{_name(head)} does not fit: what is stored up to there has another root"
+            yield f"{_name(head)} does not match: the stored log has another root at that size"
 
 
 def check_ends(heads: Sequence[Checkpoint], size: int) -> Iterator[Fault]:
     """Compare the heads that a log of a size does not come to by growing."""
     for head in heads:
         if head.size > size:
-            yield f"{_name(head)} does not fit: only {size} of its records are stored"
+            yield f"{_name(head)} does not match: only {size} of its records are stored"
         elif head.size == 0 and head.root != EMPTY_ROOT:
-            yield f"{_name(head)} does not fit: a log without a record has another root"
+            yield f"{_name(head)} does not match: an empty log has another root"
 
 
 def _name(head: Checkpoint) -> str:

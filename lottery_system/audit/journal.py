@@ -1,4 +1,4 @@
-"""The journal audited: every record, tile and checkpoint, from the genesis on."""
+"""Audit of the journal: every record, tile and checkpoint, from the genesis on."""
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
@@ -52,7 +52,7 @@ def check_journal(
     except tiles.MissingTile:
         root = b""
     if root != frontier.root:
-        yield "the journal's records and its tiles do not fit each other"
+        yield "the journal's records and its tiles do not match"
 
 
 class _Chain:
@@ -83,7 +83,7 @@ class _Chain:
         if follow_chain(freeze.secret, 1) != self._link and not check_secret(
             freeze.secret, number - 1, genesis.anchor
         ):
-            yield f"the freeze of {day} reveals another secret than was promised"
+            yield f"the freeze of {day} reveals another secret than the committed one"
         self._link = freeze.secret
 
 
@@ -97,7 +97,7 @@ def _checkpoint(
         yield f"the journal's checkpoint at record {row.number}: {error}"
         return
     if checkpoint.origin != genesis.name:
-        yield f"the journal's checkpoint at record {row.number} bears another name than the genesis"
+        yield f"the journal's checkpoint at record {row.number} has another name than the genesis"
     fits = (checkpoint.size, checkpoint.root) == (frontier.size, frontier.root)
     if not fits or row.frontier != frontier.to_bytes():
-        yield f"record {row.number} of the journal and its checkpoint do not fit each other"
+        yield f"record {row.number} of the journal and its checkpoint do not match"

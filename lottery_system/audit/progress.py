@@ -1,11 +1,11 @@
-"""Progress of an audit: days and ballots done, of how many, and how long the rest may take."""
+"""Progress of an audit: days and ballots done, totals, and the time that is left."""
 
 from collections.abc import Callable
 from datetime import timedelta
 from time import monotonic
 from typing import NamedTuple, TextIO
 
-#: seconds between two lines where there is no terminal, whose one line is written anew each second
+#: seconds between two lines where there is no terminal, whose one line is written again each second
 PAUSE = 15
 
 
@@ -18,7 +18,7 @@ class Progress(NamedTuple):
     of_ballots: int = 0
 
     def describe(self, seconds: float) -> str:
-        """Say how far it is, and what is left at the pace of so many seconds."""
+        """Say how far it is, and what is left at the pace of this many seconds."""
         text = (
             f"{self.days:,} of {self.of_days:,} days, "
             f"{self.ballots:,} of {self.of_ballots:,} ballots"
@@ -72,7 +72,7 @@ class ProgressLine:
         self._stream.flush()
 
     def clear(self) -> None:
-        """Take the line away, so that something else can be written."""
+        """Clear the line, so that something else can be written."""
         if self._stands:
             self._stream.write("\r\x1b[K")
             self._stream.flush()

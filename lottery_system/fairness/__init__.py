@@ -1,17 +1,17 @@
-"""daily-draw/v1: what strangers replay, as docs/protocol.md has it byte for byte.
+"""daily-draw/v1: the protocol and its verifier, as docs/protocol.md specifies it byte for byte.
 
-Imports nothing of the house and, until a signature is made or checked, nothing that pip brings.
+Imports nothing else of the package, and third-party packages only to make or check signatures.
 
     merkle       trees: roots, frontiers, inclusion and consistency proofs
     tiles        the layout in which a log is stored and served
     records      ballot, genesis and freeze, as text
     note         signed notes and checkpoints
-    commitment   the secret chain, and what hides a ballot's holder
+    commitment   the secret chain, and the salted hash of a ballot's holder
     beacon       drand: which round, and whether its signature holds
     selection    from the seed to the winning ballots
     certificate  certificates and receipts, as JSON
-    verify       all checks of a certificate, each by its name; what it is made of:
-    checks       what a check is; listing: the list of ballots; receipts: what they show
-    __main__     all of it as a program; bundle: as one file to take away
+    verify       all checks of a certificate, by name; its parts:
+    checks       what a check is; listing: the list of ballots; receipts
+    __main__     all of it as a program; bundle: as one file to download
     download     copies a log; folder: reads the copy
 """

@@ -1,10 +1,10 @@
-"""`python -m lottery_system.fairness`: check a draw without the server.
+"""Verifier on the command line: `python -m lottery_system.fairness` checks without the server.
 
     verify CERTIFICATE.json [--key VKEY] [--log DIR] [--receipt RECEIPT.json] [--recovery FILE]...
     fetch URL DIR
 
-Exit code of `verify`: 0 all holds; 1 some check fails, or one that every certificate needs, or the
-receipt that was given, could not be made; 2 something cannot be read.
+Exit code of `verify`: 0 all checks passed; 1 a check failed, or one that the certificate or the
+given receipt needs could not be made; 2 unreadable input.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     other.add_argument("folder", type=Path, metavar="DIR")
     given = parser.parse_args(arguments)
     if isinstance(sys.stdout, TextIOWrapper):
-        # a forger's letters that a terminal cannot show must not keep the verdict from it
+        # escape unprintable characters, so that a crafted name cannot hide the verdict
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _fetch(given) if given.command == "fetch" else _verify(given)
@@ -84,9 +84,9 @@ def _verify(given: argparse.Namespace) -> int:
     )
     for check in checks:
         print(_line(check))  # noqa: T201
-    # whoever gives a receipt asks of it: one that was not fully checked is not well
-    asked = OF_RECEIPTS if given.receipt else set()
-    is_answered = all(each.verdict is Verdict.OK for each in checks if each.name in asked)
+    # a given receipt must be fully checked for exit code 0
+    needed = OF_RECEIPTS if given.receipt else set()
+    is_answered = all(each.verdict is Verdict.OK for each in checks if each.name in needed)
     return HOLDS if holds(checks) and is_answered else FAILS
 
 
@@ -117,7 +117,7 @@ def _text(path: Path) -> str:
 
 
 def _bar(stream: TextIO, what: str) -> Callable[[int, int], None]:
-    """Return what draws a bar where somebody sits before it, and nothing elsewhere."""
+    """Return a progress bar on a terminal, and nothing elsewhere."""
 
     def draw(done: int, size: int) -> None:
         full = BAR * done // size if size else BAR

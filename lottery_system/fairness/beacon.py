@@ -1,8 +1,8 @@
-"""The public beacon drand: which round a day takes, and whether its signature holds.
+"""The public beacon drand: a day's round, and the verification of its signature.
 
-Round, period, genesis, chain hash and signature are drand's own words (docs.drand.love). Only its
-scheme `bls-unchained-g1-rfc9380` is known here: signatures in G1, public keys in G2 of BLS12-381,
-messages hashed to the curve as in RFC 9380. `py-arkworks-bls12381` is asked for only when a
+Round, period, genesis, chain hash and signature are drand's terms (docs.drand.love). Only its
+scheme `bls-unchained-g1-rfc9380` is supported: signatures in G1, public keys in G2 of BLS12-381,
+messages hashed to the curve as in RFC 9380. `py-arkworks-bls12381` is imported only when a
 signature is checked.
 """
 
@@ -77,7 +77,7 @@ def due_time(closes: datetime, frozen: datetime, gap: int) -> datetime:
 
 
 def is_late(closes: datetime, frozen: datetime, gap: int) -> bool:
-    """Tell whether a day was frozen so late that its round had to move."""
+    """Return whether a day was frozen so late that its round had to move."""
     return frozen >= closes + timedelta(seconds=gap)
 
 
@@ -93,7 +93,7 @@ def time_of(info: ChainInfo, number: int) -> int:
 
 
 def check_signature(info: ChainInfo, number: int, signature: bytes) -> bool:
-    """Tell whether a signature is the network's own for a round.
+    """Return whether a signature is the network's own for a round.
 
     By pairing, against SHA-256(u64be(round)) hashed to G1: e(signature, -g2) e(H, key) = 1.
 

@@ -1,4 +1,4 @@
-"""The verifier as one file: a Python program to be taken away and run anywhere."""
+"""The verifier as one file: a Python program to download and run anywhere."""
 
 import io
 import zipfile

@@ -1,8 +1,8 @@
 """Certificates and receipts, as JSON (daily-draw/v1, section 11: certificate, receipt).
 
-JSON carries texts; what is hashed are the texts, so its spacing and the order of its keys do not
-matter. Everything else does: a key that is missing, unknown or there twice, a number that is not
-an integer, and hex or base64 written in another way are refused.
+The texts inside the JSON are hashed, so spacing and key order of the JSON do not matter. Everything
+else is strict: missing, unknown or repeated keys, numbers that are not integers, and other
+spellings of hex or base64 are refused.
 """
 
 import json

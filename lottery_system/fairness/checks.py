@@ -1,4 +1,4 @@
-"""What a check is, and how it tells what it found."""
+"""Checks of a certificate: their names, verdicts and messages."""
 
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from lottery_system.fairness.note import CryptographyMissing, NoteError
 
-#: the checks in their order, with what each says
+#: the checks in order, with what each says
 CHECKS = {
     "format": "the certificate and the records in it have the right format",
     "checkpoint": "the checkpoint of the public log is signed with the lottery's key",
@@ -82,7 +82,7 @@ def not_made(name: str, why: str) -> Check:
 
 
 def holds(checks: Iterable[Check]) -> bool:
-    """Tell whether all that was checked holds, and all that a certificate needs was checked."""
+    """Return whether all that was checked holds, and all that a certificate needs was checked."""
     return all(
         check.verdict is Verdict.OK
         or (check.verdict is Verdict.NOT_MADE and check.name in NOT_NEEDED)

@@ -1,4 +1,4 @@
-"""What is promised before it is shown: the operator's secrets, and who holds a ballot."""
+"""Commitments: the secret chain, and the salted hash of a ballot's holder."""
 
 from hashlib import sha256
 
@@ -70,5 +70,5 @@ def reveal(tip: bytes, draw: int) -> bytes:
 
 
 def check_secret(secret: bytes, draw: int, anchor: bytes) -> bool:
-    """Tell whether a draw's secret is the one that the anchor promised."""
+    """Return whether a draw's secret is the one that the anchor promised."""
     return 0 <= draw < DRAWS and follow_chain(secret, draw + 1) == anchor

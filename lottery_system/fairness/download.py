@@ -1,4 +1,4 @@
-"""Downloading a log, so that it can be checked without the server."""
+"""Download of a log, so that it can be checked without the server."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -51,13 +51,13 @@ def download(
 ) -> int:
     """Copy a log (C2SP tlog-tiles) into a folder, and return how many records it has.
 
-    Full tiles that are there are kept, so that a copy that broke off goes on where it was. The
-    checkpoint is written last: where there is one, all that it speaks of is there, too. Nothing is
-    checked but the form of what comes: that is what `verify` is for.
+    Existing full tiles are kept, so that an interrupted download resumes. The checkpoint is written
+    last: if there is one, the copy is complete. Only the form of the files is checked; use `verify`
+    for the rest.
 
     Args:
         url: of the log, like https://site/log/2026-11-22/
-        folder: made where it is missing.
+        folder: made if it is missing.
         progress: told how many files of how many are there.
         pause: seconds to wait before the server is asked a second time.
 

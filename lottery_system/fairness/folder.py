@@ -16,7 +16,7 @@ MAX_BUNDLE_BYTES = TILE_WIDTH * (LENGTH_BYTES + 2**16)
 
 
 def read_records(folder: Path) -> Iterator[bytes]:
-    """Yield the records of a log, in their order, from its entry bundles.
+    """Yield the records of a log, in order, from its entry bundles.
 
     Raises:
         ValueError: a bundle is malformed or too large.

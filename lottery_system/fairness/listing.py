@@ -1,4 +1,4 @@
-"""The list of all ballots of a day, held against what was frozen of it."""
+"""The list of a day's ballots, checked against its freeze."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ Progress = Callable[[int, int], None]
 
 
 class Listing:
-    """The roots of a list's first so many ballots, as far as they were asked for and read."""
+    """The roots of prefixes of a list, as far as they were requested and read."""
 
     def __init__(self, asked: int | None = None) -> None:
         #: whether it was read, and has the root that was frozen: what another list says of
@@ -44,7 +44,7 @@ def read_list(
 
     Args:
         listing: takes the roots at `earlier_size` and at the end.
-        ballots: the records in their order.
+        ballots: the records in order.
         earlier_size: at which the root is wanted, too.
         progress: told after each batch.
 

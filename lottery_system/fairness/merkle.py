@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 
 class Frontier(NamedTuple):
-    """What a tree must remember of itself to grow: the roots of its greatest perfect subtrees.
+    """The state that a tree needs to grow: the roots of its largest perfect subtrees.
 
     A tree of `size` leaves has as many as `size` has ones in binary, the greatest and leftmost
     first. Elsewhere called a compact range.
@@ -77,7 +77,7 @@ class Frontier(NamedTuple):
     def extend(self, leaves: Sequence[bytes]) -> "tuple[Frontier, list[Row]]":
         """Append leaves, given as their hashes.
 
-        Costs about one hash a leaf, whatever the size of the tree.
+        Costs about one hash a leaf, independent of the size of the tree.
 
         Returns:
             The frontier of the tree grown, and the nodes that became perfect by it, a row for each
@@ -173,7 +173,7 @@ def consistency_path(size1: int, size2: int) -> list[tuple[int, int]]:
 def check_inclusion(
     index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes
 ) -> bool:
-    """Tell whether a proof holds that `leaf` is the hash of leaf `index` (section 2.1.3.2)."""
+    """Return whether a proof holds that `leaf` is the hash of leaf `index` (section 2.1.3.2)."""
     if not 0 <= index < size or len(leaf) != HASH_BYTES:
         return False
     fn, sn, r = index, size - 1, leaf
@@ -193,7 +193,7 @@ def check_inclusion(
 def check_consistency(
     size1: int, size2: int, root1: bytes, root2: bytes, proof: Sequence[bytes]
 ) -> bool:
-    """Tell whether a proof holds that the tree of `root2` extends that of `root1` (2.1.4.2).
+    """Return whether a proof holds that the tree of `root2` extends that of `root1` (2.1.4.2).
 
     Nothing follows from an empty tree: `size1` must be positive.
     """

@@ -4,7 +4,7 @@ A note is a text that ends with a line feed, an empty line, and signature lines:
 
     — <key name> <base64 of 4 bytes of key id and the Ed25519 signature>
 
-`cryptography` is asked for only when a signature is made or checked.
+`cryptography` is imported only when a signature is made or checked.
 """
 
 import re
@@ -39,7 +39,7 @@ class NoteError(ValueError):
 
 
 class NotSigned(NoteError):
-    """A note bears no signature, or more than one, by the key in question."""
+    """A note has no signature, or more than one, by the key in question."""
 
 
 class CryptographyMissing(RuntimeError):
@@ -137,7 +137,7 @@ def sign(text: str, key: SigningKey) -> str:
 def open_note(note: str, key: VerifierKey) -> str:
     """Return the text of a note whose signature by a key holds.
 
-    Signatures by other keys are passed over, as those of witnesses.
+    Signatures by other keys are skipped, as those of witnesses.
 
     Raises:
         NotSigned: the note has no signature by this key.

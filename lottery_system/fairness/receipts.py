@@ -1,4 +1,4 @@
-"""What a receipt shows, held against a certificate of its day."""
+"""Checks of a receipt against a certificate of its day."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -19,10 +19,10 @@ from lottery_system.fairness.recovery import Recovery, Succession
 
 
 class ReceiptCase:
-    """A receipt, and what is known of it while it is checked.
+    """A receipt under verification.
 
     Args:
-        receipt: None where none was given, or why it has not the form of one.
+        receipt: None if none was given, or why it has not the form of one.
         key: the lottery's.
         name: the lottery's, as its genesis has it.
         freeze: of the day that the receipt should be of.
@@ -163,7 +163,7 @@ class ReceiptCase:
 
 
 def _has_lost(recovery: Recovery, day: date, number: int, size: int) -> bool:
-    """Tell whether a log lost ballots that a receipt's checkpoint counts, but not its own.
+    """Return whether a log lost ballots that a receipt's checkpoint counts, but not its own.
 
     Args:
         number: the ballot's.

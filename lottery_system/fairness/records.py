@@ -1,4 +1,4 @@
-"""The three kinds of records that logs consist of (daily-draw/v1, section 4: records).
+"""Records of the logs: ballot, genesis and freeze (daily-draw/v1, section 4: records).
 
 A record is ASCII text: a first line with the kind, then lines `key value` in a fixed order, each
 ended by a line feed. Nothing else parses: `parse(format(x)) == x` and `format(parse(t)) == t`.
@@ -26,7 +26,7 @@ HEX = r"[0-9a-f]{64}"
 
 
 def record_pattern(kind: str, *, rest: str = "", **lines: str) -> re.Pattern[str]:
-    """Return the pattern of a record: its lines in their order, and what may follow them."""
+    """Return the pattern of a record: its lines in order, and what may follow them."""
     body = "".join(rf"{key} (?P<{key}>{value})\n" for key, value in lines.items())
     return re.compile(rf"{NAMESPACE.decode()}{kind}\n{body}{rest}", re.ASCII)
 
@@ -139,7 +139,7 @@ def format_run(
 ) -> list[bytes]:
     """Write the records of ballots that were admitted together, the same as one by one.
 
-    Made for the one place that is in a hurry: all other ballots wait while these are hashed.
+    Optimised, since it runs under the day's lock.
     """
     head = f"{NAMESPACE.decode()}ballot\nday {day.isoformat()}\nnumber "
     middle = f"\nlottery {lottery}\nholder "
@@ -206,7 +206,7 @@ def parse_ballot(record: str | bytes) -> Ballot:
     """Read the record of a ballot.
 
     Raises:
-        RecordError: it is not one, to the letter.
+        RecordError: it is not exactly such a record.
     """
     found = match_record("ballot", _BALLOT, record)
     return Ballot(
@@ -222,7 +222,7 @@ def parse_genesis(record: str | bytes) -> Genesis:
     """Read the journal's first record.
 
     Raises:
-        RecordError: it is not one, to the letter.
+        RecordError: it is not exactly such a record.
     """
     found = match_record("genesis", _GENESIS, record)
     return Genesis(
@@ -239,7 +239,7 @@ def parse_freeze(record: str | bytes) -> Freeze:
     """Read the record of a day's end.
 
     Raises:
-        RecordError: it is not one, to the letter.
+        RecordError: it is not exactly such a record.
     """
     found = match_record("freeze", _FREEZE, record)
     return Freeze(
@@ -266,7 +266,7 @@ def match_record(kind: str, pattern: re.Pattern[str], record: str | bytes) -> re
     """Hold a text against the pattern of a kind of record.
 
     Raises:
-        RecordError: it does not fit, to the letter.
+        RecordError: it does not match exactly.
     """
     try:
         text = record if isinstance(record, str) else record.decode("ascii")

@@ -1,7 +1,7 @@
 """Recovery statements: what was lost with a database, signed (daily-draw/v1, section 16: recovery).
 
-A statement ends one journal and begins the next. It is a signed note: the key of the journal that
-ends and that of the journal that follows both sign it.
+A statement ends one journal and begins the next. It is a signed note, with signatures by the
+keys of both journals.
 """
 
 import re
@@ -73,7 +73,7 @@ class Recovery(NamedTuple):
     first: date
     #: the second in which it was stated, UTC
     time: datetime
-    #: of the days that lost ballots, in their order
+    #: of the days that lost ballots, in order
     ballots: tuple[LostBallots, ...] = ()
 
 
@@ -118,7 +118,7 @@ def parse_recovery(text: str) -> Recovery:
     """Read the record of a recovery.
 
     Raises:
-        RecordError: it is not one, to the letter.
+        RecordError: it is not exactly such a record.
     """
     found = match_record("recovery", _RECOVERY, text)
     ballots = tuple(

@@ -1,4 +1,4 @@
-"""From seed to winners, without bias (daily-draw/v1, section 10: winning ballots)."""
+"""Selection of winners from a seed, without bias (daily-draw/v1, section 10: winning ballots)."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -52,7 +52,7 @@ def select(stream: Iterable[int], size: int, places: int, bits: int = PICK_BITS)
     """Take min(places, size) different numbers of 1..size from a stream of `bits`-bit integers.
 
     Integers at or above the greatest multiple of `size` are refused, so that no remainder is
-    likelier than another; a number that has a place already is passed over.
+    likelier than another; a number that has a place already is skipped.
 
     Raises:
         ValueError: `size` is negative or `places` is not positive.

@@ -1,4 +1,4 @@
-"""The layout in which a log is stored and served (C2SP tlog-tiles), and proofs out of it.
+"""Tiles of a log: the layout of C2SP tlog-tiles, and proofs made from tiles.
 
 A tile is 256 hashes of one level: level 0 are the leaves, and each hash of a level above is the
 root of a full tile of the level below.

@@ -1,7 +1,7 @@
-"""All checks of a certificate, each by its name (daily-draw/v1, section 11: checks).
+"""All checks of a certificate, by name (daily-draw/v1, section 11: checks).
 
-Nothing here trusts the server. What cannot be checked, because something needed for it was not
-given, is named with the reason and never counts as checked.
+Nothing here trusts the server. A check that could not be made, because something was not given, is
+reported with the reason and never counts as passed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -66,7 +66,7 @@ class _Case:
         hint = parse_vkey(certificate.log_key)
         self.is_pinned = key is not None
         self.genesis_hash = sha256(certificate.genesis.encode()).digest()
-        #: None where none was given; what is wrong with one of them, or what they say together
+        #: None if none was given; what is wrong with one of them, or what they say together
         self.succession: Succession | Exception | None = None
         if recoveries:
             self.succession = _succession(recoveries, self.genesis_hash)
@@ -102,12 +102,12 @@ def verify(
 
     Args:
         certificate: JSON, as it was downloaded.
-        key: the lottery's, as the verifier knows it from elsewhere; without one the certificate's
-            own word is taken, and the check `checkpoint` says so.
-        ballots: the day's records in their order, for the check `list`; read once, in batches.
+        key: the lottery's, known from elsewhere; without it the certificate's key is used, and the
+            check `checkpoint` says so.
+        ballots: the day's records in order, for the check `list`; read once, in batches.
         receipt: JSON, for the checks of it.
-        recoveries: statements of losses that the lottery has published, signed notes; where one
-            leads from `key` to the certificate's own key, that is believed as `key` is.
+        recoveries: published recovery statements, signed notes; if they lead from `key` to the
+            certificate's key, that one is trusted like `key`.
         progress: told, now and then, how many of the list's ballots have been read.
 
     Returns:

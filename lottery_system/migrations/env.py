@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: through the application's own engine."""
+"""Alembic environment: migrations use the application's own engine."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -27,7 +27,7 @@ def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[
 def run() -> None:
     """Bring the schema to the revision asked for, in one transaction.
 
-    Going back is refused where something stored would be lost. That is asked here, of whatever a
+    Going back is refused if something stored would be lost. That is asked here, of whatever a
     downgrade leaves, so that no migration needs to think of it and those that landed without a
     thought of it need not be edited.
 
@@ -45,7 +45,7 @@ def run() -> None:
     with database.engine.connect() as connection:
         raw: Any = connection.connection.dbapi_connection
         is_sqlite = connection.dialect.name == "sqlite"
-        if is_sqlite:  # a table that others refer to may be made anew; they are checked at the end
+        if is_sqlite:  # a table that others refer to may be made again; they are checked at the end
             raw.execute("PRAGMA foreign_keys=OFF")
         try:
             migrate(connection, database.metadata)

@@ -1,4 +1,4 @@
-"""The domain and its rules, on SQLAlchemy. Knows no request, no address, no page."""
+"""Domain models and rules, on SQLAlchemy. No request, no URL, no page."""
 
 from lottery_system.models.ballot import Ballot
 from lottery_system.models.base import Base

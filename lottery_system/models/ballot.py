@@ -1,4 +1,4 @@
-"""One entry of one participant into one lottery on one day."""
+"""Ballot: one entry of one participant into one lottery on one day."""
 
 from datetime import date, datetime
 
@@ -10,7 +10,7 @@ from lottery_system.models.submission import Submission
 
 
 class Ballot(Base):
-    """A ballot; day and number together name it for ever.
+    """A ballot; its key is day and number.
 
     The key begins with the day, so that a day's work touches that day alone. Whose ballots are
     whose is answered by `submissions` and `holdings`, so that this table, by far the largest,

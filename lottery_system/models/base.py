@@ -1,4 +1,4 @@
-"""What all tables share: the base class, names of constraints, instants that know their zone."""
+"""Base class of all tables, names of constraints, and datetimes with time zone."""
 
 from datetime import UTC, datetime
 

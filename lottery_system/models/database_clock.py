@@ -1,4 +1,4 @@
-"""The database's own clock, as a column, and one reading of it beside the host's."""
+"""The database's clock as a column, and a reading of it beside the host's clock."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 class Clocks(NamedTuple):
     """What the database's clock said, and the host's before and after it was asked.
 
-    The database's lies between the two where the clocks agree, however long the answer took.
+    The database's lies between the two if the clocks agree, however long the answer took.
     """
 
     before: datetime

@@ -1,7 +1,7 @@
-"""The event of one UTC day: it takes ballots, closes, and is drawn; each exactly once.
+"""Draw: the event of one UTC day. It takes ballots, closes, and is drawn, each exactly once.
 
-Every transition is one conditional UPDATE whose count is read, so that any number of workers and
-hosts may try at once and one of them succeeds.
+Every transition is one conditional UPDATE whose row count is checked, so that any number of workers
+and hosts may try at once and one succeeds.
 """
 
 from collections.abc import Callable, Sequence
@@ -58,7 +58,7 @@ OPEN, CLOSED, DRAWN, LOST = DrawStatus
 
 
 class Turn(NamedTuple):
-    """The right to add ballots to a day, held until the transaction ends."""
+    """The lock on a day for adding ballots, held until the transaction ends."""
 
     day: date
     #: ballots in the day so far; the next one's number is one more
@@ -113,9 +113,9 @@ class Draw(Base):
 
     @classmethod
     def open_until(cls, connection: Connection, day: date) -> None:
-        """Give every day up to `day` its draw, without a gap, however long nobody was awake.
+        """Insert the missing draws up to `day`, without a gap.
 
-        The first call of all decides which day is the first.
+        The first call fixes the first day.
         """
         last = connection.scalar(select(func.max(cls.day)))
         missing = [day] if last is None else _days_after(last, day)
@@ -132,10 +132,10 @@ class Draw(Base):
     def take_turn(cls, connection: Connection, utcnow: Callable[[], datetime]) -> Turn:
         """Lock the day that ballots count in now, opening it if need be.
 
-        The clock is read once the lock is held: one read before it may be older than the close
-        that it waited for. A day that another host has closed already, because its clock is ahead
-        of ours, is over for everybody; the ballots then count in the next one, from its first
-        instant. So it is with a clock that was set back before the first day.
+        Reads the clock under the lock: an earlier reading may be older than the close that it
+        waited for. If another host, whose clock is ahead, has closed the day already, the ballots
+        count in the next day, from its first instant. The same holds for a clock that was set back
+        before the first day.
         """
         before = utcnow()
         day = day_of(before)
@@ -174,7 +174,7 @@ class Draw(Base):
 
     @classmethod
     def count_ballots(cls, connection: Connection, turn: Turn, grown: Frontier) -> None:
-        """Let the day whose turn is held grow to the ballots of its log.
+        """Update the locked day to the ballots of its log.
 
         Raises:
             RuntimeError: the day moved under the lock, which must be impossible.
@@ -213,12 +213,11 @@ class Draw(Base):
     def close(
         cls, session: Session, day: date, now: datetime, places: int, log_keys: LogKeys
     ) -> bool:
-        """Stop taking ballots of a day, and freeze it in the journal, in one stroke.
+        """Close a day to ballots and write its freeze into the journal, in one transaction.
 
-        Count, log, places, secret, the beacon's round and what is said of the lotteries are all
-        fixed here: whoever draws later can only find the same winners, and a crash never turns into
-        a second throw. Exactly one
-        caller gets True; a day waits for the days before it.
+        Fixes count, log, places, secret, the beacon's round and the offers. So a repeated draw
+        finds the same winners, and a crash never leads to a second draw. Exactly one caller gets
+        True; a day waits for the days before it.
 
         Raises:
             TooEarly: the midnight that ends the day has not come.
@@ -288,7 +287,8 @@ class Draw(Base):
             return False
         _check_beacon(freeze, log_keys, signature)
         seed = seed_of(format_freeze(freeze), signature)
-        # who closed it may have looked at the clock after us: it is not drawn before it is closed
+        # whoever closed it may have read the clock after us: `drawn_at` must not be before
+        # `closed_at`
         drawn_at = case((cls.closed_at > now, cls.closed_at), else_=literal(now, UTCDateTime))
         values: dict[str, object] = {
             "status": DRAWN,

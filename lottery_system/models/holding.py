@@ -1,4 +1,4 @@
-"""How many ballots a participant holds in a lottery on a day, counted as they come in."""
+"""Holding: how many ballots a participant has in a lottery on a day; a counter."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping

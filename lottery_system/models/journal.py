@@ -1,8 +1,8 @@
-"""The journal, the lottery's one long-lived log: how it began, and what each day's end fixed.
+"""Journal: the append-only log of all days, with its genesis and a freeze for each day.
 
 Record 0 is the genesis, record i+1 the freeze of draw i (daily-draw/v1, section 2: kinds of
-logs). Each record is stored with the checkpoint that was signed when it was the last one, so that
-a certificate, once published, stays the same for ever.
+logs). Each record is stored with the checkpoint that was signed when it was the last one, so that a
+published certificate never changes.
 """
 
 from collections.abc import Collection
@@ -29,7 +29,7 @@ from lottery_system.models.tile import JournalTile
 
 
 class LogKeys(NamedTuple):
-    """Whoever runs the lottery, by what only they have and what they chose for its whole life."""
+    """The secret keys of a lottery's logs, and the beacon chosen for its lifetime."""
 
     #: signs the checkpoints of all logs
     key: SigningKey
@@ -39,12 +39,12 @@ class LogKeys(NamedTuple):
     chain: ChainInfo | None
 
     def __repr__(self) -> str:
-        """Name the lottery and nothing that is secret."""
+        """Show the lottery's name and no secret."""
         return f"LogKeys({self.key.name!r})"
 
 
 class JournalRecord(Base):
-    """One record of the journal; only ever added, each behind the one before."""
+    """One record of the journal; append-only."""
 
     __tablename__ = "journal"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""A log-in that lives in the database, so that logging out ends it everywhere."""
+"""Log-in session in the database, so that logging out ends it on the server."""
 
 import secrets
 from collections.abc import Collection, Sequence
@@ -32,7 +32,7 @@ def _digest(token: str) -> bytes:
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who is there during a request: what a token tells of its user, as Flask-Login asks it."""
+    """The user of a request, as Flask-Login expects it."""
 
     id: int
     username: str
@@ -69,8 +69,8 @@ class LoginSession(Base):
     ) -> str:
         """Log a user in and return the token for the browser; all but the newest log-ins end.
 
-        So does the one `instead_of` which this is, whoever's: a browser that logs in again gets a
-        token of its own each time, and the one before is worth nothing (OWASP ASVS 5.0, 7.2.4).
+        The session `instead_of` ends too, whoever's it is: a browser that logs in again gets a new
+        token, and the previous one becomes invalid (OWASP ASVS 5.0, 7.2.4).
 
         Whoever logs in to an account that exists holds the lock of its row (`User.still_with`), so
         that two log-ins at the same time do not both count the same others.

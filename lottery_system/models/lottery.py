@@ -1,4 +1,4 @@
-"""Lotteries: what ballots are submitted to, from their first day to their last."""
+"""Lottery: a name, a prize, a first and a last day, and limits. Ballots are submitted to it."""
 
 import unicodedata
 from datetime import date, datetime
@@ -177,7 +177,7 @@ class Lottery(Base):
         opens_on: date | None = None,
         claim: str | None = None,
     ) -> None:
-        """Change what is said of the lottery; a later due date opens a finished one again.
+        """Edit the lottery; a later last day reopens a finished one.
 
         The due date may also move nearer, but not into the past: days that are over stay as they
         were. The first day moves only while it has not come.
@@ -212,7 +212,7 @@ class Lottery(Base):
             raise BadOpening("The first day can’t be after the last day. Choose an earlier one.")
 
     def withdraw(self, now: datetime, by: int | None = None) -> None:
-        """Take no more ballots from now on, not even today; those that are in stay in their draw.
+        """Take no more ballots, not even today; those already in stay in their draw.
 
         As a finished lottery it can be opened again by a later due date.
         """
@@ -225,7 +225,7 @@ class Lottery(Base):
         return Limits(self.most_a_day, self.winnable)
 
     def is_open(self, day: date) -> bool:
-        """Tell whether ballots of a day may be submitted here.
+        """Return whether ballots of a day may be submitted here.
 
         Nothing is stored about being finished: a later `closes_on` opens the lottery again.
         """

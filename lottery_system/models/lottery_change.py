@@ -1,4 +1,4 @@
-"""Who said what of a lottery, and when."""
+"""Audit log of lottery edits, written by database triggers."""
 
 from datetime import date, datetime
 
@@ -10,7 +10,7 @@ from lottery_system.models.lottery import NAME_LENGTH
 
 
 class LotteryChange(Base):
-    """What was said of a lottery from an instant on; written by the database, kept for ever.
+    """A lottery's name, prize and last day from an instant on; written by triggers, append-only.
 
     The first row of a lottery is its creation. A due date before the day of the change withdrew it.
     """

@@ -1,4 +1,4 @@
-"""What each lottery was called and gave when a day closed: what that day's results show."""
+"""Offers: name and prize of each lottery when a day closed, shown in that day's results."""
 
 from datetime import date
 from functools import cache
@@ -25,10 +25,10 @@ from lottery_system.models.winner import Winner
 
 
 class Offer(Base):
-    """Which change of a lottery held when a day closed; only ever added, kept for ever.
+    """Which change of a lottery held when a day closed; append-only, kept for ever.
 
-    A lottery may be renamed, or its prize be changed, on any day. What was won before stays what it
-    was, since results show these and not what is said of the lottery now.
+    Results show offers and not the lottery's current name and prize, so later edits do not change
+    them.
     """
 
     __tablename__ = "offers"
@@ -40,7 +40,7 @@ class Offer(Base):
 
     @classmethod
     def keep(cls, connection: Connection, day: date) -> None:
-        """Keep what is said now of each lottery that a day's ballots can be of.
+        """Store the current change of each lottery that may have ballots that day.
 
         To be called by the transaction that closes the day. The lotteries are those that are open
         on it, and those changed since shortly before it began, which may have been withdrawn on it.

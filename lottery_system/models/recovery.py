@@ -1,4 +1,4 @@
-"""Recoveries: statements that a journal ended because the database was lost."""
+"""Recovery statements: why a journal ended and the next one began."""
 
 from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column

@@ -1,4 +1,4 @@
-"""One participant's ballots of one click: as they are asked for, granted, and stored."""
+"""Submission: one participant's ballots of one click, as requested, granted and stored."""
 
 import os
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from lottery_system.models.base import Base
 class AskedBallots:
     """What a click asks for, tied to its holder before the day's row is locked."""
 
-    #: made by the form; what makes a reload, a double click or a retry harmless
+    #: idempotency token made by the form: a reload, double click or retry adds nothing
     token: UUID = field(repr=False)
     user_id: int
     lottery_id: int

@@ -1,4 +1,4 @@
-"""How often something was tried of late; what rate limits count, for all workers at once."""
+"""Counters of rate limits, shared by all workers."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from lottery_system.models.base import Base, insert_into, table_of
 
 
 class Throttle(Base):
-    """A counter that starts anew when its window is over."""
+    """A counter that starts again when its window is over."""
 
     __tablename__ = "throttles"
 
@@ -37,7 +37,7 @@ class Throttle(Base):
     def add(
         cls, session: Session, key: str, most: int | None, window: timedelta, now: datetime
     ) -> bool:
-        """Count one, starting anew where the window is over; False where `most` are counted."""
+        """Count one, starting again where the window is over; False where `most` are counted."""
         addition = insert_into(session.connection().dialect, cls).values(
             key=key, attempt_count=1, expires_at=now + window
         )

@@ -1,8 +1,8 @@
-"""The hashes of the logs, as they grow: only ever added, in the order of the tree.
+"""Tiles: the hashes of the logs, append-only, in the order of the tree.
 
-A tile (256 hashes of one level, C2SP tlog-tiles) fills up piece by piece, each written by the
-transaction that added its leaves. Rows are never changed: a tile is its pieces one after the other.
-A day's leaves themselves, level 0, stand with the submissions that they are of.
+A tile (256 hashes of one level, C2SP tlog-tiles) is stored in pieces, each written by the
+transaction that added its leaves. Rows never change; a tile is the concatenation of its pieces. A
+day's leaf hashes, level 0, are stored with their submissions.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Somebody with a username and a password: a participant, perhaps an organiser."""
+"""User: a participant with username and password, perhaps an organiser."""
 
 from datetime import date, datetime
 
@@ -10,7 +10,7 @@ from lottery_system.usernames import look_alike_key, normalise_username, usernam
 
 
 class User(Base):
-    """Whoever signed up. The two keys are what makes a username unique, see `usernames`."""
+    """A user. The two keys make a username unique, see `usernames`."""
 
     __tablename__ = "users"
 
@@ -58,7 +58,7 @@ class User(Base):
 
     @classmethod
     def still_with(cls, session: Session, user_id: int, password_hash: str) -> "User | None":
-        """Lock a user whose password is still the one that was checked; None where it is not.
+        """Lock a user whose password is still the one that was checked; None if it is not.
 
         Checking a password takes long, and holds no transaction: meanwhile it may be changed, or
         the account closed.
@@ -71,7 +71,7 @@ class User(Base):
 
     @classmethod
     def see_results(cls, session: Session, user_id: int, until: date, today: date) -> None:
-        """Remember up to which day somebody has seen the results; never back, nor beyond today."""
+        """Record up to which day the user has seen the results; never back, nor beyond today."""
         session.execute(
             update(cls)
             .where(cls.id == user_id, (cls.seen_until < until) | cls.seen_until.is_(None))
@@ -79,7 +79,7 @@ class User(Base):
         )
 
     def close(self, now: datetime) -> None:
-        """Let nobody log in any more. What was played stays: it is part of draws, and of proofs."""
+        """Close the account. Its ballots stay, since draws and proofs contain them."""
         self.closed_at = now
         self.password_hash = ""
         self.is_organiser = False

@@ -1,4 +1,4 @@
-"""Which ballot took which place in a draw."""
+"""Winner: which ballot took which place in a draw."""
 
 from datetime import date
 
@@ -9,7 +9,7 @@ from lottery_system.models.base import Base
 
 
 class Winner(Base):
-    """One place of one day. Place 1 is the day's winner, the others are reserves in their order."""
+    """One place of one day. Place 1 is the day's winner, the others are reserves in order."""
 
     __tablename__ = "winners"
     __table_args__ = (

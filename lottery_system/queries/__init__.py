@@ -1,6 +1,6 @@
-"""What busy pages show, in as few statements as can be: plain rows over one connection.
+"""Read queries of the busy pages: plain rows, few statements, one connection.
 
-Rules live in the models; here is nothing but reading. Statements are made once, since building one
+Rules are in the models; this package only reads. Statements are built once, since building one
 costs as much as running it.
 """
 

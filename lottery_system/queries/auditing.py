@@ -1,4 +1,4 @@
-"""What the audit asks of one day: whole submissions in their order, and ballots by counts."""
+"""Queries of the audit for one day: submissions in order, and counts of ballots."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -52,10 +52,10 @@ def submissions_between(connection: Connection, day: date, first: int, end: int)
     """Return the submissions whose first number is at least `first` and less than `end`.
 
     Each as first number, count, lottery, instant, salts, holders, leaves, username; the
-    username is None where there is no such user.
+    username is None if there is no such user.
     """
-    asked = {"day": day, "first": first, "end": end}
-    return connection.execute(_SUBMISSIONS, asked).all()
+    parameters = {"day": day, "first": first, "end": end}
+    return connection.execute(_SUBMISSIONS, parameters).all()
 
 
 def count_fitting(connection: Connection, day: date, first: int, end: int) -> int:
@@ -64,16 +64,16 @@ def count_fitting(connection: Connection, day: date, first: int, end: int) -> in
     Of the same submissions as `submissions_between`. The database compares, since fetching each
     ballot would take longer than all hashes of it.
     """
-    asked = {"day": day, "first": first, "end": end}
-    return connection.scalar(_FITTING, asked) or 0
+    parameters = {"day": day, "first": first, "end": end}
+    return connection.scalar(_FITTING, parameters) or 0
 
 
 def extent_of(connection: Connection, day: date) -> Extent:
     """Count a day's submissions and ballots."""
-    asked = {"day": day}
+    parameters = {"day": day}
     return Extent(
-        connection.scalar(_SUBMISSION_COUNT, asked) or 0,
-        connection.scalar(_BALLOT_COUNT, asked) or 0,
+        connection.scalar(_SUBMISSION_COUNT, parameters) or 0,
+        connection.scalar(_BALLOT_COUNT, parameters) or 0,
     )
 
 

@@ -1,4 +1,4 @@
-"""One day: what its draw stands at, and who won."""
+"""Query of one day: its draw's status, and the winners."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -57,7 +57,7 @@ class Day(NamedTuple):
 
 
 def look_up(connection: Connection, day: date, user_id: int | None) -> Day:
-    """Ask for all that is known of a day, in one statement."""
+    """Query everything about a day, in one statement."""
     rows = connection.execute(_DAY, {"day": day, "asker_id": user_id}).all()
     width = len(DrawOfDay._fields)
     draw = DrawOfDay._make(rows[0][:width]) if rows else None

@@ -1,4 +1,4 @@
-"""Days side by side: what each stands at, how many ballots it has, and whether one won."""
+"""Query of a range of days: status, ballot count, and whether there was a winner."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -28,8 +28,8 @@ def days_between(
     connection: Connection, first: date, last: date, user_id: int | None
 ) -> Sequence[CalendarDay]:
     """List the days from `first` to `last` that have a draw, in their order, in one statement."""
-    asked = {"first": first, "last": last, "user_id": user_id}
-    return [CalendarDay._make(row) for row in connection.execute(_DAYS, asked)]
+    parameters = {"first": first, "last": last, "user_id": user_id}
+    return [CalendarDay._make(row) for row in connection.execute(_DAYS, parameters)]
 
 
 _draw, _holding, _winner, _ballot = (table_of(model).c for model in (Draw, Holding, Winner, Ballot))
@@ -38,7 +38,7 @@ _mine = (
     .where(_holding.user_id == bindparam("user_id"), _holding.day == _draw.day)
     .scalar_subquery()
 )
-#: asked for by its key alone; joined, a database may read all ballots of the day instead
+#: parameters for by its key alone; joined, a database may read all ballots of the day instead
 _holder = (
     select(_ballot.user_id)
     .where(_ballot.day == _winner.day, _ballot.number == _winner.number)

@@ -1,4 +1,4 @@
-"""Rows to take away, a piece at a time, so that no connection waits for a slow reader."""
+"""Queries of exports, read in pieces, so that a slow reader holds no connection."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -57,8 +57,8 @@ def submissions_after(
     connection: Connection, user_id: int, day: date, first_number: int
 ) -> Sequence[ExportedSubmission]:
     """List somebody's submissions behind one of them, the oldest first."""
-    asked = {"user_id": user_id, "day": day, "first_number": first_number}
-    rows = connection.execute(_SUBMISSIONS, asked)
+    parameters = {"user_id": user_id, "day": day, "first_number": first_number}
+    rows = connection.execute(_SUBMISSIONS, parameters)
     return [ExportedSubmission(MySubmission._make(row[:-1]), row.status) for row in rows]
 
 

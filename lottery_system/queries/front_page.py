@@ -1,4 +1,4 @@
-"""Today's draw and the lotteries, as one participant sees them."""
+"""Queries of the front page: today's draw and the lotteries, for one participant."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -46,19 +46,19 @@ class FrontPage(NamedTuple):
 def load_front_page(
     connection: Connection, user_id: int, day: date, *, page: int = 1, name: str = ""
 ) -> FrontPage:
-    """Ask for all that the front page shows, in one statement, however much there is.
+    """Query everything on the front page, in one statement.
 
     Args:
         page: from 1 on, `PAGE` lotteries each.
         name: a part of the names of those that are shown, in any case; all where empty.
     """
-    asked = {
+    parameters = {
         "day": day,
         "user_id": user_id,
         "offset": (page - 1) * PAGE,
         "pattern": f"%{_escaped(name.lower())}%",
     }
-    rows = connection.execute(_NAMED if name else _ALL, asked).all()
+    rows = connection.execute(_NAMED if name else _ALL, parameters).all()
     lotteries = [
         LotteryShown(row.id, row.name, row.prize, row.closes_on, row.mine)
         for row in rows

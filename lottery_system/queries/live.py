@@ -1,4 +1,4 @@
-"""What pages that are open are told of, without being asked for again."""
+"""Query of live updates: what open pages are sent."""
 
 from datetime import date
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from lottery_system.queries.day import LATEST_DRAWN
 
 
 class Moment(NamedTuple):
-    """What everybody's pages show alike, at one moment."""
+    """The state that all open pages share."""
 
     day: date
     #: ballots in the day's draw so far
@@ -25,7 +25,7 @@ class Moment(NamedTuple):
 
 
 def current_moment(connection: Connection, day: date) -> Moment:
-    """Ask for all of it in one statement, which reads a row of an index for each."""
+    """Query the state in one statement, with one index lookup for each part."""
     return Moment(day, *connection.execute(_MOMENT, {"day": day}).one())
 
 

@@ -1,4 +1,4 @@
-"""The logs as they are stored: tiles of hashes, and the records behind them."""
+"""Queries of the logs: tiles of hashes, and records."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
@@ -46,8 +46,8 @@ def journal_tiles(connection: Connection, timeline: int | None = None) -> ReadTi
     """Return what reads tiles of a journal; of the present one where none is named."""
 
     def read(tiles: Collection[Tile]) -> Mapping[Tile, bytes]:
-        asked = {"tiles": list(tiles), "timeline": timeline}
-        return _joined(connection.execute(_JOURNAL_TILES, asked))
+        parameters = {"tiles": list(tiles), "timeline": timeline}
+        return _joined(connection.execute(_JOURNAL_TILES, parameters))
 
     return read
 
@@ -60,8 +60,8 @@ def ballot_tiles(connection: Connection, day: date) -> ReadTiles:
         found = {tile: _leaves(connection, day, tile) for tile in lowest}
         above = [tile for tile in tiles if tile.level > 0]
         if above:
-            asked = {"day": day, "tiles": above}
-            found |= _joined(connection.execute(_BALLOT_TILES, asked))
+            parameters = {"day": day, "tiles": above}
+            found |= _joined(connection.execute(_BALLOT_TILES, parameters))
         return found
 
     return read
@@ -71,16 +71,16 @@ def journal_records(
     connection: Connection, first: int, count: int, timeline: int | None = None
 ) -> list[bytes]:
     """Return records of a journal, from the leaf `first` on."""
-    asked = {"first": first, "end": first + count, "timeline": timeline}
-    return [row.record.encode() for row in connection.execute(_JOURNAL_RECORDS, asked)]
+    parameters = {"first": first, "end": first + count, "timeline": timeline}
+    return [row.record.encode() for row in connection.execute(_JOURNAL_RECORDS, parameters)]
 
 
 def journal_rows(
     connection: Connection, first: int, count: int, timeline: int | None = None
 ) -> Sequence[AnyRow]:
     """Return the next rows of a journal, from the leaf `first` on, whatever their numbers are."""
-    asked = {"first": first, "count": count, "timeline": timeline}
-    return connection.execute(_JOURNAL_ROWS, asked).all()
+    parameters = {"first": first, "count": count, "timeline": timeline}
+    return connection.execute(_JOURNAL_ROWS, parameters).all()
 
 
 def journal_record(
@@ -91,7 +91,7 @@ def journal_record(
 
 
 def journal_head(connection: Connection, size: int, timeline: int | None = None) -> Head | None:
-    """Return the head of a journal as it was at a size; None where it never was of that size."""
+    """Return the head of a journal as it was at a size; None if it never was of that size."""
     found = journal_record(connection, size - 1, timeline)
     return Head(size, Frontier.from_bytes(size, found.frontier).root) if found else None
 
@@ -128,8 +128,8 @@ def runs(connection: Connection, day: date, first: int, last: int) -> Sequence[A
     `first` and `last` of each are the numbers of that part; `salts`, `holders` and `leaves` are
     those of its ballots alone, however many the submission has.
     """
-    asked = {"day": day, "first_asked": first, "last_asked": last}
-    return connection.execute(_RUNS, asked).all()
+    parameters = {"day": day, "first_asked": first, "last_asked": last}
+    return connection.execute(_RUNS, parameters).all()
 
 
 def _record(

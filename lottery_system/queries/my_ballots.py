@@ -1,4 +1,4 @@
-"""One participant's own: the days played, the submissions of a day, the winning numbers."""
+"""Queries of one participant's ballots: days, submissions of a day, winning numbers."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
@@ -38,14 +38,14 @@ def days_of(
 ) -> Sequence[DayPlayed]:
     """List the days on which somebody played, the newest first."""
     query = _DAYS if before is None else _DAYS_BEFORE
-    asked = {"user_id": user_id, "before": before, "limit": limit}
-    return [DayPlayed._make(row) for row in connection.execute(query, asked)]
+    parameters = {"user_id": user_id, "before": before, "limit": limit}
+    return [DayPlayed._make(row) for row in connection.execute(query, parameters)]
 
 
 def submission_of(connection: Connection, user_id: int, token: UUID) -> MySubmission | None:
     """Find one's own submission by its token: what a receipt shows."""
-    asked = {"user_id": user_id, "token": token}
-    row = connection.execute(_SUBMISSION, asked).one_or_none()
+    parameters = {"user_id": user_id, "token": token}
+    row = connection.execute(_SUBMISSION, parameters).one_or_none()
     return MySubmission._make(row) if row else None
 
 
@@ -54,8 +54,8 @@ def submissions_of(
 ) -> Sequence[MySubmission]:
     """List somebody's submissions of a day, the newest first, from below number `before`."""
     query = _SUBMISSIONS if before is None else _SUBMISSIONS_BEFORE
-    asked = {"day": day, "user_id": user_id, "before": before, "limit": limit}
-    return [MySubmission._make(row) for row in connection.execute(query, asked)]
+    parameters = {"day": day, "user_id": user_id, "before": before, "limit": limit}
+    return [MySubmission._make(row) for row in connection.execute(query, parameters)]
 
 
 def places_of(

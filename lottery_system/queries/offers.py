@@ -1,4 +1,4 @@
-"""What a lottery was called, and gave, when a day closed; what is said of it now, before that."""
+"""Queries of offers: a lottery's name and prize when a day closed, or now if it is open."""
 
 from sqlalchemy import ColumnElement, FromClause, func
 

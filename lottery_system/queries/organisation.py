@@ -1,4 +1,4 @@
-"""What organisers look at: who plays, and who changed what."""
+"""Queries of organisers' pages: participants, and the audit log of edits."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -67,8 +67,8 @@ def participants(
     connection: Connection, day: date, *, before: int | None, limit: int
 ) -> Sequence[Participant]:
     """List users, the newest first, from below number `before`, each with today's ballots."""
-    asked = {"day": day, "before": before or 2**31 - 1, "limit": limit}
-    return [Participant._make(row) for row in connection.execute(_PARTICIPANTS, asked)]
+    parameters = {"day": day, "before": before or 2**31 - 1, "limit": limit}
+    return [Participant._make(row) for row in connection.execute(_PARTICIPANTS, parameters)]
 
 
 def changes(connection: Connection, *, before: int | None, limit: int) -> Sequence[Change]:
@@ -78,8 +78,8 @@ def changes(connection: Connection, *, before: int | None, limit: int) -> Sequen
     and with the username of whoever said it, None for a command. `old_opens_on` is None as well
     where first day, way to claim and limits were not kept yet.
     """
-    asked = {"before": before or 2**31 - 1, "limit": limit}
-    return [Change._make(row) for row in connection.execute(_CHANGES, asked)]
+    parameters = {"before": before or 2**31 - 1, "limit": limit}
+    return [Change._make(row) for row in connection.execute(_CHANGES, parameters)]
 
 
 _user, _holding, _lottery, _change = (

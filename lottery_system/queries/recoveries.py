@@ -1,4 +1,4 @@
-"""Recoveries: the statements that ended journals, and whose key was whose."""
+"""Queries of recoveries: statements that ended journals, and their keys."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What became of somebody's ballots since they last looked."""
+"""Query of news: what happened to a participant's ballots since they last looked."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -36,12 +36,12 @@ class Results(NamedTuple):
 
 
 def results_of(connection: Connection, user_id: int, *, after: date, until: date) -> Results | None:
-    """Sum up the drawn days after one and until another; None where none of them was played."""
-    asked = {"user_id": user_id, "after": after, "until": until, "limit": SHOWN}
-    total = connection.execute(_TOTAL, asked).one()
+    """Sum up the drawn days after one and until another; None if none of them was played."""
+    parameters = {"user_id": user_id, "after": after, "until": until, "limit": SHOWN}
+    total = connection.execute(_TOTAL, parameters).one()
     if not total.day_count:
         return None
-    places = [MyPlace._make(row) for row in connection.execute(_PLACES, asked)]
+    places = [MyPlace._make(row) for row in connection.execute(_PLACES, parameters)]
     return Results(total.day_count, total.ballot_count, total.latest, places)
 
 
@@ -55,7 +55,7 @@ _TOTAL = select(
     _holding.user_id == bindparam("user_id"),
     _holding.day > bindparam("after"),
     _holding.day <= bindparam("until"),
-    # what came of a day whose records were lost, nobody knows here
+    # the outcome of a day whose records were lost is unknown
     ~select(_draw.day).where(_draw.day == _holding.day, _draw.status == LOST).exists(),
 )
 #: asked for by its key alone; joined, a database may read all ballots instead

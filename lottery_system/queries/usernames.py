@@ -1,4 +1,4 @@
-"""Whom a user's number names."""
+"""Usernames by user id."""
 
 from collections.abc import Collection
 

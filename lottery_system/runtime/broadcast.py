@@ -1,6 +1,6 @@
-"""What changes, told to all who listen.
+"""Broadcast of changes to all listeners of a process (publish and subscribe).
 
-One loop looks for all of them. While nobody listens there is none, and nothing is looked at.
+One loop polls for all listeners of a process. Without listeners there is no loop.
 """
 
 import logging
@@ -12,24 +12,24 @@ from sqlalchemy.exc import SQLAlchemyError
 
 log = logging.getLogger(__name__)
 
-#: seconds between two looks
+#: polling interval in seconds
 INTERVAL = 2
-#: seconds of silence after which listeners are called all the same
+#: seconds without news after which listeners are woken anyway
 KEEP_ALIVE = 20
 
 State = TypeVar("State")
 
 
 class Broadcast(Generic[State]):
-    """A process's listeners, and the loop that looks for them.
+    """A process's listeners, and the loop that polls for them.
 
     The loop starts with the first listener, in a thread (a greenlet under gevent) of this very
-    process, so that a broadcast made before a fork works after it. It ends at the first look that
-    nobody would hear of.
+    process, so that a broadcast made before a fork works after it. It ends at the first poll
+    without listeners.
 
     Args:
-        look: returns the state at this moment, by `==` another one where something changed.
-        interval: seconds between two looks.
+        look: returns the current state; a change is one that differs by `==`.
+        interval: polling interval in seconds.
         keep_alive: seconds of silence after which listeners are called all the same.
     """
 
@@ -59,14 +59,14 @@ class Broadcast(Generic[State]):
 
     @property
     def is_watching(self) -> bool:
-        """Tell whether the loop runs."""
+        """Return whether the loop runs."""
         return self._loop is not None
 
     def subscribe(self) -> Generator[State | None, None, None]:
-        """Yield the present state, then each newer one, until the broadcast ends.
+        """Yield the current state, then each newer one, until the broadcast ends.
 
-        Who is slow gets the newest one and none of those in between. None says that there is
-        nothing new, so that whoever passes on what is yielded finds out whether anybody is there.
+        A slow listener gets only the newest one. None means that nothing is new, so that the caller
+        can find out whether its client is still connected.
         """
         call = threading.Event()
         told: State | None = None
@@ -85,7 +85,7 @@ class Broadcast(Generic[State]):
                 self._calls.discard(call)
 
     def end(self) -> None:
-        """Let all listeners go, at once and for good; who comes later is told nothing."""
+        """End all subscriptions, permanently; later subscribers get nothing."""
         self._ended.set()
         self._call_all()
 
@@ -110,7 +110,7 @@ class Broadcast(Generic[State]):
             silent_for += self._interval
 
     def _is_wanted(self) -> bool:
-        """Tell whether anybody listens; the next to come starts a new loop where nobody does."""
+        """Return whether there are listeners; if not, the next one starts a new loop."""
         with self._lock:
             if self._calls and not self._ended.is_set():
                 return True
@@ -118,7 +118,7 @@ class Broadcast(Generic[State]):
             return False
 
     def _has_news(self) -> bool:
-        """Look, call all where something changed; what fails is said once, and tried again."""
+        """Poll, and wake all listeners if something changed; log a failure once, and retry."""
         try:
             state = self.look()
         except Exception as error:

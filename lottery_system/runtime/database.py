@@ -1,4 +1,4 @@
-"""How SQLite and PostgreSQL are spoken to, so that everything above need not know which it is."""
+"""Database engines: dialect differences of SQLite and PostgreSQL, hidden from all other modules."""
 
 import re
 import sqlite3
@@ -20,9 +20,9 @@ try:  # the wheel brings an SQLite without the WAL-reset fault of 3.7.0 to 3.51.
 except ImportError:  # it is made for Linux on x86-64 only
     sqlite = sqlite3
 
-#: seconds that a write waits for the one before it, before it gives up with an error
+#: seconds that a write waits for a lock before it fails
 LOCK_TIMEOUT = 10
-#: seconds that PostgreSQL may take to let us in
+#: seconds that a connection to PostgreSQL may take
 CONNECT_TIMEOUT = 5
 #: seconds that any statement may take on PostgreSQL
 STATEMENT_TIMEOUT = 30
@@ -32,8 +32,8 @@ READING = "reading"
 READERS = 20
 #: connections of a process for what writes: the ballot box needs one
 WRITERS = 5
-#: libpq's own words for a host that says nothing more, as after a power cut: without them the
-#: ballot box would wait for its answer for two hours
+#: keepalives that detect a vanished host, as after a power cut; with the defaults the ballot box
+#: would wait for about two hours
 VANISHED = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -50,8 +50,8 @@ _SETTINGS = " ".join(
     for name, value in {
         "statement_timeout": f"{STATEMENT_TIMEOUT}s",
         "lock_timeout": f"{LOCK_TIMEOUT}s",
-        # Whatever is asked here is found by keys. A statement is planned once, maybe while its
-        # tables are small, and must not go through the whole of them when they are large.
+        # Every query uses an index. A statement is planned once, maybe while its tables are small,
+        # and must not scan them when they are large.
         "plan_cache_mode": "force_generic_plan",
         "enable_seqscan": "off",
         "enable_hashjoin": "off",
@@ -62,7 +62,7 @@ _SETTINGS = " ".join(
 
 
 class CooperativeConnection(sqlite.Connection):  # type: ignore[misc]
-    """An SQLite connection whose commit lets other greenlets run while the disk works."""
+    """An SQLite connection whose commit lets other greenlets run during the flush to disk."""
 
     def commit(self) -> None:
         """Commit, in a thread; without a transaction, do nothing."""
@@ -92,8 +92,8 @@ def engine_options(url: str) -> dict[str, Any]:
 def reading_options(url: str) -> dict[str, Any]:
     """Return what `create_engine` must be told for an engine that only reads.
 
-    Each of its statements reads what is committed by then. It begins no transaction, so that a page
-    takes no lock and spares the round trips of one, and its connections refuse to write.
+    It uses autocommit, so each statement reads what is committed by then, and a page takes no lock
+    and saves two round trips. Its connections refuse to write.
     """
     if _is_sqlite(url):
         options = _SQLITE_OPTIONS
@@ -165,7 +165,7 @@ def snapshot(engine: Engine, exported: str | None = None) -> Iterator[Connection
 
 
 def export_snapshot(connection: Connection) -> str | None:
-    """Return by what others may see what a snapshot sees, while it lasts; None on SQLite."""
+    """Return the id by which others can share a snapshot while it lasts; None on SQLite."""
     if connection.dialect.name == "sqlite":
         return None
     exported: str = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
@@ -181,13 +181,13 @@ def _connect_eagerly(dialect: object, record: object, args: Any, options: Any) -
 
 
 def _refuse_dead_connection(connection: Any, record: object, proxy: object) -> None:
-    """Have a connection replaced that the server has closed while it lay in the pool.
+    """Replace a pooled connection that the server has closed.
 
-    A server says nothing to those who ask nothing, but farewell: what it said is taken in, and then
-    the end of the connection is seen. No round trip, as a ping needs.
+    An idle connection receives nothing but the server's goodbye. Two non-blocking reads consume
+    that goodbye and then detect EOF, so no ping and its round trip are needed.
 
     Raises:
-        DisconnectionError: the pool then connects anew.
+        DisconnectionError: the pool then connects again.
     """
     try:
         connection.pgconn.consume_input()
@@ -219,13 +219,12 @@ def _refuse_at_once(connection: sqlite3.Connection, record: object) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock at once: a lock taken at the first write loses what was read before.
+    """Take the write lock at once (BEGIN IMMEDIATE): upgrading after a read can fail.
 
-    Where it is held, ask for it each millisecond, for as long as its timeout, while other greenlets
-    run. SQLite's own way to wait blocks them all, and asks ever more rarely, up to ten times a
-    second: a worker that has waited long is overtaken again and again by one that has just come.
-    Whoever gets the lock here goes on with it at once; a thread that took it would have to wait for
-    its greenlet's turn, and everybody else with it.
+    If it is held, retry each millisecond until its timeout, while other greenlets run. SQLite's
+    busy handler blocks all greenlets and backs off to ten retries a second, so that waiting workers
+    are overtaken by new ones. The greenlet that gets the lock here goes on at once; with a thread
+    the lock would stay held until the greenlet's turn.
     """
     raw: Any = connection.connection.dbapi_connection
     give_up_at = monotonic() + LOCK_TIMEOUT
@@ -236,7 +235,7 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def _is_busy(connection: Any) -> bool:
-    """Try to take the write lock, and tell whether somebody else holds it."""
+    """Try to take the write lock, and return whether somebody else holds it."""
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite.OperationalError as error:
@@ -247,7 +246,7 @@ def _is_busy(connection: Any) -> bool:
 class ReadingSession(FlaskSession):
     """The session of a request, on the engine that only reads.
 
-    Whatever writes does so in a `transaction`, so that nothing is written by the way.
+    Writes need a `transaction`, so that nothing is written by accident.
     """
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:

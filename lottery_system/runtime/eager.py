@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL for whoever holds a lock that others wait for."""
+"""PostgreSQL connections that block briefly before they yield, to hold the day's lock shortly."""
 
 import select
 from collections.abc import Iterator
@@ -12,20 +12,19 @@ from psycopg.waiting import Ready, Wait
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-#: milliseconds that an answer is waited for on the spot
+#: milliseconds to block for an answer before yielding
 MOMENT = 1
 
 
 class EagerConnection(psycopg.Connection[Any]):
-    """A connection that waits for an answer on the spot, for a moment, then lets others run.
+    """A connection that blocks briefly for an answer before it lets other greenlets run.
 
-    Under gevent whoever waits has to wait for its turn too, which comes when all others of its
-    worker have had theirs. Between the statements of a transaction that holds the day's row this
-    keeps everybody else waiting, in all workers; and an answer takes less time than a turn.
+    A greenlet that yields resumes after all others of its worker. If it holds the day's row, all
+    workers stall for that long; and the answer usually arrives sooner.
     """
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Bring a conversation with the server to its end, and return what came of it."""
+        """Run a psycopg generator to its end, and return its result."""
         if timeout is not None or not monkey.is_module_patched("select"):
             return super().wait(gen, interval, timeout)
         socket = self.pgconn.socket
@@ -43,9 +42,9 @@ class EagerConnection(psycopg.Connection[Any]):
 
 @contextmanager
 def together(connection: Connection) -> Iterator[None]:
-    """Send the statements of a block without waiting for the answer to each, where that saves time.
+    """Send the statements of a block without waiting for each answer, in pipeline mode.
 
-    For statements that return no rows. What fails is known at the end of the block; the transaction
+    For statements that return no rows. Failures show at the end of the block; the transaction
     cannot be committed then.
 
     Raises:
@@ -64,7 +63,7 @@ def together(connection: Connection) -> Iterator[None]:
 
 
 def _is_ready(socket: int, wanted: Wait) -> bool:
-    """Wait for a socket for a moment, holding up all greenlets, and tell whether it is ready."""
+    """Wait briefly for a socket, blocking all greenlets, and return whether it is ready."""
     poll = monkey.get_original("select", "poll")()
     poll.register(
         socket, (wanted & Wait.R and select.POLLIN) | (wanted & Wait.W and select.POLLOUT)

@@ -1,4 +1,4 @@
-"""A fair queue: those who wait take turns, however much each of them has waiting."""
+"""Fair queue: owners take turns, however many items each has waiting (round robin)."""
 
 import threading
 from collections import Counter, deque
@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 
 class FairQueue(Generic[Item]):
-    """What waits, by owner; whoever had a turn goes behind all others.
+    """Items by owner; an owner that had a turn goes to the end.
 
     Args:
         capacity: how many items may wait.
@@ -53,7 +53,7 @@ class FairQueue(Generic[Item]):
             self._changed.notify()
 
     def wait(self) -> bool:
-        """Wait for an item; False where there is none and the end has come, which is then past."""
+        """Wait for an item; False if there is none and the end has come, which is then past."""
         with self._changed:
             while not self._waiting and not self._is_ended:
                 self._changed.wait()
@@ -63,7 +63,7 @@ class FairQueue(Generic[Item]):
             return True
 
     def take(self, most: int, share: int) -> list[Item]:
-        """Take along what waits, an item of each owner in turn, and again.
+        """Take waiting items, one of each owner in turn, repeatedly.
 
         Args:
             most: nothing more is taken once the sizes of what was come to this.

@@ -1,8 +1,7 @@
-"""Questions that come at the same time, asked together.
+"""Request coalescing: concurrent queries are answered by one statement.
 
-While one question is on its way, those that come in the meantime wait for each other; whoever is
-the first of them then asks for all. So a busy process asks seldom, and an idle one waits for
-nobody.
+Queries that arrive while a statement is running wait for each other, and the next statement answers
+all of them. So a busy process sends few statements, and an idle one adds no delay.
 """
 
 import threading
@@ -14,11 +13,11 @@ Answer = TypeVar("Answer")
 
 
 class _Waiting(Generic[Question, Answer]):
-    """A question, and what became of it."""
+    """A waiting query and its result."""
 
     def __init__(self, question: Question) -> None:
         self.question = question
-        #: set once there is an answer or an error, or it is this one's turn to ask for all
+        #: set once there is an answer or an error, or this one must run the next statement
         self.called = threading.Event()
         self.is_answered = False
         self.answer: Answer | None = None
@@ -26,7 +25,7 @@ class _Waiting(Generic[Question, Answer]):
 
 
 class Gathering(Generic[Question, Answer]):
-    """Asks for all who wait.
+    """Answers waiting queries together.
 
     Args:
         ask_all: answers several questions at once; what it leaves out has no answer.
@@ -39,7 +38,7 @@ class Gathering(Generic[Question, Answer]):
         self._waiting: list[_Waiting[Question, Answer]] = []
 
     def ask(self, question: Question) -> Answer | None:
-        """Return the answer to a question, or None where it has none.
+        """Return the answer to a question, or None if it has none.
 
         Raises:
             Exception: whatever `ask_all` raised for those who asked together.

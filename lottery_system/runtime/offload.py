@@ -1,4 +1,4 @@
-"""Calls that block, made without holding up the other greenlets of a worker."""
+"""Blocking calls in native threads, while other greenlets of a worker run."""
 
 import os
 import sys

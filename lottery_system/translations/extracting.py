@@ -1,7 +1,6 @@
 """How the texts that people see are found in the code: `make texts`.
 
-Brings each language's catalogue up to date; what is new has no translation then, which a test
-finds.
+Updates each language's catalogue. New texts have no translation then, which a test detects.
 """
 
 import sys
@@ -81,7 +80,7 @@ def strings_of(message: Message) -> tuple[str, ...]:
 
 
 def main() -> None:
-    """Write the catalogues anew."""
+    """Write the catalogues again."""
     found = texts()
     for path in sorted(HERE.glob("*.po")):
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""A month of days, and a month of ballots as a drawing. Pure."""
+"""Calendar of a month, and bar chart of ballots per day. Pure."""
 
 import calendar
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ class Month(NamedTuple):
 
     first: date
     last: date
-    #: weeks from Monday on; None where a day is of another month
+    #: weeks from Monday on; None if a day is of another month
     weeks: list[list[date | None]]
 
 

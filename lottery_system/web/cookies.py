@@ -1,8 +1,8 @@
-"""Cookies: Flask's session, read fast and without a clock, and small things beside it.
+"""Cookies: Flask's session, read fast and without expiry, and small cookies beside it.
 
-Their names are the lottery's own, since cookies know no ports: two lotteries on one host would
-otherwise take each other's away (RFC 6265, 8.5). Those of before had the same name everywhere; they
-are read where there is no newer one, and replaced.
+Cookie names are specific to a lottery, since cookies ignore ports: two lotteries on one host would
+otherwise overwrite each other's (RFC 6265, 8.5). Cookies of earlier versions, with the same name
+everywhere, are read if there is no newer one, and replaced.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ TAG_LENGTH = 8
 
 
 def tag_of(secret_key: str) -> str:
-    """Return what the names of a lottery's cookies end with; tells nothing of its key."""
+    """Return the suffix of a lottery's cookie names; it reveals nothing about its key."""
     return sha256(b"names of cookies\n" + secret_key.encode()).hexdigest()[:TAG_LENGTH]
 
 
@@ -106,7 +106,7 @@ def keep(response: Response, name: str, text: str, max_age: int) -> None:
 
 
 def kept(name: str) -> str:
-    """Return what the browser keeps, which it may have made up; nothing where it keeps nothing."""
+    """Return what the browser keeps, which it may have made up; nothing if it keeps nothing."""
     cookies = request.cookies
     return cookies.get(_full_name(name)) or cookies.get(_former_name(name), "")
 
@@ -128,5 +128,5 @@ def _full_name(name: str) -> str:
 
 
 def _former_name(name: str) -> str:
-    """Return a name that browsers take only over TLS and for this very host, where there is TLS."""
+    """Return a name that browsers take only over TLS and for this host, where there is TLS."""
     return f"__Host-{name}" if current_app.config["SESSION_COOKIE_SECURE"] else name

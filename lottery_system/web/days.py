@@ -1,4 +1,4 @@
-"""What there is to say of a date: one of eight answers."""
+"""Status text of a date: one of eight answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from lottery_system.queries.recoveries import recoveries
 
 
 class DayState(Enum):
-    """The eight answers to the question who won on a date."""
+    """The eight states of a day on result pages."""
 
     DRAWN = "drawn"
     NOBODY_PLAYED = "nobody played"

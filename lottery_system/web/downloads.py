@@ -1,7 +1,7 @@
-"""Downloads: long answers that are made a piece at a time and give way to everybody else.
+"""Downloads: long answers, streamed in pieces, that give way to other requests.
 
-An account has one download at a time from a worker, as has a network of people who are not logged
-in. All downloads of a worker take turns, and at most half of its time.
+An account may have one download at a time in a worker, and so may a network of clients that are not
+logged in. The downloads of a worker take turns, and use at most half of its time.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The log of a day as a drawing: how one ballot leads up to the fingerprint of all. Pure."""
+"""Drawing of a Merkle path: how one ballot leads up to the root of its day's log. Pure."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What a person sees when something is refused or fails: a page that says what to do."""
+"""Error pages: what failed or was refused, and what to do."""
 
 import logging
 from dataclasses import dataclass, field
@@ -78,7 +78,7 @@ SENTENCES = {
         "application/x-www-form-urlencoded. Nothing was saved."
     ),
     500: lazy_gettext("Nothing was left half done. We’ve recorded the problem. Please try again."),
-    # a form sent earlier may be stored, and its answer lost: nothing more can be said for sure
+    # an earlier attempt may be stored and its answer lost, so the outcome is unknown
     503: lazy_gettext(
         "We can’t reach our records right now. Your ballots only count if you see a receipt. It’s "
         "safe to try again. Nothing is counted twice."
@@ -91,7 +91,7 @@ SECURITY_EVENTS = {403: "access_denied", 429: "throttled"}
 #: characters of a path that the log has
 MOST_OF_PATH = 200
 
-#: seconds after which whoever was turned away may try again
+#: seconds after which whoever was refused may try again
 RETRY_AFTER = 5
 
 
@@ -143,13 +143,13 @@ def retry_after(error: TooManyAttempts) -> dict[str, str]:
 
 
 def no_database(error: SQLAlchemyError, retry: Retry | None = None) -> Response:
-    """Note that the database does not answer, say so, and offer to send a submission again."""
+    """Log that the database does not answer, and offer to send a submission again."""
     log.error("database: %s", str(error).splitlines()[0])
     return error_page(503, retry=retry)
 
 
 def _note_refusal(response: Response) -> Response:
-    """Note in one line that something was refused; whatever failed has been noted by its cause.
+    """Log a refusal in one line; errors were logged where they occurred.
 
     The line has the method and the path alone: what was typed may hold a password. Many of one
     status are told by their number (`config/log_lines.py`).
@@ -163,13 +163,13 @@ def _note_refusal(response: Response) -> Response:
 
 
 def _known() -> Viewer | None:
-    """Return who is there, where that has been asked already: a refusal must cost no query."""
+    """Return the user if already loaded: a refusal must cost no query."""
     found = g.get("_login_user")
     return found if isinstance(found, Viewer) else None
 
 
 def _quoted_path() -> str:
-    """Return the beginning of the path, so written that nobody makes a second line with it."""
+    """Return the start of the path, escaped so that it can't add a second log line."""
     quoted = quote(request.path)
     return quoted if len(quoted) <= MOST_OF_PATH else quoted[:MOST_OF_PATH] + "..."
 
@@ -179,7 +179,7 @@ def _refused(error: LotteryError) -> Response:
 
 
 def _unfit_keys(error: UnfitKeys) -> Response:
-    """Tell the operator what to restore; nobody else can do anything about it."""
+    """Log for the operator what to restore."""
     log.error("keys: %s", error)
     return error_page(
         503,

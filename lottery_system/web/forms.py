@@ -1,4 +1,4 @@
-"""The shapes of what people type, and the sentences where they do not fit."""
+"""Form fields, their validation and messages."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -58,7 +58,7 @@ class AccountForm(Form):
 
 
 class OwnPasswordForm(Form):
-    """One's password, to show that it is really oneself."""
+    """The current password, as confirmation."""
 
     current = PasswordField(
         lazy_gettext("Current password"), [InputRequired(lazy_gettext("Enter your password."))]
@@ -130,7 +130,7 @@ class LotteryForm(Form):
 
 
 def _enforce(rule: Callable[[str], str], field: Field) -> None:
-    """Hold a field against a rule of the domain, for its sentence to stand beside the field."""
+    """Validate a field by a rule of the domain, whose message is shown beside it."""
     try:
         rule(field.data or "")
     except BadText as error:
@@ -138,7 +138,7 @@ def _enforce(rule: Callable[[str], str], field: Field) -> None:
 
 
 def parse_number(text: str) -> int | None:
-    """Read a whole number of up to nine digits, or return None where it is none."""
+    """Read a whole number of up to nine digits, or return None if it is none."""
     is_number = text.isascii() and text.isdigit() and len(text) <= DIGITS
     return int(text) if is_number else None
 
@@ -173,5 +173,5 @@ def parse_ballots(form: Mapping[str, str], most: int) -> tuple[UUID, int]:
 
 
 def parse_token(text: str) -> UUID | None:
-    """Read a submission's token, or return None where it is none."""
+    """Read a submission's token, or return None if it is none."""
     return UUID(text) if UUID_TEXT.fullmatch(text) else None

@@ -1,4 +1,4 @@
-"""What every answer says to the browser about itself."""
+"""Security and cache headers of every response."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ NOT_KEPT = ("Cache-Control", "no-store")
 
 
 class Headers:
-    """Adds the headers on the way out, to whatever answers, where it does not say otherwise itself.
+    """Adds the headers to every response that does not set them itself.
 
-    As a middleware, since adding them to Flask's own answer checks each of them anew, twice.
+    A middleware, since setting them on Flask's response would validate each of them twice.
     """
 
     def __init__(self, app: WSGIApplication, *, secure: bool) -> None:

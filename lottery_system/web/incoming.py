@@ -1,4 +1,4 @@
-"""Input limits: how much a client may send, and in which form, before anything else reads it."""
+"""Input limits: size and form of requests, before anything else reads them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST_ADDRESS = 4096
 LONGEST_HEADER = 8190
 #: characters of a field: a prize, whose every line end a browser sends as two, and some more
 LONGEST_FIELD = 2 * PRIZE_LENGTH + 240
-#: many times as many fields as any form has
+#: fields of a form; ours have far fewer
 MOST_FIELDS = 64
 
 #: what browsers send forms as

@@ -1,4 +1,4 @@
-"""Which language a page speaks."""
+"""Language of a page: by address, cookie, account or browser."""
 
 from urllib.parse import urlencode
 
@@ -11,7 +11,7 @@ from lottery_system.models.login_session import Viewer
 from lottery_system.web.cookies import keep, kept
 from lottery_system.web.texts import catalogue, texts
 
-#: what the pages can be had in, by ISO 639-1 code, each named in its own words
+#: what the pages is available in, by ISO 639-1 code, each named in its own words
 LANGUAGES = {"en": "English", "de": "Deutsch", "es": "Español", "fr": "Français"}
 DEFAULT = "en"
 
@@ -64,12 +64,12 @@ def in_language(code: str) -> str:
 
 
 def forget_language() -> None:
-    """Look again which language it is: somebody has just come in, or chosen one."""
+    """Determine the language again, after a log-in or a choice."""
     g.pop("language", None)
 
 
 def use_browser_language() -> None:
-    """Let the page that says that the database is gone not ask it for a language."""
+    """Take the browser's language, so that an error page does not need the database."""
     if "language" not in g and "_login_user" not in g:
         g.language = _of_browser()
 
@@ -98,7 +98,7 @@ def _of_browser() -> str:
     chosen = kept(COOKIE)
     if chosen in LANGUAGES:
         return chosen
-    # by what is wanted most: Werkzeug's own choice takes English for `fr-CA, en;q=0.2`
+    # by highest preference: Werkzeug's own choice takes English for `fr-CA, en;q=0.2`
     for wanted, quality in request.accept_languages:
         code = wanted.partition("-")[0].lower()
         if code in LANGUAGES and quality > 0:

@@ -1,12 +1,12 @@
-"""Rate limits of wrong passwords, by which a stranger cannot lock somebody out.
+"""Rate limits of wrong passwords, without letting strangers lock somebody out.
 
-Wrong passwords are limited by account and address together, and by address. Those of an account
-over all addresses are never a reason to refuse, since strangers could then keep its holder out: the
-more there were, the longer each further try waits before it is looked at. Whoever logs in gets a
-cookie by which the browser is known from then on; a known browser has a limit of its own, which
-nobody else's guesses use up, and waits for no stranger's. It waits for those of the account's other
-known browsers: whoever has once known the password may have made any number of them. (OWASP, "Slow
-Down Online Guessing Attacks with Device Cookies".)
+Wrong passwords are limited by account and address together, and by address. Wrong passwords for an
+account over all addresses never lead to a refusal, since strangers could then lock its holder out.
+Instead, the more there were, the longer each attempt is delayed. A log-in sets a cookie by which
+the browser is known from then on. A known browser has its own limit, which other people's guesses
+do not use up, and strangers' guesses do not delay it. Guesses from the account's other known
+browsers do, since whoever once knew the password may have many of them. (OWASP, "Slow Down Online
+Guessing Attacks with Device Cookies".)
 """
 
 import secrets

@@ -1,4 +1,4 @@
-"""How Flask-Login finds out who is there, and where it sends those who must log in first."""
+"""Flask-Login: loads the user of a session, and redirects to the log-in page."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from lottery_system.web.resuming import typed_form
 
 
 def register(app: Flask) -> None:
-    """Tell Flask-Login who is there, and where to send whoever must log in first.
+    """Configure Flask-Login: loading users, and the log-in page.
 
     Templates get the user as a proxy, which asks nothing until it is looked at: the page that says
     that the database is gone must not ask it who is there. Flask-Login's own protection of sessions

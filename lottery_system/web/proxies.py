@@ -1,8 +1,8 @@
-"""Proxy headers: who calls, by which host and scheme, before anything else of a request is read.
+"""Proxy headers: client address, host and scheme, applied before a request is read.
 
-As a middleware, since pages, rate limits and logs must all be told the same. Werkzeug's `ProxyFix`
-counts each header by itself from the same number: behind two proxies, of which the outer one says
-the scheme and the inner one passes it on, it would find none.
+A middleware, so that pages, rate limits and logs see the same values. Werkzeug's `ProxyFix` counts
+the values of each header separately: behind two proxies, of which the outer one sets the scheme
+and the inner one only passes it on, it would find none.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ODD = re.compile(r"\[|_|xn--")
 
 
 class Proxies:
-    """Puts what is true of the client into the request, and refuses hosts that are not ours.
+    """Sets the client's address, host and scheme of a request, and refuses unknown hosts.
 
     Args:
         app: what answers.
@@ -90,7 +90,7 @@ class Proxies:
         return not self._hosts or host_is_trusted(host, self._hosts)
 
     def _forwarded(self, environ: WSGIEnvironment, name: str) -> str:
-        """Return what the outermost of our proxies said; nothing where none said anything."""
+        """Return what the outermost of our proxies said; nothing if none said anything."""
         return forwarded_value(environ.get(name, ""), self._count)
 
 

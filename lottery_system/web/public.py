@@ -1,4 +1,4 @@
-"""What is served to strangers' programs: from any page, and for as long as it is the same."""
+"""Public responses: CORS and cache headers for other sites and programs."""
 
 import gzip
 
@@ -12,7 +12,7 @@ A_MOMENT = "public, max-age=2"
 
 
 def public(body: str | bytes, mimetype: str, caching: str) -> Response:
-    """Answer in a way that other sites' pages, and pages saved on a disk, may read, too."""
+    """Return a response that pages of other sites, and saved pages, may read too (CORS)."""
     return Response(
         body,
         mimetype=mimetype,

@@ -1,7 +1,7 @@
-"""Public address: the root of every absolute address that is written down.
+"""Public base URL: the start of every absolute address.
 
-Links that leave the site, on a poster or where it is shared, must lead back to it by the address
-that the world knows, whoever asked for the page, and by whichever way.
+Links that leave the site, on posters or in shared pages, must use the public address, whatever
+address the page was requested by.
 """
 
 from ipaddress import ip_address
@@ -34,7 +34,7 @@ def public_address() -> str:
 
 
 def is_known_here_only(root: str) -> bool:
-    """Tell whether an address leads to this very machine, from whichever machine it is followed."""
+    """Return whether an address leads to this machine, from whichever machine it is followed."""
     host = urlsplit(root).hostname or ""
     try:
         address = ip_address(host)

@@ -1,4 +1,4 @@
-"""Refused forms: why the CSRF protection refused one, and what its sender can do about it."""
+"""Refused forms: why the CSRF protection refused one, and what its sender can do."""
 
 from flask import current_app, request
 from flask_babel import gettext

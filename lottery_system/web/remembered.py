@@ -1,7 +1,7 @@
-"""Per-process caches of addresses and the frames of pages.
+"""Per-process caches of URLs, CSRF tokens and page frames.
 
-A cache depends on nothing but its key. What takes more than plain arguments is made `apart`:
-templates read whatever is global, and what one visitor's request says is not for the next.
+A cached value depends on its key alone. Values that need more than plain arguments are rendered
+`apart`, without request or user, because templates can read globals.
 """
 
 from collections.abc import Callable
@@ -45,9 +45,9 @@ def apart(
     code: str | None = None,
     environ: "WSGIEnvironment | None" = None,
 ) -> Made:
-    """Make something out of reach of the request at hand.
+    """Make something out of reach of the request in use.
 
-    There is no request, no session and nobody logged in: what reads one fails at once.
+    There is no request, session or user, so reading one fails at once.
 
     Args:
         app: the one at hand meanwhile.
@@ -80,7 +80,7 @@ class Seen(NamedTuple):
 
 
 class Frame:
-    """A part of all pages, the same each time for somebody at a page.
+    """A cached part of all pages, such as header or footer.
 
     Args:
         app: whose templates it is made of.
@@ -93,7 +93,7 @@ class Frame:
         self._remembered = lru_cache(REMEMBERED)(self._rendered)
 
     def __call__(self) -> Markup:
-        """Return it as it is for whoever looks at the page at hand."""
+        """Return it as it is for whoever looks at the page in use."""
         viewer = current_user._get_current_object()
         place = (language(), request.environ.get("SCRIPT_NAME", ""), request.endpoint or "")
         if isinstance(viewer, Viewer):

@@ -1,7 +1,7 @@
-"""What was typed into a form whose session has ended: kept until one is logged in again.
+"""Resuming a form whose session has ended: its fields are kept through the log-in.
 
-Somebody logged out in another tab, or stayed away for a month, and presses a button. Nothing is
-stored then; but the form comes back, filled in, at once or behind the log-in.
+A user who logged out in another tab, or was away for a month, may still send a form. Nothing is
+stored then, but the form comes back filled in, at once or after the log-in.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ def resumes_at(form_page: Callable[..., Any], *fields: str) -> Callable[[View], 
 def form_again(notice: str) -> Response | None:
     """Answer a form that was refused for its session, where it came from this site.
 
-    With the form itself, or, where nobody is logged in who must be, with the log-in page. Whoever
+    With the form itself, or, if nobody is logged in who must be, with the log-in page. Whoever
     may not see the form gets what they would get at its page.
 
     Args:
@@ -65,7 +65,7 @@ def form_again(notice: str) -> Response | None:
 def typed_form() -> Response | None:
     """Answer a form of somebody who is not logged in with a log-in page that keeps what was typed.
 
-    None where nothing was typed, or the form came from elsewhere.
+    None if nothing was typed, or the form came from elsewhere.
     """
     if _is_foreign() or not _typed(request.endpoint):
         return None
@@ -102,7 +102,7 @@ def log_in_page(form: AccountForm, refusal: str | None = None) -> str:
 
 
 def register(app: Flask) -> None:
-    """Let every page say what has just happened to a form."""
+    """Let every page show what has just happened to a form."""
     app.jinja_env.globals["notice"] = lambda: g.get("notice")
 
 
@@ -135,7 +135,7 @@ def _typed(endpoint: str | None) -> list[tuple[str, str]]:
 
 
 def _is_foreign() -> bool:
-    """Tell whether a form may have been filled in by another site, whose words none of ours shows.
+    """Return whether a form may come from another site, whose content must not be shown.
 
     An origin that is `null` may be any site's (a frame in a sandbox), where nothing else is told.
     """

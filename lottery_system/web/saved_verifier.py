@@ -1,4 +1,4 @@
-"""The verifier in the reader's own browser, as one file to save and to keep."""
+"""The browser's verifier as one HTML file to save and use offline."""
 
 import json
 import posixpath

@@ -1,8 +1,8 @@
-"""Stylesheet, scripts and pictures, under names that change with what is in them.
+"""Static files under names with a content hash, cached for a year.
 
-Pages name a file as `/static/v-<hash>/css/lottery.css`, and browsers keep it for a year. The hash
-is of the whole folder, so that a module finds the others of its own version by a relative path, and
-a page that stands open while the lottery is renewed never mixes two versions of them.
+Pages link to `/static/v-<hash>/css/lottery.css`, which browsers cache for a year. The hash covers
+the whole folder, so that modules import others of their own version by relative paths, and an open
+page never mixes two versions during an upgrade.
 """
 
 from functools import lru_cache
@@ -49,7 +49,7 @@ def _serve(filename: str) -> Response:
     if not version.startswith(PREFIX):
         return current_app.send_static_file(filename)
     response = current_app.send_static_file(name)
-    # of another version than ours, what we have is better than nothing; but not for ever
+    # another version was requested: serve ours, without long-term caching
     if version == PREFIX + version_of(folder):
         response.headers["Cache-Control"] = FOR_EVER
     return response

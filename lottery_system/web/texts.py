@@ -1,7 +1,7 @@
-"""The texts of the pages, out of the catalogues as they are written.
+"""Translations: texts of the pages, read from `.po` catalogues.
 
-The texts in the code are the English ones. Their translations stand in `translations/<code>.po`,
-which is read as it is, once a process: nothing is compiled, so that nothing can be out of date.
+Texts in the code are in English. Translations are in `translations/<code>.po`, which is read once a
+process and not compiled, so that it can't be out of date.
 """
 
 from functools import cache
@@ -21,7 +21,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "translations"
 class Texts(dict[str, Markup]):
     """The texts of a language, as templates ask for them; found once, and remembered.
 
-    A page has dozens, and Jinja's own way to each made the front page half as slow again.
+    A page has dozens of texts, and Jinja's own lookup made the front page half as slow again.
     """
 
     def __init__(self, code: str) -> None:

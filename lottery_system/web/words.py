@@ -1,4 +1,4 @@
-"""How days, instants and numbers are written out, in the language of the page."""
+"""Formatting of days, times and numbers in the page's language."""
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -80,7 +80,7 @@ def number(value: int) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """Write a chance, like "2.5 %", never as 0 or 100 where it is not."""
+    """Write a chance, like "2.5 %", never as 0 or 100 if it is not."""
     if part == whole:
         return _share(100)
     share = 100 * part / whole
@@ -110,7 +110,7 @@ def short(text: str) -> str:
 
 
 def translated(error: LotteryError) -> str:
-    """Say in the language of the page what the domain refuses."""
+    """Translate a domain error into the page's language."""
     values = {name: _written(value) for name, value in error.values.items()}
     return str(gettext(error.sentence, **values))
 

@@ -1,19 +1,19 @@
-// What a page does by itself: the reader's own times, the countdown, news as it comes, and clicks
-// that keep one's place. Everything works without it, by links and forms.
+// Progressive enhancement of the pages: local times, countdown, live updates, and submitting without
+// losing one's place. Everything works without it, by links and forms.
 "use strict";
 
 const { lang } = document.documentElement;
-/** English as most of the world writes it, not as in the United States */
+/** British English: dates and times as most of the world writes them */
 const language = lang === "en" ? "en-GB" : lang;
 const SECOND = 1000;
-/** at midnight all pages that stand open ask again; spread over so many milliseconds */
+/** at midnight all open pages reload, spread over this many milliseconds */
 const SPREAD = 4000;
 
-/** What the server's clock showed when this page's own, which nobody sets, began to run. */
+/** The server's time at the start of this page's monotonic clock. */
 let began = 0;
-/** How far the device's clock is ahead of the page's, which changes when somebody sets it. */
+/** The device clock's offset from the page's, which changes when somebody sets it. */
 let drift = Date.now() - performance.now();
-/** What the server last said of the state of things, if anything. */
+/** The last state that the server sent, if any. */
 let version = null;
 let news = null;
 
@@ -32,7 +32,7 @@ function prepare(part) {
   }
 }
 
-/** Write the reader's own time beside an instant in UTC. */
+/** Write the local time beside a UTC time. */
 function tellOwnTime(time) {
   time.dataset.told = "";
   const at = new Date(time.dateTime);
@@ -47,7 +47,7 @@ function tellOwnTime(time) {
   time.after(` ${document.body.dataset.ownTime.replace("{}", own)}`);
 }
 
-/** Let a password be looked at while it is typed. */
+/** Let users show the password that they type. */
 function offerToReveal(field) {
   const input = field.querySelector("input");
   const { reveal, conceal } = field.dataset;
@@ -63,7 +63,7 @@ function offerToReveal(field) {
   input.after(button);
 }
 
-// The countdown: seen, and never read out; that the day has closed is, once.
+// The countdown: hidden from screen readers, which only announce once that the day has closed.
 
 function count(countdown) {
   const left = Date.parse(countdown.dataset.countdown) - now();
@@ -88,16 +88,16 @@ function tick() {
   for (const each of document.querySelectorAll("[data-countdown]")) count(each);
 }
 
-/** The device slept, or its clock was set: what time it is, and which day, the server knows. */
+/** The device slept, or its clock was set: ask the server for time and day. */
 function askWhereClockWasSet() {
   const found = Date.now() - performance.now();
   if (Math.abs(found - drift) > 2 * SECOND) askSoon();
   drift = found;
 }
 
-// News: the server tells how many ballots there are, and when there is more to be seen.
+// Live updates: the server sends the ballot count, and when the page should reload its content.
 
-/** Milliseconds after which a page may be older than the first that is heard. */
+/** If the first event comes later than this many milliseconds, treat the page as stale. */
 const FRESH = 3000;
 
 function listen() {
@@ -127,21 +127,21 @@ function showCount(today, ballots) {
   const shown = today.querySelector("[data-ballots]");
   if (shown) shown.textContent = number(ballots);
   const chance = today.querySelector("[data-chance]");
-  // never as 0 or 100 where it is not; so small a one stays as the server wrote it
+  // never shown as 0 or 100 if it is not; very small ones stay as the server wrote them
   if (!chance || mine > ballots || mine / ballots < 0.0001) return;
   const share = mine === ballots ? 100 : Math.min(Math.round(10000 * mine / ballots) / 100, 99.99);
   chance.textContent = `${number(share)}\u00a0%`;
 }
 
-// Asking for the page again, and taking over what is live of it.
+// Reloading the page's content, and replacing its live parts.
 
 let isAskingSoon = false;
-/** So many times it was asked for; only the last answer counts. */
+/** Request counter: answers to older requests are dropped. */
 let asked = 0;
 
 const isSubmitting = () => document.querySelector("[data-in-place][aria-busy=true]") !== null;
 
-/** Ask at a moment of this page's own, however many reasons there are by then. */
+/** Reload at a random moment, once for all reasons by then. */
 function askSoon(after = 0) {
   if (isAskingSoon) return;
   isAskingSoon = true;
@@ -151,14 +151,14 @@ function askSoon(after = 0) {
   }, after + Math.random() * SPREAD);
 }
 
-/** @returns {string | undefined} where this page is had again, if it is one that is renewed */
+/** @returns {string | undefined} the address to reload from, if this page reloads */
 function addressOfPage() {
   /** @type {HTMLElement | null} */
   const part = document.querySelector("[data-at]");
   return part?.dataset.at;
 }
 
-/** Tell whether the page was had, and is shown; what is being submitted is left alone. */
+/** Reload and show the content, and return whether that worked; forms being submitted stay. */
 async function ask({ isOwn = false } = {}) {
   const address = addressOfPage();
   if (!address || (isSubmitting() && !isOwn)) return false;
@@ -185,14 +185,14 @@ function takeOver(page) {
     part.replaceWith(newer);
     prepare(newer);
   }
-  // all stands where it stood, only anew
+  // everything keeps its place
   focused?.find()?.focus({ preventScroll: true });
   const top = document.getElementById(place?.id)?.getBoundingClientRect().top;
   if (top !== undefined) scrollBy(0, top - place.top);
 }
 
 /**
- * Where the focus is, and how to find the same thing in what takes its place.
+ * The focused element, and how to find it in the new content.
  *
  * @returns {{element: Element, find: () => HTMLElement | undefined} | null}
  */
@@ -211,7 +211,7 @@ function focusIn(element) {
   };
 }
 
-/** What the reader looks at: what has the focus, or else the first thing in sight; and where. */
+/** What the reader looks at: the focused element, else the first visible one; and its position. */
 function placeOf(focused) {
   const inSight = (element) => element.getBoundingClientRect().top >= 0;
   const found = focused?.element.closest("[id]")
@@ -219,14 +219,14 @@ function placeOf(focused) {
   return found && { id: found.id, top: found.getBoundingClientRect().top };
 }
 
-/** A receipt is shown once by the server, and stays until there is another one. */
+/** The server shows a receipt once; keep it until there is another one. */
 function keepReceipt(page) {
   const receipt = document.querySelector(".receipt");
   if (!receipt || page.querySelector(".receipt")) return;
   page.getElementById(receipt.closest("[id]").id)?.append(receipt);
 }
 
-/** Keep what was typed, and what was unfolded. */
+/** Keep input, and open details. */
 function keepTyped(older, newer) {
   for (const input of older.querySelectorAll("input[id]")) {
     const same = newer.querySelector(`#${input.id}`);
@@ -238,16 +238,16 @@ function keepTyped(older, newer) {
   });
 }
 
-// A click submits without losing one's place. Whatever is not as expected is left to the browser:
-// it sends the same form again, and its token sees to it that nothing is entered twice.
+// Submitting without losing one's place. On anything unexpected the browser sends the same form
+// again, and its idempotency token prevents a second entry.
 
 async function submitInPlace(form) {
-  if (form.ariaBusy === "true") {  // the answer does not come, and somebody presses again
+  if (form.ariaBusy === "true") {  // no answer yet, and a second press
     form.submit();
     return;
   }
   form.ariaBusy = "true";
-  /** @type {any} texts alone, and no files */
+  /** @type {any} text fields only, no files */
   const fields = new FormData(form);
   const answer = await fetch(form.action, {
     method: "POST", body: new URLSearchParams(fields), redirect: "manual",
@@ -271,12 +271,12 @@ addEventListener("submit", (event) => {
   event.preventDefault();
   submitInPlace(form);
 });
-// the second click of a double click asks for nothing more
+// ignore the second click of a double click
 addEventListener("click", (event) => {
   const clicked = /** @type {Element} */ (event.target);
   if (event.detail > 1 && clicked.closest("[data-in-place] button")) event.preventDefault();
 }, { capture: true });
-// a page that comes back out of the browser's memory is not of this moment
+// a page restored from the back/forward cache is stale
 addEventListener("pageshow", ({ persisted }) => { if (persisted) ask(); });
 document.addEventListener("visibilitychange", listen);
 

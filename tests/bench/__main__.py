@@ -1,8 +1,8 @@
-"""`make bench`: the real thing under load on this machine, as ratios within one run.
+"""Benchmark, `make bench`: the real server under load, as ratios within one run.
 
-Speed differs from machine to machine and from minute to minute; so each figure is taken beside that
-of a hello-world view under the same gunicorn, in turns, and only their ratio is told. Bounded in
-time and count, over loopback only. `BENCH_BALLOTS` and `BENCH_SECONDS` make it shorter.
+Speed differs from machine to machine and from minute to minute. So each figure is measured in turns
+with a hello-world view under the same gunicorn, and reported as a ratio. Limited in time and count,
+over loopback only. `BENCH_BALLOTS` and `BENCH_SECONDS` make it shorter.
 """
 
 import json

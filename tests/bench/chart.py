@@ -1,4 +1,4 @@
-"""The chart of cost against ballots, as an SVG by hand."""
+"""Chart of the benchmark: cost against number of ballots, as SVG."""
 
 from math import log10
 

@@ -1,4 +1,4 @@
-"""How long the end of a day takes, and what memory it needs, in a process that does only that."""
+"""Benchmark of closing and drawing a day: time and memory, in a process of its own."""
 
 import json
 import subprocess

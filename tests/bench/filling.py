@@ -1,4 +1,4 @@
-"""Days full of ballots, admitted by a hundred thousand at a time."""
+"""Test data: days full of ballots, admitted a hundred thousand at a time."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from tests.stand_ins.log_keys import run_due
 
 #: ballots that one transaction adds
 STEP = 100_000
-#: submissions of one ballot that the first player has at the most
+#: submissions of one ballot that the first player has at most
 MY_SUBMISSIONS = 30_000
 
 
@@ -44,7 +44,7 @@ def fill(
     size: int,
     now: Callable[[], datetime] = utcnow,
 ) -> None:
-    """Let a day grow to `size` ballots: the player's own by ones, a crowd's by thousands."""
+    """Let a day grow to `size` ballots: the player's own singly, a crowd's by thousands."""
     while (missing := size - _size(engine, day_of(now()))) > 0:
         with Session(engine) as session, session.begin():
             crowd = _crowd(session)
@@ -61,7 +61,7 @@ def fill(
 
 
 def settle(engine: Engine) -> None:
-    """Have the database do now what so many rows at once would have it do while it is measured."""
+    """Run the database's maintenance now, so that it does not run during a measurement."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if connection.dialect.name == "sqlite":
             raw = connection.connection.dbapi_connection

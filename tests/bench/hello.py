@@ -1,4 +1,4 @@
-"""The least that Flask can do under the same gunicorn: what the others are measured against."""
+"""Hello-world baseline: the least that Flask does under the same gunicorn."""
 
 from flask import Flask
 

@@ -1,4 +1,4 @@
-"""A bounded load over loopback: keep-alive connections that ask without a pause."""
+"""Load generator over loopback: keep-alive connections that send without a pause."""
 
 import selectors
 import socket

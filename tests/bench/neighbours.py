@@ -1,9 +1,9 @@
-"""What one participant costs the others: latency of pages and ballots beside a heavy load.
+"""Benchmark of one heavy participant: latency of pages and ballots for the others.
 
-`python -m tests.bench.neighbours` serves the lottery with two workers, lets eight people look at
-pages and click at leisure, and prints their p95 alone, beside somebody who submits thousands over
-four connections, and beside four downloads of 11,000 rows; over more, with `BENCH_CONNECTIONS`.
-Bounded in time, over loopback only.
+`python -m tests.bench.neighbours` serves the lottery with two workers, lets eight users load
+pages and click now and then, and prints their p95 alone, beside a user who submits thousands over
+four connections (more with `BENCH_CONNECTIONS`), and beside four downloads of 11,000 rows. Limited
+in time, over loopback only.
 """
 
 import http.client

@@ -1,4 +1,4 @@
-"""What the database itself takes: batches of a thousand with the counter, by the plain driver."""
+"""Database baseline: batches of a thousand with the counter, by the plain driver."""
 
 import os
 from datetime import UTC, datetime

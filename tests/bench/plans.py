@@ -1,4 +1,4 @@
-"""How the databases find what the busy pages ask for, in their own words."""
+"""Query plans of the busy pages (EXPLAIN), on both databases."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Requests of people who are logged in, made beforehand so that asking costs next to nothing."""
+"""Prepared requests of logged-in users, so that sending them costs next to nothing."""
 
 import re
 from collections.abc import Callable, Iterator

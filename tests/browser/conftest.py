@@ -1,4 +1,4 @@
-"""A Chromium, people who sit before it, and lotteries as they stand after some days."""
+"""Browser fixtures: Chromium, users, and lotteries after some days."""
 
 import os
 import shutil

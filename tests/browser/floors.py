@@ -1,4 +1,4 @@
-"""The programs that pages are measured with, and whether they are here."""
+"""Measuring tools for pages (Nu checker, Lighthouse): versions and availability."""
 
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ NU_CHECKER = ("java", "-jar", str(MODULES / "vnu-jar" / "build" / "dist" / "vnu.
 
 @cache
 def starts(program: tuple[str, ...]) -> bool:
-    """Tell whether a program is here and runs on the Node.js or the Java that is here."""
+    """Return whether a program is here and runs on the Node.js or the Java that is here."""
     if shutil.which(program[0]) is None:
         return False
     asked = subprocess.run(

@@ -1,4 +1,4 @@
-"""Lighthouse, as a process: how a page scores on a phone, and what costs it points."""
+"""Lighthouse as a process: the scores of a page on a phone, and what lowers them."""
 
 import json
 import os

@@ -1,7 +1,7 @@
-"""Take the pictures in `docs/screenshots`: `make pictures`.
+"""Screenshots: `make pictures` takes those in `docs/screenshots`.
 
 Each is of one page at 320, 390, 768 and 1440 pixels side by side, once light and once dark. The
-clock stands and the dice are given, so that a picture changes only where a page does.
+clock is frozen and random numbers are seeded, so that a picture changes only if its page does.
 """
 
 import sys

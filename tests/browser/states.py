@@ -1,4 +1,4 @@
-"""The pages, in every state that somebody may find them in."""
+"""Page states: every page in every state that a user may see."""
 
 import re
 from collections.abc import Callable

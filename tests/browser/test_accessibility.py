@@ -1,4 +1,4 @@
-"""Every page in every state: nothing that axe finds, nothing that a small screen cuts off."""
+"""Accessibility: axe on every page in every state, and nothing cut off on small screens."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Somebody doubts a draw, and their own browser proves it; or convicts whoever forged it."""
+"""Draw page: the reader's browser verifies a draw, and detects a forged one."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -86,7 +86,7 @@ def test_a_player_checks_their_own_ballot_in_two_clicks(
         (lambda each: each.update(freeze=each["freeze"].replace("size 300", "size 299")), "freeze"),
     ],
 )
-def test_a_forged_certificate_is_convicted_by_the_check_that_fails(
+def test_a_forged_certificate_fails_its_check(
     chromium: Browser, server: Gunicorn, change: Callable[[dict[str, object]], None], failed: str
 ) -> None:
     """The server, or whoever sits between, changes the certificate on its way."""

@@ -1,4 +1,4 @@
-"""What the pages are measured with is pinned, and is the same wherever it comes from."""
+"""Measuring tools are pinned by hash, from whichever mirror they come."""
 
 import json
 

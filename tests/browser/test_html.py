@@ -1,4 +1,4 @@
-"""The HTML of every page in every state, as it is served: nothing that the Nu checker finds."""
+"""Valid HTML: every page in every state, by the Nu checker."""
 
 import json
 import re

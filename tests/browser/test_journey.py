@@ -1,4 +1,4 @@
-"""The whole way of a participant in a real browser: to sign up, to play, to look up who won."""
+"""A participant's journey in a real browser: sign up, play, look up the winner."""
 
 from collections.abc import Iterator
 from datetime import timedelta

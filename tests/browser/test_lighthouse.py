@@ -1,4 +1,4 @@
-"""What Lighthouse thinks of the pages, on a phone with a slow line: no less than is said here."""
+"""Lighthouse scores on a phone with a slow connection stay above these floors."""
 
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

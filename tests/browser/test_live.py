@@ -1,4 +1,4 @@
-"""What happens while a page stands open: it is told, and nobody loses their place."""
+"""Live updates: open pages change, and nobody loses focus or input."""
 
 import re
 from datetime import timedelta
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Route, expect
 from lottery_system.clock import closes_at
 from tests.browser.conftest import browsing
 from tests.browser.test_journey import expect_figures, sign_up, submit_one
-from tests.browser.test_stories import expect_receipt_of, house, open_lotteries
+from tests.browser.test_stories import expect_receipt_of, open_lotteries, site
 from tests.conftest import FIRST_DAY, PASSWORD
 
 
@@ -18,7 +18,7 @@ def test_the_ballots_of_others_and_a_new_lottery_appear_by_themselves(
     chromium: Browser, sqlite_file: Path, tmp_path: Path
 ) -> None:
     with (
-        house(sqlite_file, tmp_path) as lottery,
+        site(sqlite_file, tmp_path) as lottery,
         browsing(chromium, lottery.server.url) as bobs,
         browsing(chromium, lottery.server.url) as charlies,
     ):
@@ -57,7 +57,7 @@ def test_what_is_being_submitted_is_left_alone_until_it_is_answered(
         held.append(route)
 
     with (
-        house(sqlite_file, tmp_path) as lottery,
+        site(sqlite_file, tmp_path) as lottery,
         browsing(chromium, lottery.server.url) as page,
     ):
         open_lotteries(lottery.url, "Big Chance")
@@ -83,7 +83,7 @@ def test_a_click_keeps_ones_place_on_the_page(
     chromium: Browser, sqlite_file: Path, tmp_path: Path
 ) -> None:
     with (
-        house(sqlite_file, tmp_path) as lottery,
+        site(sqlite_file, tmp_path) as lottery,
         browsing(chromium, lottery.server.url, viewport={"width": 390, "height": 700}) as page,
     ):
         open_lotteries(lottery.url, *(f"Raffle {letter}" for letter in "ABCDEFGH"))
@@ -108,7 +108,7 @@ def test_without_a_script_a_click_comes_back_to_its_card(
 ) -> None:
     small = {"width": 390, "height": 700}
     with (
-        house(sqlite_file, tmp_path) as lottery,
+        site(sqlite_file, tmp_path) as lottery,
         browsing(chromium, lottery.server.url, viewport=small, java_script_enabled=False) as page,
     ):
         open_lotteries(lottery.url, *(f"Raffle {letter}" for letter in "ABCDEFGH"))
@@ -126,7 +126,7 @@ def test_a_page_left_open_over_midnight_turns_over_and_its_form_counts_for_the_n
 ) -> None:
     shortly_before = closes_at(FIRST_DAY) - timedelta(seconds=20)
     with (
-        house(sqlite_file, tmp_path, at=shortly_before) as lottery,
+        site(sqlite_file, tmp_path, at=shortly_before) as lottery,
         browsing(chromium, lottery.server.url) as page,
     ):
         open_lotteries(lottery.url, "Big Chance", at=shortly_before)
@@ -151,7 +151,7 @@ def test_a_form_opened_before_midnight_says_which_day_its_ballot_counts_for(
     chromium: Browser, sqlite_file: Path, tmp_path: Path
 ) -> None:
     with (
-        house(sqlite_file, tmp_path) as lottery,
+        site(sqlite_file, tmp_path) as lottery,
         browsing(chromium, lottery.server.url, java_script_enabled=False) as page,
     ):
         open_lotteries(lottery.url, "Big Chance")
@@ -168,7 +168,7 @@ def test_who_logged_out_in_another_tab_logs_in_and_goes_on_with_what_was_typed(
     chromium: Browser, sqlite_file: Path, tmp_path: Path, with_script: bool
 ) -> None:
     with (
-        house(sqlite_file, tmp_path) as lottery,
+        site(sqlite_file, tmp_path) as lottery,
         browsing(chromium, lottery.server.url, java_script_enabled=with_script) as page,
     ):
         open_lotteries(lottery.url, "Big Chance")
@@ -196,7 +196,7 @@ def test_a_reader_whose_calendar_is_a_day_ahead_is_told_their_own_time(
     chromium: Browser, sqlite_file: Path, tmp_path: Path
 ) -> None:
     with (
-        house(sqlite_file, tmp_path) as lottery,
+        site(sqlite_file, tmp_path) as lottery,
         browsing(chromium, lottery.server.url, timezone_id="Pacific/Kiritimati") as page,
     ):
         open_lotteries(lottery.url, "Big Chance")
@@ -214,7 +214,7 @@ def test_nobody_who_looks_away_is_told_anything(
     chromium: Browser, sqlite_file: Path, tmp_path: Path
 ) -> None:
     with (
-        house(sqlite_file, tmp_path) as lottery,
+        site(sqlite_file, tmp_path) as lottery,
         browsing(chromium, lottery.server.url) as page,
     ):
         open_lotteries(lottery.url, "Big Chance")
@@ -233,7 +233,7 @@ def test_a_device_whose_clock_is_set_past_midnight_asks_and_announces_nothing(
     chromium: Browser, sqlite_file: Path, tmp_path: Path
 ) -> None:
     with (
-        house(sqlite_file, tmp_path) as lottery,
+        site(sqlite_file, tmp_path) as lottery,
         browsing(chromium, lottery.server.url) as page,
     ):
         open_lotteries(lottery.url, "Big Chance")

@@ -1,5 +1,4 @@
-"""Nothing moves while a page loads, also where the script writes the reader's own times; and what
-comes out of a printer is the result and not the ways around it."""
+"""No layout shift while a page loads, and print styles without navigation."""
 
 import pytest
 from playwright.sync_api import Browser, expect

@@ -1,7 +1,6 @@
-"""A player over three days and an organiser over a month, as it happened.
+"""Stories: a player over three days and an organiser over a month.
 
-Each story is told twice, with a script and without: what the pages do by themselves must never be
-what they depend on.
+Each story runs twice, with JavaScript and without: pages must work without it.
 """
 
 import csv
@@ -38,7 +37,7 @@ WITH_SCRIPT = pytest.mark.parametrize(
 )
 
 
-class House:
+class Site:
     """A lottery that is served, and its database."""
 
     def __init__(self, url: str, server: Gunicorn) -> None:
@@ -75,13 +74,13 @@ class House:
 
 
 @contextmanager
-def house(file: Path, folder: Path, at: datetime = FIRST_NOON) -> Iterator[House]:
+def site(file: Path, folder: Path, at: datetime = FIRST_NOON) -> Iterator[Site]:
     """Serve a lottery that alice organises, with nothing in it."""
     url = f"sqlite:///{copy(file, folder / 'lottery.db')}"
     with database(url) as session, session.begin():
         session.add(User.sign_up("alice", hash_password(PASSWORD), at, is_organiser=True))
     with Gunicorn(url, folder, at=at) as server:
-        yield House(url, server)
+        yield Site(url, server)
 
 
 def open_lotteries(url: str, *names: str, at: datetime = FIRST_NOON) -> None:
@@ -95,7 +94,7 @@ def test_a_player_plays_for_three_days(
     chromium: Browser, sqlite_file: Path, tmp_path: Path, with_script: bool
 ) -> None:
     with (
-        house(sqlite_file, tmp_path) as lottery,
+        site(sqlite_file, tmp_path) as lottery,
         browsing(chromium, lottery.server.url, java_script_enabled=with_script) as bobs,
         browsing(chromium, lottery.server.url, java_script_enabled=with_script) as charlies,
     ):
@@ -177,7 +176,7 @@ def test_an_organiser_answers_for_a_month(
     chromium: Browser, sqlite_file: Path, tmp_path: Path, with_script: bool
 ) -> None:
     with (
-        house(sqlite_file, tmp_path) as lottery,
+        site(sqlite_file, tmp_path) as lottery,
         browsing(chromium, lottery.server.url, java_script_enabled=with_script) as alices,
         browsing(chromium, lottery.server.url, java_script_enabled=with_script) as bobs,
     ):

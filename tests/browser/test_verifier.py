@@ -1,4 +1,4 @@
-"""The verifier in the reader's own browser: against the vectors, and against the other one."""
+"""The browser's verifier against the test vectors, and against the Python verifier."""
 
 import json
 import mimetypes
@@ -99,7 +99,7 @@ def page(chromium: Browser, server: Server) -> Iterator[Page]:
 
 
 def run(page: Page, modules: str, script: str, given: object = None) -> Any:
-    """Run a script with the names of some modules at hand, `given` among them."""
+    """Run a script with the names of some modules in use, `given` among them."""
     imports = ",".join(f"import('/static/js/verifier/{name}.js')" for name in modules.split())
     return page.evaluate(
         "async (given) => { const m = Object.assign({}, ...await Promise.all(["
@@ -324,7 +324,7 @@ def test_the_draw_is_that_of_the_vectors(page: Page) -> None:
 
     wrong = run(
         page,
-        "selection chain records merkle beacon bytes calendar",
+        "selection chain records merkle beacon bytes dates",
         """
         const wrong = [], hex = m.fromHex;
         const same = (what, one, other) => {
@@ -620,7 +620,7 @@ def nasty(original: str) -> dict[str, bytes]:
     return {**found, "no UTF-8": original.encode("latin-1", "replace") + b"\xff"}
 
 
-#: what is different and yet the same certificate: a witness's signature is passed over
+#: what is different and yet the same certificate: a witness's signature is skipped
 HARMLESS = {"a witness", "a witness of a mark", "a witness of emoji"}
 
 
@@ -794,14 +794,14 @@ def test_tiles_show_that_a_receipt_was_kept(page: Page, day: Day, log: Path) -> 
     assert kept_by_tiles(page, day) == ("ok", checks.CHECKS["receipt kept"])
 
 
-def test_tiles_of_another_log_convict(page: Page, day: Day, log: Path) -> None:
+def test_tiles_of_another_log_fail_the_check(page: Page, day: Day, log: Path) -> None:
     (tile,) = (log / "tile" / "0").rglob("13")
     tile.write_bytes(tile.read_bytes()[:-1] + b"?")
 
     assert kept_by_tiles(page, day) == ("FAIL", "the log was changed after the receipt was given")
 
 
-def test_short_tiles_convict(page: Page, day: Day, log: Path) -> None:
+def test_short_tiles_fail_the_check(page: Page, day: Day, log: Path) -> None:
     (tile,) = (log / "tile" / "0").rglob("13")
     tile.write_bytes(tile.read_bytes()[:-32])
 
@@ -979,7 +979,7 @@ def test_the_draw_page_finds_ones_own_ballot(page: Page, draw: Path, log: Path) 
     assert (verdict, sentence[:33]) == ("ok", "Yes, this ballot was in the draw.")
 
 
-def test_the_draw_page_convicts_who_drops_a_ballot(page: Page, draw: Path, log: Path) -> None:
+def test_the_draw_page_proves_a_dropped_ballot(page: Page, draw: Path, log: Path) -> None:
     (tile,) = (log / "tile" / "0").rglob("13")
     tile.write_bytes(bytes(13 * 32))
     page.goto("/draw/")

@@ -1,4 +1,4 @@
-"""What a page weighs at its first view, and that it fits a small screen at twice the text size."""
+"""Page weight at the first view, and small screens at twice the text size."""
 
 import gzip
 import secrets

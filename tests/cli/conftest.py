@@ -1,4 +1,4 @@
-"""A terminal to type commands into."""
+"""Fixtures of the command tests: a terminal to type commands into."""
 
 from collections.abc import Callable
 

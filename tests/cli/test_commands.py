@@ -1,4 +1,4 @@
-"""What operators type."""
+"""Commands of operators: users, lotteries and draws."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_password_that_is_no_text_ends_with_a_sentence(app: Flask, clock: Cloc
     done = app.test_cli_runner().invoke(args=["user", "create", "bob"], input=b"correct \xfc horse")
 
     assert (done.exit_code, done.output) == (
-        1, "Error: The password on standard input is no UTF-8 text.\n"
+        1, "Error: The password on standard input is not UTF-8 text.\n"
     )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def test_a_fault_of_ours_is_told_without_a_traceback_and_what_was_in_it(
 
     assert (done.exit_code, done.output) == (
         1,
-        "Error: A fault of ours (RuntimeError). What was not finished was not done. Run it again "
+        "Error: Internal error (RuntimeError). Unfinished work was rolled back. Run it again "
         "with FLASK_DEBUG=1 to see where it is, and report it.\n",
     )
 

@@ -1,4 +1,4 @@
-"""`flask db move`: a lottery goes from SQLite to PostgreSQL, whole or not at all."""
+"""`flask db move`: a lottery moves from SQLite to PostgreSQL, completely or not at all."""
 
 import os
 import subprocess
@@ -123,7 +123,7 @@ def test_a_lottery_goes_on_where_it_was_moved_to(
     )
 
     assert done.returncode == 0, done.stderr
-    assert "All days, ballots and logs of the copy fit each other." in done.stdout
+    assert "All days, ballots and logs of the copy match." in done.stdout
     assert "set LOTTERY_DATABASE_URL to the new address" in done.stdout
     # it was never recovered
     assert [name for name in before if not before[name]] == ["recoveries"]

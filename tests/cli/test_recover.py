@@ -1,4 +1,4 @@
-"""`flask draw recover`: what is lost is shown, stated and published, and the lottery goes on."""
+"""`flask draw recover`: shows, states and publishes a loss, and the lottery goes on."""
 
 import shutil
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from lottery_system.fairness.note import format_vkey, open_note, parse_vkey
 from lottery_system.fairness.recovery import LostBallots, parse_recovery
 from lottery_system.fairness.verify import verify
 from lottery_system.keys import CHAIN_TIP, LOG_KEY
-from lottery_system.mark import Marks
+from lottery_system.mark_files import MarkFiles
 from lottery_system.models import Draw, Lottery
 from lottery_system.parts import parts_of
 from lottery_system.pause import Pause
@@ -78,7 +78,7 @@ def test_what_is_lost_is_shown_before_anything_is_done(
     assert done.exit_code == 1
     assert "Journal: 3 records were signed, 2 are left." in done.output
     assert f"{LOST_DAY}: its published result is lost; it is never drawn again." in done.output
-    assert "Ballots that are left, and play in no draw: bob 2, alice 1." in done.output
+    assert "Ballots that are left, and are in no draw: bob 2, alice 1." in done.output
     assert f"{TODAY}: ballots 1 to 8 were acknowledged and are lost (8)." in done.output
     assert "If there is a newer backup" in done.output
     assert "That is not its name. Nothing was done." in done.output
@@ -231,7 +231,7 @@ def test_the_mark_of_another_host_follows_only_if_the_statement_admits_what_it_k
 ) -> None:
     shutil.copy(scene.storage / "mark", scene.storage / "mark-of-another-host")
     type_("draw recover", "lottery.local\n")
-    another = Marks([scene.storage / "mark-of-another-host"])
+    another = MarkFiles([scene.storage / "mark-of-another-host"])
 
     def know_more(size: int) -> None:
         mark = another.read()
@@ -277,6 +277,6 @@ def test_a_damaged_mark_is_begun_anew_only_by_whoever_types_the_name(
     assert (tmp_path / "mark").read_bytes() == b"spoilt"
     assert type_("draw recover", "lottery.local\n").exit_code == 0
 
-    mark = Marks([tmp_path / "mark"]).read()
+    mark = MarkFiles([tmp_path / "mark"]).read()
     assert mark is not None
     assert mark.days[FIRST_DAY].size == 3

@@ -1,4 +1,4 @@
-"""What gunicorn makes of clients that hold on to it, lie to it, or fill its log."""
+"""gunicorn with slow or lying clients, and clients that fill its log."""
 
 import os
 import re
@@ -75,7 +75,7 @@ def plays(player: Player) -> None:
 
 
 def can_listen(server: Gunicorn) -> bool:
-    """Tell whether a client has a stream left; takes all in that comes at once, and goes."""
+    """Return whether a client has a stream left; takes all in that comes at once, and goes."""
     with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as connection:
         connection.sendall(LIVE)
         received = b""
@@ -262,7 +262,7 @@ def believes_nobody(server: Gunicorn) -> None:
     for host in (b"[::::]", b"[1:2]", b"xn--a"):  # which the test client of Werkzeug cannot ask by
         asked = get(PAGE).replace(b"lottery.example", host)
         assert answer_to(server.port, asked).startswith(b"HTTP/1.1 400 "), host
-    # asked from this very machine, which may read it
+    # asked from this machine, which may read it
     assert answer_to(server.port, get("/metrics", *LIES)).startswith(b"HTTP/1.1 200 ")
     assert body(answer_to(server.port, get("/live", method="HEAD"))) == b""
 

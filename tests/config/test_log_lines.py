@@ -1,4 +1,4 @@
-"""Lines of the log are bounded in length and in number."""
+"""Log lines are limited in length and rate."""
 
 import logging
 from collections.abc import Iterator

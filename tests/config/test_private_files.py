@@ -1,4 +1,4 @@
-"""Files with passwords' hashes and keys in them are readable by nobody else."""
+"""Files with password hashes and keys are readable by their owner only."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Settings from the environment: a wrong one ends the start with a sentence."""
+"""Settings: an invalid one stops the start with a message."""
 
 import os
 import stat

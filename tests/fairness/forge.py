@@ -1,4 +1,4 @@
-"""Whole days made by hand, honest or forged at one place, and signed with a key of the tests."""
+"""Forged days: honest ones made by hand, with one field changed, signed with a test key."""
 
 import json
 import random

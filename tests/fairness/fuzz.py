@@ -1,9 +1,8 @@
-"""`make fuzz`: atheris tries to make the verifier stumble, or believe what it should not.
+"""Fuzzing, `make fuzz`: atheris looks for crashes and false passes of the verifier.
 
-Whatever bytes come as a certificate or a receipt, `verify` raises nothing but `Unreadable`, and
-holds for nothing whose JSON is not that of an honest one. Coverage leads it: what reaches new code
-is changed further. Bytes changed at random are hardly ever JSON still, so most changes are made to
-a value of it.
+For any bytes as a certificate or a receipt, `verify` raises nothing but `Unreadable`, and passes
+only for the JSON of an honest one. Guided by coverage: inputs that reach new code are mutated
+further. Random bytes are hardly ever valid JSON, so most mutations change a value inside it.
 """
 
 import json
@@ -47,7 +46,7 @@ def try_one(data: bytes) -> None:
 
 
 def change(data: bytes, most: int, seed: int) -> bytes:
-    """Change one value of JSON, or any bytes where there is none."""
+    """Change one value of JSON, or any bytes if there is none."""
     chance = random.Random(seed)
     try:
         loaded = json.loads(data)

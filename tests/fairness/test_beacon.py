@@ -1,4 +1,4 @@
-"""drand's rounds: their arithmetic, and every recorded signature with its forged twins."""
+"""drand's rounds: their arithmetic, recorded signatures and forged ones."""
 
 import json
 from datetime import UTC, datetime, timedelta

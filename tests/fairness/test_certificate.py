@@ -1,4 +1,4 @@
-"""The JSON of certificates and receipts is read strictly: one spelling, or a clear refusal."""
+"""JSON of certificates and receipts is parsed strictly, or refused with a clear message."""
 
 import json
 from collections.abc import Callable

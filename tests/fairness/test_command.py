@@ -1,4 +1,4 @@
-"""The verifier as a program: what it says, how it ends, and that it can be taken away."""
+"""The verifier as a program: output, exit codes, and the downloaded file."""
 
 import json
 import subprocess

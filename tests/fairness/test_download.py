@@ -1,4 +1,4 @@
-"""Copying a log from servers that stumble, grow meanwhile, or send something else."""
+"""Downloading a log from servers that fail, grow meanwhile, or send something else."""
 
 import threading
 from collections.abc import Iterator

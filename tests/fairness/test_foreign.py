@@ -1,6 +1,6 @@
-"""Proofs and roots held against pymerkle, which others wrote, for every pair of small sizes.
+"""Proofs and roots compared with pymerkle, an independent implementation.
 
-The other tests show that we believe our own proofs; these, that strangers would.
+The other tests show that our code accepts our own proofs; these, that other implementations do.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Trees of RFC 9162 against the standards' vectors, a naive reading of the RFC, and corruption."""
+"""Merkle trees of RFC 9162: standard vectors, a naive implementation, and corruption."""
 
 import json
 from collections.abc import Sequence

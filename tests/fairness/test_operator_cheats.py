@@ -1,6 +1,6 @@
-"""An operator who cheats: what works in which mode, what does not, and how it shows.
+"""A cheating operator: what works in which mode, and how it is detected.
 
-The operator has everything: the keys, the secrets, the database, and the code.
+The operator has the keys, the secrets, the database and the code.
 """
 
 import shutil
@@ -46,7 +46,7 @@ KEY = LOG_KEYS.key.verifier
 PLAYED = 20
 
 
-class House:
+class Site:
     """A lottery in a file of its own, with whatever ballots the operator lets in."""
 
     def __init__(self, engine: Engine, log_keys: LogKeys, gap: int = 0) -> None:
@@ -59,7 +59,7 @@ class House:
         begin(self.session, noon, log_keys, gap)
 
     def play(self, numbers: Sequence[int], day: int = 0) -> None:
-        """Let ballots in; the same number is the same ballot, by holder and salt, in any house."""
+        """Let ballots in; the same number is the same ballot, by holder and salt, on any site."""
         noon = starts_at(BEACON_DAY + day * ONE_DAY) + ONE_DAY / 2
         clicks = [
             AskedBallots.of(
@@ -110,12 +110,12 @@ class House:
 
 
 @pytest.fixture
-def houses(sqlite_file: Path, tmp_path: Path) -> Iterator[list[Engine]]:
+def databases(sqlite_file: Path, tmp_path: Path) -> Iterator[list[Engine]]:
     """Return the databases that an operator may keep beside each other."""
     with ExitStack() as stack:
         engines = []
         for number in range(2):
-            file = tmp_path / f"house-{number}.db"
+            file = tmp_path / f"site-{number}.db"
             shutil.copy(sqlite_file, file)
             url = f"sqlite:///{file}"
             engine = create_engine(url, **database.engine_options(url))
@@ -143,14 +143,14 @@ def verdicts(certificate: bytes, **given: object) -> dict[str, Verdict]:
     return {check.name: check.verdict for check in checks}
 
 
-def test_in_mode_operator_last_ballots_can_be_tried_until_one_wins(houses: list[Engine]) -> None:
+def test_in_mode_operator_last_ballots_can_be_tried_until_one_wins(databases: list[Engine]) -> None:
     """What the page says of mode operator is true: this is why it does not prove honesty."""
-    house = House(houses[0], LOG_KEYS)
-    house.play(range(PLAYED))
-    house.end()
-    leaves = [leaf_hash(record) for record in house.ballots()]
+    site = Site(databases[0], LOG_KEYS)
+    site.play(range(PLAYED))
+    site.end()
+    leaves = [leaf_hash(record) for record in site.ballots()]
     frontier, _ = Frontier().extend(leaves)
-    freeze, mine = house.freeze(), PLAYED + 1
+    freeze, mine = site.freeze(), PLAYED + 1
 
     salt = next(
         salt
@@ -161,7 +161,7 @@ def test_in_mode_operator_last_ballots_can_be_tried_until_one_wins(houses: list[
     )  # fmt: skip
 
     # and nobody can tell from the certificate of the lottery that has this ballot
-    cheated = House(houses[1], LOG_KEYS)
+    cheated = Site(databases[1], LOG_KEYS)
     cheated.play([*range(PLAYED)])
     with cheated.session.begin():
         admit(
@@ -181,14 +181,14 @@ def test_in_mode_operator_last_ballots_can_be_tried_until_one_wins(houses: list[
 
 
 def test_in_mode_beacon_the_winner_is_not_known_when_the_list_is_frozen(
-    houses: list[Engine],
+    databases: list[Engine],
 ) -> None:
     """Whatever last ballot the operator takes, the round decides, and it does not exist yet."""
-    house = House(houses[0], BEACON_OPERATOR, BEACON_GAP)
-    house.play(range(PLAYED))
-    house.end()
-    frontier, _ = Frontier().extend([leaf_hash(record) for record in house.ballots()])
-    freeze, mine = house.freeze(), PLAYED + 1
+    site = Site(databases[0], BEACON_OPERATOR, BEACON_GAP)
+    site.play(range(PLAYED))
+    site.end()
+    frontier, _ = Frontier().extend([leaf_hash(record) for record in site.ballots()])
+    freeze, mine = site.freeze(), PLAYED + 1
     assert freeze.round == BEACON_ROUND
     assert freeze.frozen < freeze.closes + timedelta(seconds=BEACON_GAP)
 
@@ -205,29 +205,29 @@ def test_in_mode_beacon_the_winner_is_not_known_when_the_list_is_frozen(
 
     drawn = winning_ballots(seed_of(tried, SIGNATURES[BEACON_ROUND]), mine, 1)
     assert drawn[0].number != mine
-    assert holds(verify(house.certificate(), key=KEY, ballots=house.ballots()))
+    assert holds(verify(site.certificate(), key=KEY, ballots=site.ballots()))
 
 
 def test_in_mode_beacon_a_list_frozen_after_the_number_is_known_takes_a_later_number(
-    houses: list[Engine],
+    databases: list[Engine],
 ) -> None:
-    house = House(houses[0], BEACON_OPERATOR, BEACON_GAP)
-    house.play(range(PLAYED))
+    site = Site(databases[0], BEACON_OPERATOR, BEACON_GAP)
+    site.play(range(PLAYED))
     late = timedelta(seconds=BEACON_GAP)
-    draws.run_due(house.session, closes_at(BEACON_DAY) + late, 1, BEACON_OPERATOR, SIGNATURES.get)
+    draws.run_due(site.session, closes_at(BEACON_DAY) + late, 1, BEACON_OPERATOR, SIGNATURES.get)
 
-    freeze = house.freeze()
+    freeze = site.freeze()
 
     assert freeze.round == round_at(QUICKNET, freeze.closes + 2 * late)
     assert freeze.round > BEACON_ROUND
-    assert [each.round for each in draws.waiting(house.session)] == [freeze.round]
+    assert [each.round for each in draws.waiting(site.session)] == [freeze.round]
 
 
-def test_in_mode_beacon_a_second_list_is_convicted_by_whoever_kept_the_journals_head(
-    houses: list[Engine],
+def test_in_mode_beacon_a_kept_checkpoint_proves_a_second_list(
+    databases: list[Engine],
 ) -> None:
     """The operator keeps two lists, shows one before the round, and takes the other after it."""
-    shown, taken = (House(engine, BEACON_OPERATOR, BEACON_GAP) for engine in houses)
+    shown, taken = (Site(engine, BEACON_OPERATOR, BEACON_GAP) for engine in databases)
     shown.play(range(PLAYED))
     taken.play(range(PLAYED + 1))
     draws.run_due(shown.session, closes_at(BEACON_DAY), 1, BEACON_OPERATOR)
@@ -238,8 +238,8 @@ def test_in_mode_beacon_a_second_list_is_convicted_by_whoever_kept_the_journals_
     assert not extends(taken, kept.size, kept.root)
 
 
-def test_a_dropped_ballot_is_convicted_by_its_receipt(houses: list[Engine]) -> None:
-    honest, cheated = (House(engine, LOG_KEYS) for engine in houses)
+def test_a_receipt_proves_a_dropped_ballot(databases: list[Engine]) -> None:
+    honest, cheated = (Site(engine, LOG_KEYS) for engine in databases)
     honest.play(range(PLAYED))
     receipt = honest.receipt(7)
     cheated.play([number for number in range(PLAYED) if number != 6])
@@ -255,9 +255,9 @@ def test_a_dropped_ballot_is_convicted_by_its_receipt(houses: list[Engine]) -> N
     assert found["receipt kept"] is Verdict.FAILED
 
 
-def test_a_ballot_that_was_changed_is_convicted_by_its_receipt(houses: list[Engine]) -> None:
+def test_a_receipt_proves_a_changed_ballot(databases: list[Engine]) -> None:
     """As many ballots as before, another one in the place of the seventh."""
-    honest, cheated = (House(engine, LOG_KEYS) for engine in houses)
+    honest, cheated = (Site(engine, LOG_KEYS) for engine in databases)
     honest.play(range(10))
     receipt = honest.receipt(7)
     cheated.play([0, 1, 2, 3, 4, 5, 500, 7, 8, 9, *range(10, PLAYED)])
@@ -269,37 +269,37 @@ def test_a_ballot_that_was_changed_is_convicted_by_its_receipt(houses: list[Engi
     assert found["receipt kept"] is Verdict.FAILED
 
 
-def test_an_honest_receipt_convicts_nobody(houses: list[Engine]) -> None:
-    house = House(houses[0], LOG_KEYS)
-    house.play(range(10))
-    receipt = house.receipt(7)
-    house.play(range(10, PLAYED))
-    house.end()
+def test_an_honest_receipt_passes(databases: list[Engine]) -> None:
+    site = Site(databases[0], LOG_KEYS)
+    site.play(range(10))
+    receipt = site.receipt(7)
+    site.play(range(10, PLAYED))
+    site.end()
 
-    found = verdicts(house.certificate(), ballots=house.ballots(), receipt=receipt)
+    found = verdicts(site.certificate(), ballots=site.ballots(), receipt=receipt)
 
     assert set(found.values()) == {Verdict.OK}
 
 
-def test_history_that_was_altered_is_convicted_by_consistency(houses: list[Engine]) -> None:
+def test_consistency_proofs_show_altered_history(databases: list[Engine]) -> None:
     """A day is drawn again with other ballots; the days after it follow as if nothing were."""
-    honest, altered = (House(engine, LOG_KEYS) for engine in houses)
-    for house, played in ((honest, range(PLAYED)), (altered, range(PLAYED - 1))):
-        house.play(played)
-        house.end()
+    honest, altered = (Site(engine, LOG_KEYS) for engine in databases)
+    for site, played in ((honest, range(PLAYED)), (altered, range(PLAYED - 1))):
+        site.play(played)
+        site.end()
     kept = open_checkpoint(honest.journal_head(), KEY)
-    for house in (honest, altered):
-        house.play([100, 101], day=1)
-        house.end(day=1)
+    for site in (honest, altered):
+        site.play([100, 101], day=1)
+        site.end(day=1)
 
     assert extends(honest, kept.size, kept.root)
     assert not extends(altered, kept.size, kept.root)
 
 
-def extends(house: House, size: int, root: bytes) -> bool:
-    """Tell whether a house's journal extends one whose head somebody kept, by its own tiles."""
-    newest = open_checkpoint(house.journal_head(), KEY)
-    with house.session.begin():
-        read = journal_tiles(house.session.connection())
+def extends(site: Site, size: int, root: bytes) -> bool:
+    """Return whether a site's journal extends one whose head somebody kept, by its own tiles."""
+    newest = open_checkpoint(site.journal_head(), KEY)
+    with site.session.begin():
+        read = journal_tiles(site.session.connection())
         proof = tiles.prove_consistency(read, size, newest.size)
     return check_consistency(size, newest.size, root, newest.root, proof)

@@ -1,4 +1,4 @@
-"""Records are written in one way, and nothing else is read as one."""
+"""Records have one canonical form, and nothing else is parsed as one."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A signed statement of a loss: to the letter, followed from key to key, and true of receipts."""
+"""Recovery statements: exact form, chains from key to key, and lost receipts."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -241,7 +241,7 @@ def test_a_ballot_that_was_exchanged_is_found_though_others_were_lost() -> None:
 
 
 @pytest.mark.parametrize("number", [3, ACKNOWLEDGED + 1])
-def test_a_receipt_of_a_longer_log_than_was_stated_convicts(number: int) -> None:
+def test_a_receipt_of_a_longer_log_than_was_stated_fails(number: int) -> None:
     longer = Day(size=25)
 
     checks = verify(

@@ -1,4 +1,4 @@
-"""From a seed to the winning numbers, against the protocol's own vectors."""
+"""Selection of winners from a seed, against the protocol's vectors."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Addresses and bundles of C2SP tlog-tiles, and proofs out of tiles of several levels."""
+"""C2SP tlog-tiles: paths, bundles, and proofs from tiles of several levels."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every check of a certificate holds for an honest one, and fails for its forged twin."""
+"""Every check passes for an honest certificate and fails for its forged twin."""
 
 import json
 import sys
@@ -367,7 +367,7 @@ def test_a_list_that_is_not_the_frozen_one_says_nothing_of_a_receipt() -> None:
         (lambda: b'{"format": "daily-draw/v1 certificate"}', RECEIPT_CHECKS),
     ],
 )
-def test_a_receipt_that_shows_nothing_or_convicts_is_told_by_its_check(
+def test_a_receipt_without_proof_or_of_a_dropped_ballot_fails_its_check(
     receipt: Callable[[], bytes], fails: list[str]
 ) -> None:
     checks = verify(Day().certificate(), key=KEY.verifier, receipt=receipt())

@@ -1,4 +1,4 @@
-"""A lottery that is served, and people who play while something happens to it."""
+"""Fixtures of fault injection: a served lottery, and people who play meanwhile."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Every address, asked for what nobody asks: by a stranger, a participant and an organiser.
+"""Every address under random and odd requests, as a stranger, a participant and an organiser.
 
 A failure names its seed. `SEED=7 STRIKES=10 pytest tests/faults/test_addresses.py`, with the
 STRIKES that it had, makes the same requests again in its first round.
@@ -84,7 +84,7 @@ class Answer:
     status: int
     headers: Headers
     text: str
-    #: None where no route fits
+    #: None if no route fits
     endpoint: str | None
     arguments: dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""Clients that are gone before their answer comes, and send the same form again."""
+"""Clients that disconnect before the answer, and send the same form again."""
 
 import random
 

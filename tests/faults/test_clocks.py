@@ -1,7 +1,7 @@
 """Clocks that are set over midnight and back, and hosts whose clocks differ.
 
-The first tests leave the clocks unchecked: what the database alone sees to must hold all the same.
-The others check them, as is usual.
+The first tests turn the clock checks off: the database's own rules must still hold. The others run
+with the checks.
 """
 
 import random

@@ -1,7 +1,7 @@
-"""The connection to PostgreSQL is cut in the middle of anything.
+"""PostgreSQL connections cut at any moment.
 
 The worst moment is after a commit and before its answer: the ballots are stored, and neither the
-lottery nor the player knows.
+lottery nor the player knows it.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The disk is full, then there is room again."""
+"""A full disk, then room again."""
 
 import shutil
 import tempfile
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from lottery_system.mark import Head, Mark, Marks
+from lottery_system.mark import Head, Mark
+from lottery_system.mark_files import MarkFiles
 from tests.conftest import FIRST_DAY, migrate
 from tests.stand_ins.players import Player
 from tests.stand_ins.postgres import NoServer, Server
@@ -90,7 +91,7 @@ def test_a_full_disk_loses_nothing_and_players_go_on_when_there_is_room(
 
 
 def test_a_mark_is_raised_on_a_full_disk_too_and_never_half_made(disk: SmallDisk) -> None:
-    marks, late = Marks([disk.folder / "mark"]), Marks([disk.folder / "late"])
+    marks, late = MarkFiles([disk.folder / "mark"]), MarkFiles([disk.folder / "late"])
     start = Mark(bytes(32), Head(1, bytes(32)))
     marks.raise_to(lambda before: start)
     disk.fill()
@@ -99,7 +100,7 @@ def test_a_mark_is_raised_on_a_full_disk_too_and_never_half_made(disk: SmallDisk
     with pytest.raises(OSError, match="No space left"):
         late.raise_to(lambda before: start)
 
-    found = Marks([disk.folder / "mark"]).read()
+    found = MarkFiles([disk.folder / "mark"]).read()
     assert found is not None
     assert found.days[FIRST_DAY].size == 7
     assert late.read() is None

@@ -1,4 +1,4 @@
-"""Every flush to disk takes its time."""
+"""A slow disk: every flush takes time."""
 
 import shutil
 from collections.abc import Iterator

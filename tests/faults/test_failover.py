@@ -1,4 +1,4 @@
-"""A standby of PostgreSQL takes over: one that lags forgets ballots, a synchronous one none."""
+"""Failover of PostgreSQL: a lagging standby lacks ballots, a synchronous one none."""
 
 from collections.abc import Iterator
 from datetime import timedelta

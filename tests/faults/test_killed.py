@@ -1,4 +1,4 @@
-"""`kill -9`, of workers and of all there is, also right at midnight."""
+"""`kill -9` of single workers and of the whole server, also at midnight."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""Somebody else holds the lock that ballots need, for longer than they wait for it."""
+"""Locks held by others for longer than ballots wait."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""PostgreSQL falls over, as by a power cut, and comes again."""
+"""PostgreSQL crashes, as by a power cut, and comes back."""
 
 from datetime import timedelta
 

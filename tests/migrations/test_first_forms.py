@@ -1,4 +1,4 @@
-"""Databases made by migrations that were edited after they had landed: they come over whole."""
+"""Databases made by early versions of migrations 0001 and 0003 are upgraded completely."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""From an empty database to the newest schema and back, on both databases."""
+"""Migrations: from an empty database to the newest schema and back, on both databases."""
 
 from datetime import UTC, date, datetime
 from hashlib import sha256

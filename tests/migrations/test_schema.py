@@ -1,4 +1,4 @@
-"""The start and all commands refuse a database of another version, in a sentence."""
+"""Schema check: server and commands refuse a database of another version, with a message."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ RUN_UPGRADE = "run `flask --app lottery_system db upgrade`"
 
 
 def said_of(statement: str) -> str:
-    """Change the database of the application at hand, and return why it is refused then."""
+    """Change the database of the application in use, and return why it is refused then."""
     with db.engine.begin() as connection:
         connection.execute(text(statement))
     with reading() as connection, pytest.raises(OutdatedSchema) as refused:

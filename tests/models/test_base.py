@@ -1,4 +1,4 @@
-"""Instants know their zone, in and out of the database."""
+"""Datetimes keep their time zone in and out of the database."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""What the database itself refuses, whoever asks."""
+"""Triggers and constraints: what the database refuses, whoever asks."""
 
 from collections.abc import Callable
 from datetime import timedelta

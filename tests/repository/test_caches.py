@@ -1,4 +1,4 @@
-"""Every cache of the house is in the table of docs/architecture.md, with what it goes by."""
+"""Caches: each one in the code is in the table of docs/architecture.md, with its key."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ NO_CACHES = {
 
 
 def caches() -> set[str]:
-    """Find the caches of the house, each as `module.py name`."""
+    """Find the caches in the code, each as `module.py name`."""
     found = set()
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -75,7 +75,7 @@ def _made_once(node: ast.If) -> Iterator[str]:
 
 def documented() -> set[str]:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    table = text.partition("| cache | goes by |")[2].partition("\n\n")[0]
+    table = text.partition("| cache | key |")[2].partition("\n\n")[0]
     found = set()
     for row in table.splitlines()[2:]:
         module, *names = re.findall(r"`([^`]+)`", row.split("|")[1])
@@ -88,7 +88,7 @@ def test_every_cache_is_in_the_documentation_and_no_other() -> None:
 
 
 def test_caches_of_all_kinds_are_found() -> None:
-    """Otherwise the test above would hold of a house in which none is found."""
+    """Otherwise the test above would pass if no cache were found."""
     found = caches()
 
     assert {

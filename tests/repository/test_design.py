@@ -1,4 +1,4 @@
-"""The colours are those that the design names, and can be read on their grounds."""
+"""Colours: the stylesheet matches the design page, and contrasts are sufficient."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The documentation keeps up with the code."""
+"""Documentation: addresses, commands, settings and links match the code."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Licences: whatever others made is named in the README, with its licence."""
+"""Licences: the README names all third-party material with its licence."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The public specification says what the code does: examples, grammar, fields, checks, numbers."""
+"""docs/protocol.md matches the code: examples, grammar, fields, checks, numbers."""
 
 import json
 import re

@@ -1,6 +1,6 @@
-"""Linting: each rule for semgrep is shown to fire, and what npm brings is pinned.
+"""Linting: each semgrep rule fires on its example, and npm packages are pinned.
 
-`make lint` holds rules and examples together.
+`make lint` runs the rules against their examples.
 """
 
 import json

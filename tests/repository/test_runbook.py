@@ -1,4 +1,4 @@
-"""The commands of docs/operating.md, typed as they stand there, on lotteries that lost data."""
+"""The runbooks of docs/operating.md, run on lotteries that lost data."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def runbook(name: str) -> str:
     return found[1]
 
 
-class House:
+class Site:
     """A lottery's folder as an operator has it: `storage`, `backup`, and a terminal.
 
     Args:
@@ -154,18 +154,18 @@ def given_settings(
 
 
 @pytest.fixture
-def house(
+def site(
     app: Flask, clock: Clock, database_url: str, given_settings: dict[str, str], tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> House:  # fmt: skip
+) -> Site:  # fmt: skip
     folder = tmp_path_factory.mktemp("house")
     (folder / "storage").symlink_to(tmp_path)
-    return House(folder, app, database_url, given_settings.get("LOTTERY_MARK", ""))
+    return Site(folder, app, database_url, given_settings.get("LOTTERY_MARK", ""))
 
 
 @pytest.fixture
 def play(
-    house: House, app: Flask, clock: Clock, session: Session, cast: Cast, big_chance: Lottery,
+    site: Site, app: Flask, clock: Clock, session: Session, cast: Cast, big_chance: Lottery,
     submit: Submit,
 ) -> Play:  # fmt: skip
     begin(session, FIRST_NOON)
@@ -183,129 +183,127 @@ def play(
     return play
 
 
-def test_the_newest_backup_goes_on(house: House, play: Play) -> None:
+def test_the_newest_backup_goes_on(site: Site, play: Play) -> None:
     play(2)
-    house.back_up()
+    site.back_up()
 
-    assert "The database has all that was published." in house.type(house.restore)
-    assert house.said_at_start() == "ready\n"
+    assert "The database has all that was published." in site.type(site.restore)
+    assert site.said_at_start() == "ready\n"
 
 
-def test_a_backup_an_hour_old_pauses_until_a_newer_one_is_restored(
-    house: House, play: Play
-) -> None:
+def test_a_backup_an_hour_old_pauses_until_a_newer_one_is_restored(site: Site, play: Play) -> None:
     play(1)
-    house.back_up()
+    site.back_up()
     play(0)
-    house.back_up("newer")
+    site.back_up("newer")
 
-    said = house.type(house.restore)
+    said = site.type(site.restore)
 
     assert "2026-11-20: ballots 6 to 10 were acknowledged and are lost (5)" in said
     assert "That is not its name. Nothing was done." in said or "Aborted" in said
-    paused = house.said_at_start()
+    paused = site.said_at_start()
     assert paused.startswith("paused: The database is older than what was published")
     assert "5 ballots of 2026-11-20, and 10 were acknowledged" in paused
-    house.choose("newer")
-    assert "The database has all that was published." in house.type(house.restore)
-    assert house.said_at_start() == "ready\n"
+    site.choose("newer")
+    assert "The database has all that was published." in site.type(site.restore)
+    assert site.said_at_start() == "ready\n"
 
 
 @pytest.mark.parametrize("age", [1, 7])
 def test_a_backup_days_old_goes_on_once_the_loss_is_stated(
-    house: House, play: Play, age: int
+    site: Site, play: Play, age: int
 ) -> None:
     play(1)
-    house.back_up()
+    site.back_up()
     play(age)
 
-    said = house.type(house.restore)
+    said = site.type(site.restore)
     lost = [FIRST_DAY + (1 + number) * ONE_DAY for number in range(age)]
     for day in lost:
         assert f"{day}: its published result is lost; it is never drawn again." in said
-    assert "Ballots that are left, and play in no draw: bob 5." in said
-    assert house.said_at_start().startswith("paused: ")
+    assert "Ballots that are left, and are in no draw: bob 5." in said
+    assert site.said_at_start().startswith("paused: ")
 
-    said = house.type("recover", "lottery.local\n")
+    said = site.type("recover", "lottery.local\n")
     assert "daily-draw/v1 recovery\nname lottery.local\n" in said
-    assert house.said_at_start() == "ready\n"
-    assert "The database has all that was published." in house.type("recover")
+    assert site.said_at_start() == "ready\n"
+    assert "The database has all that was published." in site.type("recover")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_only_storage_restored_goes_on(house: House, play: Play) -> None:
+def test_only_storage_restored_goes_on(site: Site, play: Play) -> None:
     play(1)
-    older = (house.storage / "mark").read_bytes()
+    older = (site.storage / "mark").read_bytes()
     play(2)
 
-    (house.storage / "mark").write_bytes(older)
+    (site.storage / "mark").write_bytes(older)
 
-    assert house.said_at_start() == "ready\n"
-    assert (house.storage / "mark").read_bytes() != older
+    assert site.said_at_start() == "ready\n"
+    assert (site.storage / "mark").read_bytes() != older
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("given_settings", [True], indirect=True)
-def test_both_restored_are_found_out_by_a_second_mark(house: House, play: Play) -> None:
+def test_both_restored_are_found_out_by_a_second_mark(site: Site, play: Play) -> None:
     play(1)
-    house.back_up()
-    older = (house.storage / "mark").read_bytes()
+    site.back_up()
+    older = (site.storage / "mark").read_bytes()
     play(1)
 
-    (house.storage / "mark").write_bytes(older)
-    house.type(house.restore)
+    (site.storage / "mark").write_bytes(older)
+    site.type(site.restore)
 
-    assert house.said_at_start().startswith("paused: The database is older")
+    assert site.said_at_start().startswith("paused: The database is older")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_both_restored_without_a_second_mark_are_found_out_by_nobody_here(
-    house: House, play: Play
+    site: Site, play: Play
 ) -> None:
     """As the table says: what nothing here knows of, only others can tell."""
     play(1)
-    house.back_up()
-    older = (house.storage / "mark").read_bytes()
+    site.back_up()
+    older = (site.storage / "mark").read_bytes()
     play(1)
 
-    (house.storage / "mark").write_bytes(older)
-    house.type(house.restore)
+    (site.storage / "mark").write_bytes(older)
+    site.type(site.restore)
 
-    assert house.said_at_start() == "ready\n"
+    assert site.said_at_start() == "ready\n"
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_keys_and_an_empty_database_do_not_start(house: House, play: Play, tmp_path: Path) -> None:
+def test_keys_and_an_empty_database_do_not_start(site: Site, play: Play, tmp_path: Path) -> None:
     play(1)
-    (house.storage / "mark").unlink()
-    house.use(f"sqlite:///{tmp_path}/empty.db")
+    (site.storage / "mark").unlink()
+    site.use(f"sqlite:///{tmp_path}/empty.db")
 
-    assert "begin no second journal" in house.refusal_at_start()
+    assert "begin no second journal" in site.refusal_at_start()
 
 
 def test_keys_and_databases_of_before_and_after_a_recovery_are_told_apart(
-    house: House, play: Play
+    site: Site, play: Play
 ) -> None:
     play(1)
-    house.back_up()
+    site.back_up()
     play(1)
-    house.type(house.restore)
-    house.type("recover", "lottery.local\n")
-    house.back_up("after")
+    site.type(site.restore)
+    site.type("recover", "lottery.local\n")
+    site.back_up("after")
 
     for name in KEYS:
-        (house.storage / name).rename(house.storage / f"{name}.newer")
-        shutil.copy(house.storage / f"{name}.ended-0", house.storage / name)
-    assert "did not sign this lottery's journal. Restore this file" in house.refusal_at_start()
+        (site.storage / name).rename(site.storage / f"{name}.newer")
+        shutil.copy(site.storage / f"{name}.ended-0", site.storage / name)
+    assert "did not sign this lottery's journal. Restore this file" in site.refusal_at_start()
 
     for name in KEYS:
-        (house.storage / f"{name}.newer").rename(house.storage / name)
-    house.type(house.restore)
-    said = house.said_at_start()
+        (site.storage / f"{name}.newer").rename(site.storage / name)
+    site.type(site.restore)
+    said = site.said_at_start()
     assert said.startswith(
         "paused: The database and the high-water mark are of different lotteries"
     )
     assert "a backup from before a recovery, restore a newer one" in said
-    house.choose("after")
-    house.type(house.restore)
-    assert house.said_at_start() == "ready\n"
+    site.choose("after")
+    site.type(site.restore)
+    assert site.said_at_start() == "ready\n"

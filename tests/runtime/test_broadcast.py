@@ -1,4 +1,4 @@
-"""One loop looks for all who listen, and only while somebody does."""
+"""Broadcast: one loop polls for all listeners, and only while there are any."""
 
 import logging
 import sys
@@ -12,9 +12,9 @@ from sqlalchemy.exc import OperationalError
 from lottery_system.runtime.broadcast import Broadcast
 from tests.stand_ins.processes import wait_for
 
-#: seconds between two looks, where a test waits for some
+#: polling interval in seconds, where a test waits for some
 SOON = 0.01
-#: seconds between two looks, where a test shows that there is but one
+#: polling interval in seconds, where a test shows that there is but one
 NEVER = 3600
 
 

@@ -1,4 +1,4 @@
-"""Those who wait take turns, however much each of them has waiting."""
+"""Fair queue: owners take turns, however many items each has waiting."""
 
 from queue import Full
 

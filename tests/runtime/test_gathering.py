@@ -1,4 +1,4 @@
-"""What is asked at the same time is asked together, and everybody gets their own answer."""
+"""Request coalescing: concurrent queries share a statement, and each gets its own answer."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,6 +1,6 @@
-"""Under gevent, whatever blocks lets the other greenlets of the worker run.
+"""Under gevent, blocking calls let the other greenlets of the worker run.
 
-Each story runs in a process of its own, since gevent patches the whole of it.
+Each test runs in a process of its own, since gevent patches the whole process.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""A whole day in mode beacon, served: real gunicorn, a moved clock, relays of all kinds."""
+"""A whole day in mode beacon with real gunicorn, a moved clock and relays of all kinds."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack

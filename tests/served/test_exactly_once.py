@@ -1,9 +1,9 @@
-"""Nothing is lost and nothing counts twice, whoever is killed, over several midnights.
+"""Exactly once: no ballot lost or counted twice, whatever is killed, over several midnights.
 
-Eight processes pour ballots in and eight end the days, all by a clock on which a day lasts two
-seconds, and any of them is killed at any moment and replaced at once. Every player writes down what
-it is about to submit and how that was answered; one that was killed submits again, under the same
-token, what it has no answer for. At the end these journals are held against the database.
+Eight processes submit ballots and eight close days, by a clock on which a day lasts two seconds.
+Any of them is killed at any moment and replaced at once. Every player logs what it is about to
+submit, and the answer; a replaced player submits again, with the same token, what has no answer. At
+the end these logs are compared with the database.
 """
 
 import random

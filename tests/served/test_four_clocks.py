@@ -1,8 +1,8 @@
 """Eight processes with four clocks: one draw, at midnight, by those whose clock is right.
 
-All of them submit ballots and end days as hard as they can. Two go by the right clock, six by three
-wrong ones: on PostgreSQL from the start, whose own clock is right; on SQLite they are set while the
-processes run, as the clock of a machine can only be.
+All of them submit ballots and close days as fast as they can. Two have the right clock, six have
+three wrong ones: on PostgreSQL, whose own clock is right, from the start; on SQLite the clocks are
+set while the processes run.
 """
 
 import time

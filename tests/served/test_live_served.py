@@ -1,4 +1,4 @@
-"""A thousand open pages on one worker, which is asked to stop while they are open."""
+"""A thousand live streams on one worker, which is stopped while they are open."""
 
 import time
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ def test_the_database_is_left_alone_once_all_pages_are_closed(
 
 
 def is_quiet(database: psycopg.Connection) -> bool:
-    """Tell whether nobody else has asked the database anything for longer than two intervals."""
+    """Return whether nobody else has asked the database anything for longer than two intervals."""
     row = database.execute(
         "SELECT max(query_start) < clock_timestamp() - make_interval(secs => %s)"
         " FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()",

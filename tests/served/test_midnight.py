@@ -1,4 +1,4 @@
-"""Midnight as it is served: four gunicorn workers, forms sent over HTTP, a clock that is moved."""
+"""Midnight with four gunicorn workers, forms over HTTP and a moved clock."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta

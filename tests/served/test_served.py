@@ -1,4 +1,4 @@
-"""What gunicorn makes of many connections at once."""
+"""gunicorn with many connections at once."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Slow clients: connections of one address that hold on to a server, in one thread."""
+"""Slow clients (slowloris): connections of one address, in one thread."""
 
 import resource
 import selectors

@@ -1,4 +1,4 @@
-"""Whether a database holds what was acknowledged, and every ballot, day and winner exactly once."""
+"""Acknowledged ballots compared with a database: each day, ballot and winner exactly once."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable

@@ -1,4 +1,4 @@
-"""A PostgreSQL database whose own clock is another one, while everything else of it is real."""
+"""A PostgreSQL database whose clock is shifted; everything else of it is real."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

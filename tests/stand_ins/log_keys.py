@@ -1,4 +1,4 @@
-"""An operator with fixed keys, and days that end by them."""
+"""Log keys of the tests, and days that are closed with them."""
 
 from collections.abc import Callable
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""Fuzzing: requests that no browser sends, made at random from a seed."""
+"""Fuzzing of HTTP requests: random requests from a seed."""
 
 import json
 import random
@@ -159,7 +159,7 @@ class Request:
 def known_odd_posts(
     path: str, own: Sequence[str], ordinary: Ordinary, cookies: str
 ) -> Iterator[Request]:
-    """Yield what each address that takes a form must bear: some have failed at each of these.
+    """Yield what each address that takes a form must have: some have failed at each of these.
 
     Args:
         own: the fields that the address reads.

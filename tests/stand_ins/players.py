@@ -1,4 +1,4 @@
-"""People who play by the forms of the pages, and write down every receipt."""
+"""Players: users who play by the pages' forms and keep every receipt."""
 
 import random
 import re
@@ -96,7 +96,7 @@ class Player:
         )
 
     def try_once(self, form: Form, ballot_count: int) -> int | None:
-        """Send a form once, and return the status of the answer; None where that is 503."""
+        """Send a form once, and return the status of the answer; None if that is 503."""
         found = self._try("POST", form.path, form.filled_in(ballot_count))
         return found[0] if found else None
 
@@ -168,7 +168,7 @@ class Player:
 
 
 def _check_promise(headers: HTTPMessage, text: str, token: str | None) -> None:
-    """Whoever is turned away is told when to come again, what counts and that it is safe."""
+    """Whoever is refused is told when to come again, what counts and that it is safe."""
     assert headers["Retry-After"].isdigit()
     if "The lottery is paused" in text:
         assert "ballots only count if you see a receipt" in text

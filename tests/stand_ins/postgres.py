@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own."""
+"""A PostgreSQL server for the tests."""
 
 import os
 import pwd
@@ -27,7 +27,7 @@ class Server:
 
         Args:
             durable: flush to disk, as servers do; what no fault strikes is faster without.
-            disk: an existing folder to keep it in, sparing its space; the usual one where left out.
+            disk: an existing folder to keep it in, sparing its space; the usual one if omitted.
             primary: the server that this one follows, as its standby.
         """
         self._bin = _bin()
@@ -72,11 +72,11 @@ class Server:
         self._run("pg_ctl", "-D", "data", "-w", "promote")
 
     def is_up(self) -> bool:
-        """Tell whether it has not given up; it may be mending itself."""
+        """Return whether it has not given up; it may be mending itself."""
         return (self.folder / "data" / "postmaster.pid").exists()
 
     def serves(self) -> bool:
-        """Tell whether it takes connections."""
+        """Return whether it takes connections."""
         try:
             with psycopg.connect(self.url("postgres"), connect_timeout=5):
                 return True

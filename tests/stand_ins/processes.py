@@ -1,4 +1,4 @@
-"""The lottery as it is served: gunicorn in processes of its own, by a wall clock that tests set."""
+"""The served lottery: gunicorn in processes of its own, with a wall clock that tests set."""
 
 import os
 import re
@@ -90,7 +90,7 @@ class Gunicorn:
         database_url: of a database with the newest schema.
         storage: an existing folder; the log is kept there too.
         at: what the clock shows now. It runs on while the server is down, as clocks do; to set it
-            again, or stop it, there is `clock`. The usual clock where left out.
+            again, or stop it, there is `clock`. The usual clock if omitted.
         config: for gunicorn, another one than that of `make run`.
         preload: a library that takes the place of some of the system's calls.
         settings: further ones, by their names in the environment.
@@ -216,7 +216,7 @@ class Gunicorn:
         print(f"... {self.log_file}:", self.log()[-20_000:], sep="\n")
 
     def readyz(self) -> str:
-        """Return what `/readyz` says, or nothing where nobody answers."""
+        """Return what `/readyz` says, or nothing if nobody answers."""
         assert self._master is not None
         assert self._master.poll() is None, "gunicorn ended"
         try:

@@ -1,4 +1,4 @@
-"""A TCP proxy of our own between a program and PostgreSQL, which cuts connections."""
+"""A TCP proxy between a program and PostgreSQL that cuts connections."""
 
 import random
 import socket

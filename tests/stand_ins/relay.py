@@ -1,4 +1,4 @@
-"""A relay of the beacon on the loopback address: honest, or a liar of some kind.
+"""A relay of the beacon on the loopback address: honest or faulty in some way.
 
 A real server that serves rounds that drand's networks have signed. In a program of its own:
 

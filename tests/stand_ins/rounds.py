@@ -1,4 +1,4 @@
-"""Recorded rounds of drand's quicknet, and a day that takes one of them."""
+"""Recorded rounds of drand's quicknet, and a day that uses one of them."""
 
 import json
 from datetime import date

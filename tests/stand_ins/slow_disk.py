@@ -1,4 +1,4 @@
-"""A disk whose every flush takes its time, or waits until a test lets it go on."""
+"""A slow disk: every flush takes time, or waits until a test releases it."""
 
 import shutil
 import subprocess

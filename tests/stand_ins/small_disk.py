@@ -1,4 +1,4 @@
-"""A disk that is full whenever a test wants it to be."""
+"""A full disk, on demand."""
 
 import subprocess
 from collections.abc import Iterator

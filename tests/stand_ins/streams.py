@@ -1,4 +1,4 @@
-"""Many open pages: streams of `/live` over plain sockets, in one thread."""
+"""Open pages: many streams of `/live` over plain sockets, in one thread."""
 
 import json
 import resource

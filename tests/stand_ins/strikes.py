@@ -1,4 +1,4 @@
-"""When faults strike, and what must hold after all of them."""
+"""Fault injection: when faults strike, and what must hold after all of them."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""People at their browsers."""
+"""Fixtures of the page tests: users at their browsers."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Months and charts: where each day stands."""
+"""Calendar and chart: the place of each day."""
 
 from datetime import date
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""The cookie by which a browser stays logged in, and small ones beside it."""
+"""Cookies: the session cookie, and small ones beside it."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""CSRF tokens: another text on every page, all of them good, as long as the session is."""
+"""CSRF tokens: different on every page, all valid for the session's lifetime."""
 
 import re
 

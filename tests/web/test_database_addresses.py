@@ -1,4 +1,4 @@
-"""Database addresses as people have them: the pages play on what they lead to."""
+"""Database addresses in real spellings: the pages work on them."""
 
 from pathlib import Path
 

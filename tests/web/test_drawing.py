@@ -1,4 +1,4 @@
-"""The drawing of a day's log shows the way that an inclusion proof takes."""
+"""Drawing of a Merkle path: it shows the steps of the inclusion proof."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""While a disk has too little room no ballots are taken, and draws are made all the same."""
+"""Free disk space: with too little, no ballots are taken, but draws are made."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Whatever a stranger sends is answered soon, and never with a fault of ours."""
+"""Input limits: any request is answered soon, and never with a server error."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which language a page speaks, and that it speaks no other."""
+"""Language of a page: which one, and no mix."""
 
 import re
 from html.parser import HTMLParser

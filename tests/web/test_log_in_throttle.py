@@ -1,4 +1,4 @@
-"""Guessing is bounded; a stranger cannot lock somebody out."""
+"""Rate limits of wrong passwords: guessing is limited; strangers can't lock somebody out."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What holds for every page: headers, errors, sizes, and that looking changes nothing."""
+"""Rules for every page: headers, errors, sizes, and GETs that change nothing."""
 
 import logging
 
@@ -90,12 +90,12 @@ def test_a_fault_of_ours_shows_no_traceback_and_is_noted(
 
     assert answer.status_code == 500
     assert "Sorry, something went wrong on our side" in text_of(answer)
-    assert "secret of the house" not in answer.text
-    assert "secret of the house" in caplog.text
+    assert "secret detail" not in answer.text
+    assert "secret detail" in caplog.text
 
 
 def broken() -> str:
-    raise ZeroDivisionError("secret of the house")
+    raise ZeroDivisionError("secret detail")
 
 
 broken.access = None  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A paused lottery takes no ballots and makes no draws; everything else can be read."""
+"""A paused lottery takes no ballots and makes no draws; everything else is readable."""
 
 import pytest
 from flask import Flask

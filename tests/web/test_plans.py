@@ -1,7 +1,7 @@
-"""PostgreSQL finds what pages and the ballot box ask for by keys, also before it knows its tables.
+"""Query plans on PostgreSQL: by keys, also before tables are analysed.
 
-A plan is made once for each connection, maybe on the first day. One that goes through all ballots
-is quick then, and would be kept when there are ten million.
+A connection plans a statement once, maybe on the first day. A plan that scans all ballots is fast
+then, and would be kept when there are ten million.
 """
 
 import re

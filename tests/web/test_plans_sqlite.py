@@ -1,6 +1,6 @@
-"""SQLite finds single ballots by their whole key, though it plans without knowing its tables.
+"""Query plans on SQLite: single ballots by their whole key, without statistics.
 
-A join that it turns around would read all ballots of a day, to look each up among the winners.
+A join in the wrong order would read all ballots of a day, and look each one up among the winners.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Proxy headers, hosts and the public address, as they come from the networks of others."""
+"""Proxy headers, hosts and the public base URL."""
 
 from datetime import timedelta
 

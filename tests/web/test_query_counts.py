@@ -1,6 +1,6 @@
-"""How many statements a request makes: few, and as many for much data as for little.
+"""Number of statements a request: few, and independent of the amount of data.
 
-What grows with the data is found here, on any machine, and not by a clock.
+This finds what grows with the data, on any machine, without measuring time.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Forms are taken where any word of the browser says that they are ours, or it is told why not."""
+"""Form origin: forms of this site are accepted, others are refused with the reason."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""What is remembered for all shows nothing of whoever asked first."""
+"""Caches: a cached value shows nothing of the visitor for whom it was made."""
 
 from collections.abc import Callable, Iterator
 from contextvars import Context
@@ -182,7 +182,7 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
 }
 ELSEWHERE = {
     "keys.py _keys",  # tests/test_keys.py
-    "mark.py _read",  # tests/test_mark.py
+    "mark_files.py _read",  # tests/test_mark.py
     "web/cookies.py _read",  # by a key alone, tests/web/test_cookies.py
     "web/cookies.py _signer",
     "web/remembered.py _remembered",  # above

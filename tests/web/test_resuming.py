@@ -1,4 +1,4 @@
-"""A form whose session has ended comes back, filled in, and nothing was stored meanwhile."""
+"""Resuming a form whose session has ended: it comes back filled in, with nothing stored."""
 
 import html
 import re

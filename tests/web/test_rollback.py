@@ -1,7 +1,7 @@
-"""A database that has forgotten what was published is found out, and nothing is done on it.
+"""Rollback detection: a database that lacks published data is detected and not used.
 
-The past comes back as it does for operators: a copy of the file, or a dump, is put in the place of
-the database while the lottery runs.
+The tests restore as operators do: a copy of the file, or a dump, replaces the database while the
+lottery runs.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from lottery_system import draws, scheduler
 from lottery_system.clock import ONE_DAY
 from lottery_system.errors import Paused
-from lottery_system.mark import Marks
+from lottery_system.mark_files import MarkFiles
 from lottery_system.models import Draw, JournalRecord, Lottery, Winner
 from lottery_system.parts import parts_of
 from lottery_system.pause import Pause
@@ -157,7 +157,7 @@ def test_a_process_that_came_second_knows_what_the_first_one_acknowledged(
 
     assert submit(cast.bob, lottery, 1).first_number == 16
 
-    found = Marks([tmp_path / "mark"]).read()
+    found = MarkFiles([tmp_path / "mark"]).read()
     assert found is not None
     assert found.days[FIRST_DAY].size == 16
 
@@ -209,7 +209,7 @@ def test_what_was_signed_for_a_stranger_is_remembered_too(
 
     assert stranger.get("/log/2026-11-19/checkpoint").status_code == 200
 
-    found = Marks([tmp_path / "mark"]).read()
+    found = MarkFiles([tmp_path / "mark"]).read()
     assert found is not None
     assert found.days[FIRST_DAY].size == 10
 
@@ -277,8 +277,8 @@ def test_a_mark_that_cannot_be_read_or_is_of_another_lottery_pauses(
     scheduler.tick(app)
     assert not pause.reasons
 
-    other = Marks([tmp_path / "other"])
-    mark = Marks([tmp_path / "mark"]).read()
+    other = MarkFiles([tmp_path / "other"])
+    mark = MarkFiles([tmp_path / "mark"]).read()
     assert mark is not None
     other.raise_to(lambda before: mark._replace(genesis=bytes(32)))
     (tmp_path / "other").replace(tmp_path / "mark")
@@ -314,7 +314,7 @@ def test_an_answer_that_is_given_again_is_remembered_as_well(
 
     assert submit(cast.bob, lottery, 5, first.token).first_number == 1
 
-    found = Marks([tmp_path / "mark"]).read()
+    found = MarkFiles([tmp_path / "mark"]).read()
     assert found is not None
     assert found.days[FIRST_DAY].size == 5
 
@@ -328,7 +328,7 @@ def test_the_mark_follows_the_journal_and_forgets_days_that_it_covers(
     submit(cast.bob, lottery, 7)
     scheduler.tick(app)
 
-    mark = Marks([tmp_path / "mark"]).read()
+    mark = MarkFiles([tmp_path / "mark"]).read()
     with session.begin():
         last = JournalRecord.last(session)
     assert mark is not None

@@ -1,4 +1,4 @@
-"""What the security log says: who, from where, when; and never a secret."""
+"""Security log: who, from where, when; never a secret."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Stylesheet and scripts are kept for a year, under names that change with what is in them."""
+"""Static files are cached for a year, under names with a content hash."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""The catalogues have every text that people see, in every language, and no other."""
+"""Translations: the catalogues have every text in every language, and no other."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How numbers, chances and days are written, in each language."""
+"""Formatting of numbers, chances and days in each language."""
 
 from collections.abc import Iterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""Signing up, logging in and out."""
+"""Pages for signing up, logging in and logging out."""
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -141,7 +141,7 @@ def _find(username: str) -> User | None:
     except BadUsername:  # nobody can be called so
         return None
     finally:
-        db.session.close()  # whoever waits for the hashing that follows must hold no connection
+        db.session.close()  # hold no connection while the password is hashed
 
 
 def _to_front_page() -> Response | None:

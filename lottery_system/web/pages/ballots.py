@@ -1,4 +1,4 @@
-"""Submitting ballots, and looking at one's own."""
+"""Pages for submitting ballots and listing one's own."""
 
 from math import ceil
 
@@ -88,9 +88,9 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
 
 @blueprint.errorhandler(SQLAlchemyError)
 def no_answer(error: SQLAlchemyError) -> Response:
-    """Offer the same form again where the database does not even tell who sent it.
+    """Offer the same form again if the database can't even identify the user.
 
-    It may be one that is stored, and whose answer was lost: without its token nobody could tell.
+    It may be a retry of a stored submission whose answer was lost, so its token must be kept.
     """
     return no_database(error, retry=_form_sent())
 
@@ -122,19 +122,19 @@ def index() -> str:
 @users
 def show(day: str) -> str:
     """List my ballots of a day, the newest first."""
-    asked = day_or_404(day)
+    utc_day = day_or_404(day)
     with reading() as connection:
         rows = submissions_of(
             connection,
             viewer().id,
-            asked,
+            utc_day,
             before=parse_number(request.args.get("before", "")),
             limit=PAGE + 1,
         )
-        draw, winners = look_up(connection, asked, viewer().id)
+        draw, winners = look_up(connection, utc_day, viewer().id)
     return render_template(
         "ballots/show.html",
-        day=asked,
+        day=utc_day,
         draw=draw,
         submissions=rows[:PAGE],
         winner=winners[0] if winners else None,

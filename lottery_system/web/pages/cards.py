@@ -1,7 +1,7 @@
-"""Pictures of a result for where its address is shared (Open Graph, ogp.me).
+"""Preview images for shared links (Open Graph, ogp.me).
 
-They name no person, no lottery and no prize: these may be in any script, which no one font has, and
-the page at the address brings them as text.
+They contain no username, lottery or prize: these may be in any script, and no single font has all
+scripts. The page itself has them as text.
 """
 
 from functools import lru_cache
@@ -34,7 +34,7 @@ PAPER, INK, QUIET, ACCENT, ON_ACCENT = "#fbfaf7", "#1b2023", "#545d62", "#0b6e4f
 A_DAY = "public, max-age=86400"
 REMEMBERED = 64
 
-# Drawing takes tens of milliseconds; whoever asks for many cards waits, and nobody else.
+# Drawing takes tens of milliseconds, so it runs in a thread of its own.
 _offload = Offload(threads=1, niceness=10)
 
 
@@ -58,9 +58,9 @@ def _of_site(caching: str) -> Response:
 def winner(day: str) -> Response:
     """Show the card of a drawn day, in the language that `?lang=` asks for, else in English."""
     _use_requested_language()
-    asked = day_or_404(day)
+    utc_day = day_or_404(day)
     with reading() as connection:
-        draw, winners = look_up(connection, asked, None)
+        draw, winners = look_up(connection, utc_day, None)
     if draw is None or draw.status != DRAWN:
         return _of_site(A_MOMENT)
     if winners:
@@ -74,12 +74,12 @@ def winner(day: str) -> Response:
         )
     else:
         title, subtitle = "–", gettext("Nobody entered")
-    card = _offload(_drawn, parts().settings.name, title, subtitle, long_day(asked))
+    card = _offload(_drawn, parts().settings.name, title, subtitle, long_day(utc_day))
     return public(card, "image/png", A_DAY)
 
 
 def _use_requested_language() -> None:
-    """Go by the address alone: what all may keep must not depend on who asks."""
+    """Set the language by the address alone, since the response is cached for everyone."""
     wanted = request.args.get("lang", "")
     g.language = wanted if wanted in LANGUAGES else DEFAULT
 

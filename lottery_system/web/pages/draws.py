@@ -1,4 +1,4 @@
-"""A draw for those who check it: the page, the certificate, the receipts."""
+"""Pages of a draw's proof: the checks, the certificate, the receipts."""
 
 from datetime import date
 from functools import lru_cache
@@ -43,21 +43,21 @@ RUNS = 20
 @everybody
 def show(day: str) -> tuple[str, int]:
     """Show what was fixed when, and let the reader check it."""
-    asked = parse_day(day)
-    if asked is None:
+    utc_day = parse_day(day)
+    if utc_day is None:
         page = DayPage(None, day_of(utcnow()), DayState.NO_DATE)
         return render_template("draws/missing.html", page=page, typed=day), 404
     user_id = viewer().id if current_user.is_authenticated else None
     with reading() as connection:
-        page = day_page(connection, asked, utcnow(), user_id)
-        frozen = freeze_of(connection, asked)
+        page = day_page(connection, utc_day, utcnow(), user_id)
+        frozen = freeze_of(connection, utc_day)
         timeline = frozen.timeline if frozen else None
         begun = journal_record(connection, 0, timeline)
         key = (
             certificates.key_of(connection, timeline, parts().keyring.log_keys()) if begun else None
         )
         runs = submissions_of(
-            connection, user_id, asked, before=None, limit=RUNS
+            connection, user_id, utc_day, before=None, limit=RUNS
         ) if user_id is not None else []  # fmt: skip
     if page.is_missing or page.state is DayState.LOST:
         return render_template("draws/missing.html", page=page), 404 if page.is_missing else 200
@@ -74,7 +74,7 @@ def show(day: str) -> tuple[str, int]:
         and genesis is not None
         and freeze.round is not None
         and beacon.is_late(freeze.closes, freeze.frozen, genesis.gap),
-        has_log=genesis is not None and asked >= genesis.first,
+        has_log=genesis is not None and utc_day >= genesis.first,
         vkey=format_vkey(key) if key else None,
         # all of them, since a verifier follows the line of journals that they make
         recoveries=[
@@ -104,9 +104,9 @@ def certificate(day: str) -> Response:
 @users
 def receipt(day: str, number: int) -> Response:
     """Show the receipt of a ballot to its holder."""
-    asked = request.args.get("size", "")
-    size = parse_number(asked)
-    if asked and size is None:
+    given_size = request.args.get("size", "")
+    size = parse_number(given_size)
+    if given_size and size is None:
         abort(422, gettext("Enter the size as a number of ballots, like 120."))
     of_day = day_or_404(day)
     try:

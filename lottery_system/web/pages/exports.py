@@ -1,4 +1,4 @@
-"""Exports: tables as CSV (RFC 4180), UTF-8 with a byte order mark, which Excel opens rightly."""
+"""Exports as CSV (RFC 4180), UTF-8 with a byte order mark for Excel."""
 
 import csv
 import io

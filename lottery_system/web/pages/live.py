@@ -1,4 +1,4 @@
-"""What changes, told to the pages that are open: server-sent events (HTML Living Standard, 9.2)."""
+"""Live updates of open pages by server-sent events (HTML Living Standard, 9.2)."""
 
 import json
 import random
@@ -48,7 +48,7 @@ def broadcast_of(app: Flask) -> Broadcast[Moment]:
 @blueprint.get("/live")
 @everybody
 def live() -> Response:
-    """Tell a page how many ballots the day has, and when to ask again for what it shows.
+    """Stream the day's ballot count, and when a page should reload its content.
 
     204 says that there is no room, and that the browser is not to try again; pages work without.
     """
@@ -74,7 +74,7 @@ def _stream(broadcast: Broadcast[Moment]) -> Iterator[bytes]:
 @lru_cache(1)
 def _event(moment: Moment) -> bytes:
     """Write an event, once for all streams."""
-    # all that pages show but the count, which they are told
+    # everything that pages show except the count, which is sent
     shown = repr(moment._replace(ballot_count=0)).encode()
     said = {
         "day": moment.day.isoformat(),

@@ -1,4 +1,4 @@
-"""The logs for strangers, in the layout of C2SP tlog-tiles: the journal and each day's ballots."""
+"""The public logs over HTTP (C2SP tlog-tiles): the journal and each day's ballots."""
 
 from collections.abc import Callable
 from datetime import date
@@ -62,11 +62,11 @@ def checkpoint() -> Response:
 @everybody
 def tile(path: str) -> Response:
     """Show hashes or records of the journal."""
-    asked = _parsed(path)
+    tile_path = _parsed(path)
     with reading() as connection:
         last = last_record(connection)
         return _tile(
-            asked,
+            tile_path,
             last.number + 1 if last else 0,
             journal_tiles(connection),
             lambda first, count: journal_records(connection, first, count),
@@ -98,11 +98,11 @@ def ended_checkpoint(timeline: int) -> Response:
 @everybody
 def ended_tile(timeline: int, path: str) -> Response:
     """Show hashes or records of a journal that a recovery ended."""
-    asked = _parsed(path)
+    tile_path = _parsed(path)
     with reading() as connection:
         last = _last_of_ended(connection, timeline)
         return _tile(
-            asked,
+            tile_path,
             last.number + 1,
             journal_tiles(connection, timeline),
             lambda first, count: journal_records(connection, first, count, timeline),
@@ -121,11 +121,11 @@ def _last_of_ended(connection: Connection, timeline: int) -> StoredRecord:
 @everybody
 def day_checkpoint(day: str) -> Response:
     """Show the newest checkpoint of a day's ballots."""
-    asked = day_or_404(day)
-    with reading() as connection, parts().rollback.signing(connection, asked):
-        signed = newest_checkpoint(connection, asked, parts().keyring.log_keys())
+    utc_day = day_or_404(day)
+    with reading() as connection, parts().rollback.signing(connection, utc_day):
+        signed = newest_checkpoint(connection, utc_day, parts().keyring.log_keys())
     if signed is None:
-        abort(404, gettext("There’s no log for %(day)s.", day=long_day(asked)))
+        abort(404, gettext("There’s no log for %(day)s.", day=long_day(utc_day)))
     return public(signed, TEXT, A_MOMENT)
 
 
@@ -133,10 +133,10 @@ def day_checkpoint(day: str) -> Response:
 @everybody
 def day_tile(day: str, path: str) -> Response:
     """Show hashes or records of a day's ballots."""
-    of_day, asked = day_or_404(day), _parsed(path)
+    of_day, tile_path = day_or_404(day), _parsed(path)
     with reading() as connection:
         return _tile(
-            asked,
+            tile_path,
             log_size(connection, of_day),
             ballot_tiles(connection, of_day),
             _records_of(connection, of_day),
@@ -149,22 +149,22 @@ def _records_of(connection: Connection, day: date) -> ReadRecords:
 
 
 def _tile(
-    asked: TilePath, size: int, read: ReadTiles, read_records: ReadRecords, *, is_ended: bool
+    tile_path: TilePath, size: int, read: ReadTiles, read_records: ReadRecords, *, is_ended: bool
 ) -> Response:
-    """Answer with a tile, or with as much of its beginning as was asked for.
+    """Answer with a tile, or with as much of its beginning as was utc_day for.
 
     Args:
         is_ended: the log can grow no more; one that can may also lose records by a recovery, and
             have others at the same address afterwards.
     """
     seconds = FOR_EVER if is_ended else A_MOMENT
-    tile = Tile(asked.level or 0, asked.number)
-    if asked.width > width_at(tile, size):
+    tile = Tile(tile_path.level or 0, tile_path.number)
+    if tile_path.width > width_at(tile, size):
         abort(404, gettext("The log isn’t that long, or not yet."))
-    if asked.level is None:
-        records = read_records(asked.number * TILE_WIDTH, asked.width)
+    if tile_path.level is None:
+        records = read_records(tile_path.number * TILE_WIDTH, tile_path.width)
         return compressed(public(format_entries(records), BYTES, seconds))
-    hashes = read([tile]).get(tile, b"")[: asked.width * HASH_BYTES]
+    hashes = read([tile]).get(tile, b"")[: tile_path.width * HASH_BYTES]
     return public(hashes, BYTES, seconds)
 
 

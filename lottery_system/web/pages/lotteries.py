@@ -1,4 +1,4 @@
-"""The front page: today's draw and the lotteries."""
+"""Front page: today's draw and the lotteries."""
 
 from flask import Blueprint, make_response
 from werkzeug.wrappers import Response
@@ -16,8 +16,8 @@ blueprint = Blueprint("lotteries", __name__)
 def index() -> Response:
     """Show today's draw, the lotteries, and the receipt of a click once.
 
-    The receipt is forgotten only once there is a page that shows it: who is told to try again
-    must find it there.
+    The receipt's cookie is deleted only with a page that shows it, so that a retry after an error
+    still finds it.
     """
     token = parse_token(kept(RECEIPT))
     page = make_response(front_page(token=token))

@@ -1,4 +1,4 @@
-"""What load balancers, container engines and Prometheus ask."""
+"""Health checks and metrics for load balancers, container engines and Prometheus."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""One's own account: password, log-ins, language, one's data, the end of it."""
+"""Account page: password, log-ins, language, one's data, closing the account."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -54,7 +54,7 @@ def show() -> str:
 @users
 @resumes_at(show)
 def change_password() -> Answer | tuple[str, int]:
-    """Take a new password, and end all log-ins: whoever knew the old one is out.
+    """Change the password and end all log-ins.
 
     This browser gets a new one at once, and a new CSRF token with it.
     """
@@ -110,7 +110,7 @@ def choose_language() -> Answer:
 @blueprint.get("/data.json")
 @users
 def data() -> Answer:
-    """Hand out all that is stored of the account, as one JSON document, a piece at a time."""
+    """Stream all data about the account as one JSON document, in pieces."""
     user = _user(db.session())
     facts = {
         "username": user.username,
@@ -120,7 +120,7 @@ def data() -> Answer:
         "results_seen_until": user.seen_until.isoformat() if user.seen_until else None,
         "log_ins": [at.isoformat() for at in _log_ins(db.session())],
     }
-    db.session.close()  # whoever reads slowly must hold no connection
+    db.session.close()  # a slow reader must hold no connection
     return download("lottery-data.json", "application/json", _document(facts, viewer().id))
 
 
@@ -135,7 +135,7 @@ def confirm_closing() -> str:
 @users
 @resumes_at(confirm_closing)
 def close() -> Answer | tuple[str, int]:
-    """Close the account: nobody logs in any more; what was played stays where it is."""
+    """Close the account; its ballots stay."""
     form = OwnPasswordForm()
     if not form.validate():
         return _closing_page(form), 422
@@ -189,7 +189,7 @@ def _checked(field: Field) -> str | None:
     attempt = Attempt(viewer().username)
     attempt.take()
     password_hash = _user(db.session()).password_hash
-    db.session.close()  # whoever waits for the hashing that follows must hold no connection
+    db.session.close()  # hold no connection while the password is hashed
     if not check_password(password_hash, field.data or ""):
         note("password_wrong", viewer())
         field.errors = [_not_yours()]

@@ -1,4 +1,4 @@
-"""Where organisers create and change lotteries, and see how the draws fare."""
+"""Organisers' pages: lotteries, status of the draws, participants, changes."""
 
 from datetime import date
 
@@ -52,7 +52,7 @@ BESIDE: tuple[tuple[type[LotteryError], str], ...] = (
 @blueprint.get("")
 @organisers
 def overview() -> str:
-    """Show how the draws fare, how much there is, and what was changed last."""
+    """Show the status of the draws, figures and the latest changes."""
     now = utcnow()
     today = day_of(now)
     health = standing(db.session(), now, parts().settings.gap)

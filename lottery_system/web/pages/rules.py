@@ -1,4 +1,4 @@
-"""The rules, in plain words."""
+"""Rules page: how the draw works, in plain words."""
 
 from flask import Blueprint, render_template
 

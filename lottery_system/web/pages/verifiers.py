@@ -1,4 +1,4 @@
-"""The verifier to take away: as one page, and as one program."""
+"""Downloads of the verifier: as one page, and as one program."""
 
 from functools import cache
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The winning ballot of a date."""
+"""Pages of results: the winning ballot of a date."""
 
 from datetime import date, datetime
 from functools import lru_cache
@@ -41,7 +41,7 @@ DAYS_REMEMBERED = 256
 @blueprint.get("/winners")
 @everybody
 def index() -> Response | tuple[str, int]:
-    """Go to the day asked for; where none is, show the latest draw."""
+    """Go to the day utc_day for; where none is, show the latest draw."""
     typed = request.args.get("date", "").strip()
     day = parse_day(typed)
     if day is not None:
@@ -58,29 +58,29 @@ def index() -> Response | tuple[str, int]:
 @everybody
 def show(day: str) -> tuple[str, int]:
     """Show who won on a day, or why nobody did."""
-    asked = parse_day(day)
-    if asked is None:
+    utc_day = parse_day(day)
+    if utc_day is None:
         return _no_date(day), 404
     if current_user.is_authenticated:
-        return _answer(asked, utcnow(), viewer().id)
+        return _answer(utc_day, utcnow(), viewer().id)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     seen_as = SeenAs(language(), site_root(), bool(parts().pause.reasons))
-    return _drawn_day(app, asked, monotonic() // MOMENT, seen_as) or _answer(asked, utcnow())
+    return _drawn_day(app, utc_day, monotonic() // MOMENT, seen_as) or _answer(utc_day, utcnow())
 
 
 @blueprint.get("/winners/<day>/sheet")
 @everybody
 def sheet(day: str) -> str:
     """Show a drawn day on a sheet to be printed and put up, with the way to its certificate."""
-    asked = day_or_404(day)
+    utc_day = day_or_404(day)
     with reading() as connection:
-        draw, winners = look_up(connection, asked, None)
+        draw, winners = look_up(connection, utc_day, None)
     if draw is None or draw.status != DRAWN:
-        abort(404, gettext("There’s no result for %(day)s, or not yet.", day=long_day(asked)))
-    address = public_root() + url_for("draws.show", day=asked.isoformat())[1:]
+        abort(404, gettext("There’s no result for %(day)s, or not yet.", day=long_day(utc_day)))
+    address = public_root() + url_for("draws.show", day=utc_day.isoformat())[1:]
     return render_template(
         "winners/sheet.html",
-        day=asked,
+        day=utc_day,
         draw=draw,
         winners=winners,
         address=address,
@@ -90,7 +90,7 @@ def sheet(day: str) -> str:
 
 
 class SeenAs(NamedTuple):
-    """All that the page of a drawn day depends on, of who asks for it and when."""
+    """Everything that the page of a drawn day depends on besides the day."""
 
     code: str
     #: scheme, host and path below which the lottery is reached
@@ -101,10 +101,10 @@ class SeenAs(NamedTuple):
 
 @lru_cache(DAYS_REMEMBERED)
 def _drawn_day(app: Flask, day: date, moment: float, seen_as: SeenAs) -> tuple[str, int] | None:
-    """Return the page that all strangers see of a drawn day; None where it may change any time.
+    """Return the page of a drawn day for anonymous visitors; None if it may still change.
 
-    Right after midnight everybody looks at the same one. What a draw found never changes; other
-    words of the page may, but only by a moment later than elsewhere.
+    Right after midnight everyone looks at the same page. The result never changes; other parts may
+    be up to two seconds old.
     """
 
     def made() -> tuple[str, int] | None:

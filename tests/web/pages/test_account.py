@@ -1,4 +1,4 @@
-"""One's own account: a new password, other log-ins, a language, one's data, the end of it."""
+"""Account page: new password, other log-ins, language, one's data, closing the account."""
 
 import json
 from datetime import timedelta

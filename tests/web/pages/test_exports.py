@@ -1,4 +1,4 @@
-"""What can be taken away as a table."""
+"""Exports as CSV."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The front page with much on it: found, paged, and no larger for it."""
+"""Front page with many lotteries: search, paging, and constant size."""
 
 import gzip
 import re

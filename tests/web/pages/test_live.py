@@ -1,4 +1,4 @@
-"""What open pages are told, as a browser's EventSource reads it."""
+"""Live updates, as a browser's EventSource reads them."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Logging in and out, and being sent to where one was going."""
+"""Logging in and out, and the redirect to the page asked for."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The logs as strangers' programs read them: C2SP tlog-tiles over HTTP, held against pymerkle."""
+"""The public logs over HTTP (C2SP tlog-tiles), compared with pymerkle."""
 
 from base64 import b64decode
 from collections.abc import Collection
@@ -27,7 +27,7 @@ KEY = LOG_KEYS.key.verifier
 def _drawn_day(
     session: Session, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock
 ) -> None:
-    """Let a day of 600 ballots be drawn: some by ones, some together."""
+    """Let a day of 600 ballots be drawn: some singly, some together."""
     for count in (1, 1, 1, 297, 1, 299):
         submit(cast.bob, big_chance, count)
     clock.turn(ONE_DAY)

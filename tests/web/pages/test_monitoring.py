@@ -1,4 +1,4 @@
-"""What load balancers and Prometheus are told."""
+"""Health checks and metrics for load balancers and Prometheus."""
 
 from datetime import timedelta
 

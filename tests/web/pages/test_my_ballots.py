@@ -1,4 +1,4 @@
-"""My own ballots, by day."""
+"""My ballots, by day."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Results show a lottery's name and prize as they stood when the day closed."""
+"""Offers: results show a lottery's name and prize as they were when the day closed."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Organisers create and change lotteries; nobody else does."""
+"""Organisers create and edit lotteries; nobody else can."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""What organisers answer for: how the draws fare, who plays, who changed what."""
+"""Organisers' overview: status of the draws, participants, changes."""
 
 from dataclasses import replace
 from datetime import date

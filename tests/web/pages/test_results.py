@@ -1,4 +1,4 @@
-""" "Did I win?" is answered without being asked: at the next visit, on whatever device."""
+""" "Did I win?": the next visit shows it, on any device."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""A result to be shown elsewhere: on paper, as a link, as a picture."""
+"""Sharing a result: poster, link and preview image."""
 
 import io
 import re

@@ -303,7 +303,7 @@ def test_nobody_sees_the_receipt_of_somebody_else(
 
 
 class TestRate:
-    """A participant adds at most so many ballots for each hour of the day that has begun."""
+    """A participant adds at most this many ballots for each hour of the day that has begun."""
 
     @pytest.fixture
     def given_settings(self) -> dict[str, str]:

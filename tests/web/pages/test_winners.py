@@ -1,4 +1,4 @@
-"""The winning ballot by its date: seven answers."""
+"""Result pages: the winning ballot of a date, in seven states."""
 
 from datetime import date, timedelta
 
