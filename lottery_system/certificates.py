@@ -1,4 +1,4 @@
-"""Certificates of draws, receipts of ballots and checkpoints of logs, made from rows.
+"""Certificates of draws, receipts, signed offers and checkpoints, made from rows.
 
 Maps rows to the protocol's files. Nothing here is stored; everything is derived from rows.
 """
@@ -30,12 +30,20 @@ from lottery_system.fairness.note import (
     parse_vkey,
     sign_checkpoint,
 )
-from lottery_system.fairness.records import parse_freeze
+from lottery_system.fairness.offers import (
+    Offers,
+    SignedOffers,
+    format_offers,
+    format_signed_offers,
+    open_offers,
+)
+from lottery_system.fairness.records import parse_freeze, parse_genesis
 from lottery_system.fairness.selection import winning_ballots
 from lottery_system.fairness.verify import verify
-from lottery_system.models import DRAWN, LOST, LogKeys
+from lottery_system.models import DRAWN, LOST, OPEN, LogKeys, Offer
 from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import (
+    StoredRecord,
     ballot_records,
     ballot_tiles,
     freeze_of,
@@ -55,6 +63,21 @@ class NotDrawn(LotteryError):
 
 class NoSuchReceipt(LotteryError):
     """There is no such ballot, it is somebody else's, or the log was never of that size."""
+
+
+class NoOffers(LotteryError):
+    """A day has no signed list of offers, or not yet."""
+
+
+class UnsoundOffers(LotteryError):
+    """What is stored of a day's offers is not what was signed, and is not published."""
+
+    def __init__(self, day: date) -> None:
+        super().__init__(
+            "The list of prizes for %(day)s isn’t the one that was signed, so we don’t publish it. "
+            "Whoever runs the server finds the reason in its log; `flask draw audit` says more.",
+            day=day,
+        )
 
 
 class Unsound(LotteryError):
@@ -122,6 +145,58 @@ def certificate_of(connection: Connection, day: date, log_keys: LogKeys) -> str:
     )
     _demand_sound(day, text, key)
     return text
+
+
+def signed_offers_of(connection: Connection, day: date, log_keys: LogKeys) -> str:
+    """Return a day's signed list of offers as JSON, having checked that it is what was signed.
+
+    Raises:
+        NoOffers: there is none, or not yet.
+        UnsoundOffers: what is stored is something else; the log says why.
+    """
+    frozen = freeze_of(connection, day)
+    if frozen is None or frozen.offers_note is None:
+        draw, _ = look_up(connection, day, user_id=None)
+        if draw is not None and draw.status == OPEN:
+            raise NoOffers(
+                "The list of prizes for %(day)s is signed when the day closes. Come back then.",
+                day=day,
+            )
+        raise NoOffers(
+            "There’s no signed list of prizes for %(day)s. Only days that closed after we began to "
+            "sign these lists have one.",
+            day=day,
+        )
+    try:
+        signed, _ = open_offers_of(connection, frozen, log_keys)
+    except ValueError as error:
+        log.error("offers of %s: %s", day, error)
+        raise UnsoundOffers(day) from None
+    return format_signed_offers(signed)
+
+
+def open_offers_of(
+    connection: Connection, frozen: StoredRecord, log_keys: LogKeys
+) -> tuple[SignedOffers, Offers]:
+    """Return what is stored of a day's offers, having checked that the note is of just that.
+
+    Args:
+        frozen: the journal's record of the day's end, with the note.
+
+    Raises:
+        ValueError: the note is of something else.
+    """
+    genesis = journal_record(connection, 0, frozen.timeline)
+    assert genesis is not None
+    assert frozen.day is not None
+    assert frozen.offers_note is not None
+    text = format_offers(Offer.of_day(connection, frozen.day))
+    signed = SignedOffers(text, frozen.offers_note)
+    key, name = (
+        key_of(connection, frozen.timeline, log_keys),
+        parse_genesis(genesis.record).name,
+    )
+    return signed, open_offers(signed, key, name, frozen.day)
 
 
 def key_of(connection: Connection, timeline: int | None, log_keys: LogKeys) -> VerifierKey:

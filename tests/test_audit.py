@@ -18,7 +18,7 @@ from lottery_system.extensions import db
 from lottery_system.extensions import reading as reading_connection
 from lottery_system.fairness.note import Checkpoint, SigningKey, open_checkpoint, sign_checkpoint
 from lottery_system.keys import LOG_KEY
-from lottery_system.models import Lottery
+from lottery_system.models import Lottery, OfferNote
 from lottery_system.queries.logs import journal_rows
 from lottery_system.runtime.database import READING, snapshot
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
@@ -115,6 +115,19 @@ def test_a_lottery_that_has_just_begun_is_sound(session: Session, find: Find) ->
          "1 submissions are not among those of the 702 ballots"),
         ("INSERT INTO ballot_tiles VALUES ('2026-11-19', 1, 0, 9, {other})",
          "the log's tile 0 of level 1 is not"),
+        ("UPDATE lottery_changes SET prize = 'a car' WHERE lottery_id = 1",
+         "2026-11-19: its offers are not what was signed (the list of offers is not the one that"),
+        ("UPDATE lottery_changes SET name = 'Other' WHERE lottery_id = 2", "are not what was sig"),
+        ("DELETE FROM offers WHERE lottery_id = 2", "2026-11-19: its offers are not what was sig"),
+        ("UPDATE offer_notes SET note = (SELECT note FROM offer_notes WHERE day = '2026-11-19')",
+         "not what was signed (the note is of lottery.local/offers/2026-11-19, not of"),
+        ("UPDATE offer_notes SET note = (SELECT checkpoint FROM journal WHERE number = 1)",
+         "not what was signed (this is not a note of offers"),
+        ("UPDATE offer_notes SET note = 'gone'", "not what was signed (this is not a signed note"),
+        ("DELETE FROM offer_notes WHERE day = '2026-11-20'",
+         "2026-11-20: its offers are not signed, and those of 2026-11-19 are"),
+        ("INSERT INTO offer_notes SELECT '2026-11-21', note FROM offer_notes"
+         " WHERE day = '2026-11-19'", "2026-11-21 is open, but its offers are signed"),
         ("INSERT INTO holdings VALUES (3, '2026-11-20', 1, 1)", "2026-11-20: the holdings do not"),
         ("UPDATE ballots SET day = '2027-01-01' WHERE day > '2026-11-20' AND number = 5",
          "2027-01-01 has ballots, but no draw"),
@@ -135,6 +148,30 @@ def test_whatever_is_tampered_with_is_found(
         session.rollback()
 
     assert any(fault in each for each in found), found
+
+
+@pytest.mark.usefixtures("_days")
+def test_a_winner_of_what_was_not_offered_is_found_though_the_list_is_signed(
+    session: Session,
+) -> None:
+    with session.begin():
+        _unguard(session)
+        for table in ("offers", "offer_notes"):
+            session.execute(text(f"DELETE FROM {table} WHERE day = '2026-11-19'"))
+        OfferNote.sign(session.connection(), FIRST_DAY, LOG_KEYS.key)
+        found = list(audit(session.connection(), LOG_KEYS))
+        session.rollback()
+
+    assert found == [f"{FIRST_DAY}: lottery 1 won, and is not among what was offered"]
+
+
+@pytest.mark.usefixtures("_days")
+def test_days_closed_before_offers_were_signed_are_sound(session: Session) -> None:
+    with session.begin():
+        _unguard(session)
+        session.execute(text("DELETE FROM offer_notes WHERE day = '2026-11-19'"))
+        assert list(audit(session.connection(), LOG_KEYS)) == []
+        session.rollback()
 
 
 def _unguard(session: Session) -> None:

@@ -7,13 +7,18 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from lottery_system.audit.heads import Fault, check_ends, check_heads
-from lottery_system.certificates import NotDrawn, Unsound, certificate_of
+from lottery_system.certificates import (
+    NotDrawn,
+    Unsound,
+    certificate_of,
+    open_offers_of,
+)
 from lottery_system.fairness.commitment import HOLDER_BYTES, SALT_BYTES, holder_hashes
 from lottery_system.fairness.merkle import HASH_BYTES, Frontier, leaf_hashes
 from lottery_system.fairness.note import Checkpoint
 from lottery_system.fairness.records import format_run, parse_freeze
 from lottery_system.fairness.tiles import TILE_WIDTH, Tile, pieces
-from lottery_system.models import DRAWN, LOST, OPEN, LogKeys, Winner
+from lottery_system.models import DRAWN, LOST, OPEN, Ballot, LogKeys, Winner
 from lottery_system.queries import AnyRow
 from lottery_system.queries.auditing import (
     compare_holdings,
@@ -23,7 +28,8 @@ from lottery_system.queries.auditing import (
     submissions_between,
     tiles_of,
 )
-from lottery_system.queries.logs import freeze_of
+from lottery_system.queries.logs import StoredRecord, freeze_of
+from lottery_system.queries.offers import first_note, note_of
 
 #: numbers whose submissions are read together; the last one may have more ballots
 STEP = 16_384
@@ -201,6 +207,8 @@ def _outcome(
     if draw.status in {OPEN, LOST}:
         if frozen is not None:
             yield f"{day} is {draw.status}, but the journal has its freeze"
+        if note_of(connection, day) is not None:
+            yield f"{day} is {draw.status}, but its offers are signed"
         return
     if frozen is None:
         yield f"{day} is {draw.status}, but the journal has no freeze of it"
@@ -209,8 +217,33 @@ def _outcome(
     stored = (draw.ballot_count, draw.places, root, draw.closed_at.replace(microsecond=0))
     if stored != (freeze.size, freeze.places, freeze.root, freeze.frozen):
         yield f"{day}: the freeze does not match the stored rows"
+    yield from _offers(connection, frozen, log_keys)
     if draw.status == DRAWN:
         try:
             certificate_of(connection, day, log_keys)
         except (Unsound, NotDrawn) as error:
             yield str(error)
+
+
+def _offers(connection: Connection, frozen: StoredRecord, log_keys: LogKeys) -> Iterator[Fault]:
+    """Compare a day's offers with what was signed of them, and with what was won."""
+    day = frozen.day
+    assert day is not None
+    if frozen.offers_note is None:
+        first = first_note(connection)
+        if first is not None and first < day:
+            yield f"{day}: its offers are not signed, and those of {first} are"
+        return
+    try:
+        _, offers = open_offers_of(connection, frozen, log_keys)
+    except ValueError as error:
+        yield f"{day}: its offers are not what was signed ({error})"
+        return
+    offered = {each.lottery for each in offers.lotteries}
+    won = connection.scalars(
+        select(Ballot.lottery_id)
+        .join(Winner, (Winner.day == Ballot.day) & (Winner.number == Ballot.number))
+        .where(Winner.day == day)
+    )
+    if missing := sorted(set(won) - offered):
+        yield f"{day}: lottery {missing[0]} won, and is not among what was offered"

@@ -1,6 +1,7 @@
 """Verifier on the command line: `python -m lottery_system.fairness` checks without the server.
 
-    verify CERTIFICATE.json [--key VKEY] [--log DIR] [--receipt RECEIPT.json] [--recovery FILE]...
+    verify CERTIFICATE.json [--key VKEY] [--log DIR] [--receipt RECEIPT.json] [--offers OFFERS.json]
+        [--recovery FILE]...
     fetch URL DIR
 
 Exit code of `verify`: 0 all checks passed; 1 a check failed, or one that the certificate or the
@@ -16,9 +17,10 @@ from typing import TextIO
 
 from lottery_system.fairness.certificate import MAX_BYTES, Unreadable
 from lottery_system.fairness.checks import OF_RECEIPTS, Check, Verdict, holds
-from lottery_system.fairness.download import NoDownload, download
+from lottery_system.fairness.download import OFFERS, NoDownload, download
 from lottery_system.fairness.folder import read_records
 from lottery_system.fairness.note import NoteError, parse_vkey
+from lottery_system.fairness.offers import MAX_OFFERS_BYTES
 from lottery_system.fairness.verify import verify
 
 HOLDS, FAILS, UNREADABLE, INTERRUPTED = 0, 1, 2, 130
@@ -38,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one.add_argument("--key", metavar="VKEY", help="the lottery's key, as you know it")
     one.add_argument("--log", type=Path, metavar="DIR", help="a downloaded copy of the day's log")
     one.add_argument("--receipt", type=Path, metavar="RECEIPT.json", help="of a ballot of the day")
+    one.add_argument(
+        "--offers",
+        type=Path,
+        metavar="OFFERS.json",
+        help="the day's signed list of prizes; that of the folder of --log where left out",
+    )
     one.add_argument(
         "--recovery",
         type=Path,
@@ -74,12 +82,16 @@ def _verify(given: argparse.Namespace) -> int:
         if not given.log.is_dir():
             raise CannotRead(f"{given.log} is not a folder")
         ballots = read_records(given.log)
+    offers = given.offers
+    if offers is None and given.log and (given.log / OFFERS).is_file():
+        offers = given.log / OFFERS
     checks = verify(
         certificate,
         key=key,
         ballots=ballots,
         receipt=receipt,
         recoveries=[_text(path) for path in given.recovery],
+        offers=_file(offers, MAX_OFFERS_BYTES) if offers else None,
         progress=_bar(sys.stderr, "ballots"),
     )
     for check in checks:
@@ -101,10 +113,10 @@ def _line(check: Check) -> str:
     return f"{check.verdict.value:4} {check.name}: {not_made}{check.detail}"
 
 
-def _file(path: Path) -> bytes:
+def _file(path: Path, most: int = MAX_BYTES) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(most + 1)
     except OSError as error:
         raise CannotRead(f"{path} cannot be read ({error.strerror})") from None
 

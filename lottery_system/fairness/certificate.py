@@ -108,7 +108,7 @@ class Receipt:
 def format_certificate(certificate: Certificate) -> str:
     """Write a certificate as JSON."""
     beacon = certificate.beacon
-    return _dump(
+    return write_json(
         {
             "format": CERTIFICATE,
             "genesis": certificate.genesis,
@@ -142,7 +142,7 @@ def format_certificate(certificate: Certificate) -> str:
 
 def format_receipt(receipt: Receipt) -> str:
     """Write a receipt as JSON."""
-    return _dump(
+    return write_json(
         {
             "format": RECEIPT,
             "ballot": receipt.ballot,
@@ -161,7 +161,7 @@ def parse_certificate(json_text: bytes) -> Certificate:
         Unreadable: this is no JSON of a sensible size.
         FormatError: it is, but has not the form of a certificate.
     """
-    root = _Object(load_strictly(json_text), "the certificate")
+    root = Fields(load_strictly(json_text), "the certificate")
     root.constant("format", CERTIFICATE)
     certificate = Certificate(
         genesis=root.text("genesis"),
@@ -182,7 +182,7 @@ def parse_receipt(json_text: bytes) -> Receipt:
         Unreadable: this is no JSON of a sensible size.
         FormatError: it is, but has not the form of a receipt.
     """
-    root = _Object(load_strictly(json_text), "the receipt")
+    root = Fields(load_strictly(json_text), "the receipt")
     root.constant("format", RECEIPT)
     receipt = Receipt(
         ballot=root.text("ballot"),
@@ -197,7 +197,7 @@ def parse_receipt(json_text: bytes) -> Receipt:
 
 def format_chain_info(info: ChainInfo) -> str:
     """Write a beacon's chain info as JSON, as it stands in certificates."""
-    return _dump(_chain_info_json(info))
+    return write_json(_chain_info_json(info))
 
 
 def parse_chain_info(value: object) -> ChainInfo:
@@ -206,20 +206,23 @@ def parse_chain_info(value: object) -> ChainInfo:
     Raises:
         FormatError: it has another form.
     """
-    info = _Object(value, "chain_info")
+    info = Fields(value, "chain_info")
     found = _chain_info(info)
     info.end()
     return found
 
 
-def load_strictly(json_text: bytes) -> object:
+def load_strictly(json_text: bytes, most: int = MAX_BYTES) -> object:
     """Load JSON in which no key is repeated and every number is an integer.
 
+    Args:
+        most: bytes that it may have.
+
     Raises:
-        Unreadable: it is something else, or larger than 8 MiB.
+        Unreadable: it is something else, or larger.
     """
-    if len(json_text) > MAX_BYTES:
-        raise Unreadable(f"this is larger than {MAX_BYTES // 2**20} MiB")
+    if len(json_text) > most:
+        raise Unreadable(f"this is larger than {most // 2**20} MiB")
     try:
         return json.loads(
             json_text.decode("utf-8"),
@@ -234,7 +237,7 @@ def load_strictly(json_text: bytes) -> object:
         raise Unreadable(f"this is not JSON ({str(error)[:100]})") from None
 
 
-class _Object:
+class Fields:
     """An object of loaded JSON, of which each key is asked for once."""
 
     def __init__(self, value: object, what: str) -> None:
@@ -244,15 +247,18 @@ class _Object:
         self._what = what
 
     def take(self, key: str) -> Any:
+        """Return a value of any type; each method raises `FormatError` where it is another."""
         if key not in self._rest:
             raise FormatError(f"{self._what} lacks {key!r}")
         return self._rest.pop(key)
 
     def end(self) -> None:
+        """Demand that nothing is left over."""
         if self._rest:
             raise FormatError(f"{self._what} has an unknown key {next(iter(self._rest))[:40]!r}")
 
     def text(self, key: str) -> str:
+        """Return a text of Unicode."""
         value = self.take(key)
         if not isinstance(value, str):
             self._refuse(key, "a text")
@@ -263,35 +269,42 @@ class _Object:
         return value
 
     def constant(self, key: str, expected: str) -> None:
+        """Demand one text."""
         if self.text(key) != expected:
             self._refuse(key, repr(expected))
 
     def integer(self, key: str) -> int:
+        """Return an integer from 0 to 10^18."""
         value = self.take(key)
         if type(value) is not int or not 0 <= value <= MAX_INTEGER:  # True is an int, too
             self._refuse(key, "an integer from 0 on")
         return value
 
     def bytes_of(self, key: str, length: int) -> bytes:
+        """Return so many bytes that are written in lower-case hex."""
         value = self.text(key)
         if not re.fullmatch(rf"[0-9a-f]{{{2 * length}}}", value, re.ASCII):
             self._refuse(key, f"{length} bytes in lower-case hex")
         return bytes.fromhex(value)
 
     def hashes(self, key: str) -> list[bytes]:
+        """Return the hashes of a proof."""
         values = self._list(key)
         if len(values) > MAX_PROOF:
             self._refuse(key, f"at most {MAX_PROOF} hashes")
-        return [_Object({key: value}, self._what).bytes_of(key, HASH_BYTES) for value in values]
+        return [Fields({key: value}, self._what).bytes_of(key, HASH_BYTES) for value in values]
 
-    def child(self, key: str, read: "Callable[[_Object], T]") -> T:
+    def child(self, key: str, read: "Callable[[Fields], T]") -> T:
+        """Return what an object is read as."""
         return _read(self.take(key), key, read)
 
-    def optional(self, key: str, read: "Callable[[_Object], T]") -> T | None:
+    def optional(self, key: str, read: "Callable[[Fields], T]") -> T | None:
+        """Return what an object is read as; None for null."""
         value = self.take(key)
         return None if value is None else _read(value, key, read)
 
-    def children(self, key: str, read: "Callable[[_Object], T]") -> list[T]:
+    def children(self, key: str, read: "Callable[[Fields], T]") -> list[T]:
+        """Return what each object of a list is read as."""
         return [_read(value, f"{key}[{at}]", read) for at, value in enumerate(self._list(key))]
 
     def _list(self, key: str) -> list[Any]:
@@ -304,14 +317,14 @@ class _Object:
         raise FormatError(f"{key!r} of {self._what} is not {expected}")
 
 
-def _read(value: object, what: str, read: Callable[[_Object], T]) -> T:
-    found = _Object(value, what)
+def _read(value: object, what: str, read: Callable[[Fields], T]) -> T:
+    found = Fields(value, what)
     result = read(found)
     found.end()
     return result
 
 
-def _journal(found: _Object) -> Journal:
+def _journal(found: Fields) -> Journal:
     return Journal(
         checkpoint=found.text("checkpoint"),
         genesis_proof=found.hashes("genesis_proof"),
@@ -320,7 +333,7 @@ def _journal(found: _Object) -> Journal:
     )
 
 
-def _beacon(found: _Object) -> Beacon:
+def _beacon(found: Fields) -> Beacon:
     return Beacon(
         round=found.integer("round"),
         signature=found.bytes_of("signature", SIGNATURE_BYTES),
@@ -328,7 +341,7 @@ def _beacon(found: _Object) -> Beacon:
     )
 
 
-def _chain_info(found: _Object) -> ChainInfo:
+def _chain_info(found: Fields) -> ChainInfo:
     return ChainInfo(
         public_key=found.bytes_of("public_key", PUBLIC_KEY_BYTES),
         period=found.integer("period"),
@@ -339,7 +352,7 @@ def _chain_info(found: _Object) -> ChainInfo:
     )
 
 
-def _winner(found: _Object) -> Winner:
+def _winner(found: Fields) -> Winner:
     return Winner(
         place=found.integer("place"),
         number=found.integer("number"),
@@ -350,7 +363,7 @@ def _winner(found: _Object) -> Winner:
     )
 
 
-def _holder(found: _Object) -> Holder:
+def _holder(found: Fields) -> Holder:
     return Holder(username=found.text("username"), salt=found.bytes_of("salt", SALT_BYTES))
 
 
@@ -373,7 +386,8 @@ def _hexes(hashes: Sequence[bytes]) -> list[str]:
     return [each.hex() for each in hashes]
 
 
-def _dump(value: Mapping[str, object]) -> str:
+def write_json(value: Mapping[str, object]) -> str:
+    """Write JSON in the one way of all files of this protocol, with a line feed at the end."""
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 

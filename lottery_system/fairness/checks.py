@@ -19,6 +19,7 @@ CHECKS = {
     "winners": "the winning numbers are the result of the published method",
     "ballots": "each winning ballot is in that day's list",
     "holders": "each winning ballot belongs to the person named",
+    "offers": "what each winning ballot won is on the list of prizes signed for that day",
     "list": "the list of ballots is complete, in order, and the one that was locked",
     "receipt signed": "the receipt is signed with the lottery's key",
     "receipt included": "the receipt's ballot was in the list when the receipt was signed",
@@ -32,7 +33,7 @@ RECOVERY_HOLDS = "a signed statement of a loss leads from the key given to this 
 
 OF_RECEIPTS = {"receipt signed", "receipt included", "receipt kept"}
 #: those of lists and receipts are for whoever has them; the others every certificate needs
-NOT_NEEDED = {"list", *OF_RECEIPTS}
+NOT_NEEDED = {"offers", "list", *OF_RECEIPTS}
 
 
 class Verdict(Enum):

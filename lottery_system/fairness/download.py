@@ -1,5 +1,6 @@
 """Download of a log, so that it can be checked without the server."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
@@ -12,6 +13,8 @@ from lottery_system.fairness.folder import MAX_BUNDLE_BYTES, parse_bundle
 from lottery_system.fairness.listing import Progress
 from lottery_system.fairness.merkle import HASH_BYTES
 from lottery_system.fairness.note import NoteError, parse_checkpoint
+from lottery_system.fairness.offers import MAX_OFFERS_BYTES
+from lottery_system.fairness.records import DAY
 from lottery_system.fairness.tiles import (
     TILE_WIDTH,
     TilePath,
@@ -21,7 +24,9 @@ from lottery_system.fairness.tiles import (
     format_path,
 )
 
-CHECKPOINT, TILES = "checkpoint", "tile"
+CHECKPOINT, TILES, OFFERS = "checkpoint", "tile", "offers.json"
+#: what the address of a day's log ends with
+_LOG_OF_A_DAY = re.compile(rf"/log/(?P<day>{DAY})/$", re.ASCII)
 
 #: seconds that a server may be silent
 TIMEOUT = 30
@@ -52,8 +57,8 @@ def download(
     """Copy a log (C2SP tlog-tiles) into a folder, and return how many records it has.
 
     Existing full tiles are kept, so that an interrupted download resumes. The checkpoint is written
-    last: if there is one, the copy is complete. Only the form of the files is checked; use `verify`
-    for the rest.
+    last: if there is one, the copy is complete. With the log of a day comes its signed list of
+    offers, if it has one. Only the form of the files is checked; use `verify` for the rest.
 
     Args:
         url: of the log, like https://site/log/2026-11-22/
@@ -76,6 +81,7 @@ def download(
                 for _ in pool.map(lambda path: _copy(base, folder, path, pause), batch):
                     done += 1
                     progress(done, total)
+        _copy_offers(base, folder, pause)
         _keep(folder / CHECKPOINT, note)
     except OSError as error:
         raise NoDownload(f"{folder} cannot be written: {error}") from None
@@ -97,6 +103,19 @@ def _copy(base: str, folder: Path, path: TilePath, pause: float) -> None:
         address = f"{base}{TILES}/{format_path(full)}"
         data = _beginning(_whole(_get(address, MAX_BUNDLE_BYTES, pause), full, address), path)
     _keep(file, data)
+
+
+def _copy_offers(base: str, folder: Path, pause: float) -> None:
+    """Copy the signed list of offers of the day whose log is at an address, if there is one."""
+    found = _LOG_OF_A_DAY.search(base)
+    if not found:
+        return
+    address = f"{base[: found.start()]}/draws/{found['day']}/{OFFERS}"
+    try:
+        offers = _get(address, MAX_OFFERS_BYTES, pause)
+    except _Missing:  # the day is open, or was closed before lists were signed
+        return
+    _keep(folder / OFFERS, offers)
 
 
 def _whole(data: bytes, path: TilePath, address: str) -> bytes:

@@ -85,7 +85,7 @@ class Checkpoint(NamedTuple):
 
 def format_vkey(key: VerifierKey) -> str:
     """Write a verifier key: `name+keyid+base64(0x01 || public key)`."""
-    return f"{key.name}+{key.key_id.hex()}+{_encode(ED25519 + key.public_key)}"
+    return f"{key.name}+{key.key_id.hex()}+{encode_base64(ED25519 + key.public_key)}"
 
 
 def parse_vkey(text: str) -> VerifierKey:
@@ -95,7 +95,7 @@ def parse_vkey(text: str) -> VerifierKey:
         NoteError: it is none, or its id is not that of its key.
     """
     found = _VKEY.fullmatch(text)
-    data = _decode(found["key"]) if found else b""
+    data = decode_base64(found["key"]) if found else b""
     if not found or len(data) != 1 + KEY_BYTES or data[:1] != ED25519:
         raise NoteError("this is not a verifier key: name+keyid+base64 of an Ed25519 key")
     key = VerifierKey(found["name"], data[1:])
@@ -106,7 +106,7 @@ def parse_vkey(text: str) -> VerifierKey:
 
 def format_signing_key(key: SigningKey) -> str:
     """Write a signing key: `PRIVATE+KEY+name+keyid+base64(0x01 || seed)`, as Go's sumdb/note."""
-    return f"{_PRIVATE}{key.name}+{key.verifier.key_id.hex()}+{_encode(ED25519 + key.seed)}"
+    return f"{_PRIVATE}{key.name}+{key.verifier.key_id.hex()}+{encode_base64(ED25519 + key.seed)}"
 
 
 def parse_signing_key(text: str) -> SigningKey:
@@ -116,7 +116,7 @@ def parse_signing_key(text: str) -> SigningKey:
         NoteError: it is none, or its id is not that of its key. The text is not repeated.
     """
     found = _VKEY.fullmatch(text.removeprefix(_PRIVATE)) if text.startswith(_PRIVATE) else None
-    data = _decode(found["key"]) if found else b""
+    data = decode_base64(found["key"]) if found else b""
     if not found or len(data) != 1 + KEY_BYTES or data[:1] != ED25519:
         raise NoteError("this is not a signing key: PRIVATE+KEY+name+keyid+base64")
     key = SigningKey(found["name"], data[1:])
@@ -130,7 +130,7 @@ def sign(text: str, key: SigningKey) -> str:
     if not text.endswith("\n"):
         raise NoteError("the text of a note ends with a line feed")
     signature = _private_key(key.seed).sign(text.encode())
-    blob = _encode(key.verifier.key_id + signature)
+    blob = encode_base64(key.verifier.key_id + signature)
     return f"{text}\n— {key.name} {blob}\n"
 
 
@@ -173,7 +173,7 @@ def format_checkpoint(checkpoint: Checkpoint) -> str:
     13
     <base64 of the root>
     """
-    return f"{checkpoint.origin}\n{checkpoint.size}\n{_encode(checkpoint.root)}\n"
+    return f"{checkpoint.origin}\n{checkpoint.size}\n{encode_base64(checkpoint.root)}\n"
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
@@ -183,7 +183,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
         NoteError: it is none.
     """
     found = _CHECKPOINT.fullmatch(text)
-    root = _decode(found["root"]) if found else b""
+    root = decode_base64(found["root"]) if found else b""
     if not found or len(root) != HASH_BYTES:
         raise NoteError("this is not a checkpoint: origin, size and root, a line each")
     return Checkpoint(found["origin"], int(found["size"]), root)
@@ -211,23 +211,24 @@ def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     if not separator or lines.pop() != "\n" or not 1 <= len(lines) <= MAX_SIGNATURES:
         raise NoteError("this is not a signed note: a text, an empty line, signature lines")
     found = [_SIGNATURE.fullmatch(line) for line in lines]
-    signed = [(each["name"], _decode(each["signature"])) for each in found if each]
+    signed = [(each["name"], decode_base64(each["signature"])) for each in found if each]
     if len(signed) != len(lines):
         raise NoteError("a signature line of this note is malformed")
     return text + "\n", signed
 
 
-def _encode(data: bytes) -> str:
+def encode_base64(data: bytes) -> str:
+    """Write base64 as notes and keys have it (RFC 4648, section 4)."""
     return b64encode(data).decode("ascii")
 
 
-def _decode(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
     """Decode base64 that is written in the one right way; anything else gives nothing."""
     try:
         data = b64decode(text, validate=True)
     except Base64Error:
         return b""
-    return data if _encode(data) == text else b""
+    return data if encode_base64(data) == text else b""
 
 
 def _private_key(seed: bytes):  # type: ignore[no-untyped-def]  # a type of what may be missing

@@ -39,6 +39,7 @@ from lottery_system.fairness.note import (
     open_checkpoint,
     parse_vkey,
 )
+from lottery_system.fairness.offers import open_offers, parse_signed_offers
 from lottery_system.fairness.receipts import ReceiptCase
 from lottery_system.fairness.records import (
     BEACON,
@@ -96,6 +97,7 @@ def verify(
     ballots: Iterable[bytes] | None = None,
     receipt: bytes | None = None,
     recoveries: Sequence[str] = (),
+    offers: bytes | None = None,
     progress: Progress = lambda done, size: None,
 ) -> list[Check]:
     """Make all checks of a certificate.
@@ -108,6 +110,8 @@ def verify(
         receipt: JSON, for the checks of it.
         recoveries: published recovery statements, signed notes; if they lead from `key` to the
             certificate's key, that one is trusted like `key`.
+        offers: the day's signed list of offers, JSON, for the check `offers`. Whatever is wrong
+            with it, only this check fails.
         progress: told, now and then, how many of the list's ballots have been read.
 
     Returns:
@@ -135,6 +139,7 @@ def verify(
         # what leads from no known key says nothing of receipts
         if isinstance(found.succession, Succession) and of_certificate[-1].verdict is Verdict.OK:
             succession = found.succession
+    of_certificate.append(make("offers", lambda: _offers(found, offers)))
     of_receipt = ReceiptCase(
         receipt_or_fault, found.key, found.genesis.name, found.freeze, succession
     )
@@ -300,6 +305,20 @@ def _holders(case: _Case) -> str:
         opened = commitment.holder_hash(winner.holder.salt, winner.holder.username)
         demand(opened == ballot.holder, f"the ballot of place {winner.place} is somebody else's")
     return CHECKS["holders"]
+
+
+def _offers(case: _Case, given: bytes | None) -> str:
+    if given is None:
+        raise NotMade("no signed list of prizes was given")
+    case.signed_checkpoint()  # by the key that must have signed this as well
+    offers = open_offers(parse_signed_offers(given), case.key, case.genesis.name, case.freeze.day)
+    offered = {each.lottery for each in offers.lotteries}
+    for winner, ballot in zip(case.certificate.winners, case.ballots, strict=True):
+        demand(
+            ballot.lottery in offered,
+            f"lottery {ballot.lottery}, of the ballot of place {winner.place}, is not on the list",
+        )
+    return CHECKS["offers"]
 
 
 def _succession(recoveries: Sequence[str], genesis_hash: bytes) -> Succession | Exception:

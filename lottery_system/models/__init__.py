@@ -10,6 +10,7 @@ from lottery_system.models.login_session import LoginSession
 from lottery_system.models.lottery import Limits, Lottery
 from lottery_system.models.lottery_change import LotteryChange
 from lottery_system.models.offer import Offer
+from lottery_system.models.offer_note import OfferNote
 from lottery_system.models.recovery import Recovery
 from lottery_system.models.submission import AskedBallots, GrantedBallots, Submission
 from lottery_system.models.throttle import Throttle
@@ -40,6 +41,7 @@ __all__ = [
     "Lottery",
     "LotteryChange",
     "Offer",
+    "OfferNote",
     "Recovery",
     "Submission",
     "Throttle",

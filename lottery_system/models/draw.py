@@ -40,6 +40,7 @@ from lottery_system.models.claim_event import ClaimEvent
 from lottery_system.models.database_clock import Clocks, DatabaseClock
 from lottery_system.models.journal import JournalRecord, LogKeys
 from lottery_system.models.offer import Offer
+from lottery_system.models.offer_note import OfferNote
 from lottery_system.models.prizes import finish_won
 from lottery_system.models.winner import Winner
 
@@ -215,9 +216,9 @@ class Draw(Base):
     ) -> bool:
         """Close a day to ballots and write its freeze into the journal, in one transaction.
 
-        Fixes count, log, places, secret, the beacon's round and the offers. So a repeated draw
-        finds the same winners, and a crash never leads to a second draw. Exactly one caller gets
-        True; a day waits for the days before it.
+        Fixes count, log, places, secret, the beacon's round and the offers, which are signed. So a
+        repeated draw finds the same winners, and a crash never leads to a second draw. Exactly one
+        caller gets True; a day waits for the days before it.
 
         Raises:
             TooEarly: the midnight that ends the day has not come.
@@ -255,6 +256,7 @@ class Draw(Base):
         )
         last.freeze(session, freeze, log_keys.key)
         Offer.keep(session.connection(), day)
+        OfferNote.sign(session.connection(), day, log_keys.key)
         return True
 
     @classmethod
@@ -304,7 +306,6 @@ class Draw(Base):
                 insert_into(session.connection().dialect, Winner),
                 [{"day": day, "place": pick.place, "number": pick.number} for pick in picks],
             )
-            Offer.keep_won(session.connection(), day)
             at = session.scalars(select(cls.drawn_at).where(cls.day == day)).one() or now
             lottery_id = ClaimEvent.offer(session.connection(), day, 1, at, claim_days)
             finish_won(session.connection(), lottery_id, now)

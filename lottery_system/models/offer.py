@@ -3,32 +3,20 @@
 from datetime import date
 from functools import cache
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Date,
-    Dialect,
-    ForeignKey,
-    Insert,
-    bindparam,
-    func,
-    select,
-)
+from sqlalchemy import Connection, Date, Dialect, ForeignKey, Insert, bindparam, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lottery_system.clock import ONE_DAY, starts_at
-from lottery_system.models.ballot import Ballot
-from lottery_system.models.base import Base, UTCDateTime, insert_into, table_of
+from lottery_system.fairness.offers import Offered, Offers
+from lottery_system.models.base import Base, insert_into, table_of
 from lottery_system.models.lottery import Lottery
 from lottery_system.models.lottery_change import LotteryChange
-from lottery_system.models.winner import Winner
 
 
 class Offer(Base):
     """Which change of a lottery held when a day closed; append-only, kept for ever.
 
     Results show offers and not the lottery's current name and prize, so later edits do not change
-    them.
+    them. Once a day's offers are signed, see `offer_note`, the database refuses more.
     """
 
     __tablename__ = "offers"
@@ -42,56 +30,38 @@ class Offer(Base):
     def keep(cls, connection: Connection, day: date) -> None:
         """Store the current change of each lottery that may have ballots that day.
 
-        To be called by the transaction that closes the day. The lotteries are those that are open
-        on it, and those changed since shortly before it began, which may have been withdrawn on it.
+        To be called by the transaction that closes the day. The lotteries are those of which it was
+        ever said that they take ballots on that day, and that have opened: what is prepared for
+        later is nobody's to know yet. The database has written that down, whoever
+        withdrew them since and whatever they said of when, so that neither a ballot nor a clock
+        needs to be looked at.
         """
-        # whoever changes a lottery looks at the clock before the change is stored, and the clock of
-        # another host may be behind
-        since = starts_at(day) - ONE_DAY
-        connection.execute(_keeping(connection.dialect), {"day": day, "since": since})
+        connection.execute(_keeping(connection.dialect), {"day": day})
 
     @classmethod
-    def keep_won(cls, connection: Connection, day: date) -> None:
-        """Keep what is said now of the lotteries of a day's winners, where the close has not.
-
-        Whoever withdraws a lottery by hand may not say when: the close cannot know it then.
-        """
-        connection.execute(_keeping_won(connection.dialect), {"day": day})
+    def of_day(cls, connection: Connection, day: date) -> Offers:
+        """Return what a day's close kept, as it is signed and published."""
+        rows = connection.execute(_OF_DAY, {"day": day})
+        return Offers(day, [Offered(*row) for row in rows])
 
 
-_lottery, _change, _winner, _ballot = (
-    table_of(model).c for model in (Lottery, LotteryChange, Winner, Ballot)
+_offer, _change, _lottery = (table_of(model).c for model in (Offer, LotteryChange, Lottery))
+
+_OF_DAY = (
+    select(_offer.lottery_id, _change.name, _change.prize)
+    .join_from(table_of(Offer), table_of(LotteryChange), _change.id == _offer.change_id)
+    .where(_offer.day == bindparam("day"))
+    .order_by(_offer.lottery_id)
 )
 
 
 @cache
 def _keeping(dialect: Dialect) -> Insert:
-    return _inserting(
-        dialect,
-        (
-            (_lottery.opens_on <= bindparam("day", type_=Date))
-            & (_lottery.closes_on >= bindparam("day", type_=Date))
-        )
-        | (_lottery.changed_at >= bindparam("since", type_=UTCDateTime)),
+    announced = select(_change.lottery_id).where(_change.closes_on >= bindparam("day", type_=Date))
+    rows = (
+        select(bindparam("day", type_=Date), _change.lottery_id, func.max(_change.id))
+        .join(table_of(Lottery), _lottery.id == _change.lottery_id)
+        .where(_change.lottery_id.in_(announced), _lottery.opens_on <= bindparam("day", type_=Date))
+        .group_by(_change.lottery_id)
     )
-
-
-@cache
-def _keeping_won(dialect: Dialect) -> Insert:
-    won = (
-        select(_ballot.lottery_id)
-        .join_from(
-            table_of(Winner),
-            table_of(Ballot),
-            (_ballot.day == _winner.day) & (_ballot.number == _winner.number),
-        )
-        .where(_winner.day == bindparam("day", type_=Date))
-    )
-    return _inserting(dialect, _lottery.id.in_(won))
-
-
-def _inserting(dialect: Dialect, which: ColumnElement[bool]) -> Insert:
-    newest = select(func.max(_change.id)).where(_change.lottery_id == _lottery.id).scalar_subquery()
-    rows = select(bindparam("day", type_=Date), _lottery.id, newest).where(which)
-    adding = insert_into(dialect, Offer).from_select(["day", "lottery_id", "change_id"], rows)
-    return adding.on_conflict_do_nothing()
+    return insert_into(dialect, Offer).from_select(["day", "lottery_id", "change_id"], rows)

@@ -23,7 +23,14 @@ from lottery_system.fairness.merkle import HASH_BYTES, Frontier
 from lottery_system.fairness.records import format_run
 from lottery_system.fairness.tiles import TILE_WIDTH, ReadTiles, Tile
 from lottery_system.mark import Head
-from lottery_system.models import BallotTile, Draw, JournalRecord, JournalTile, Submission
+from lottery_system.models import (
+    BallotTile,
+    Draw,
+    JournalRecord,
+    JournalTile,
+    OfferNote,
+    Submission,
+)
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow
 
@@ -40,6 +47,8 @@ class StoredRecord(NamedTuple):
     #: of when it was the last one
     checkpoint: str
     frontier: bytes
+    #: the signed note of the day's offers, where it was asked for
+    offers_note: str | None = None
 
 
 def journal_tiles(connection: Connection, timeline: int | None = None) -> ReadTiles:
@@ -97,7 +106,7 @@ def journal_head(connection: Connection, size: int, timeline: int | None = None)
 
 
 def freeze_of(connection: Connection, day: date) -> StoredRecord | None:
-    """Return a journal's record of a day's end."""
+    """Return a journal's record of a day's end, with the note of its offers, if it has one."""
     return _record(connection, _FREEZE, {"day": day})
 
 
@@ -136,7 +145,7 @@ def _record(
     connection: Connection, query: Select[Any], asked: Mapping[str, object]
 ) -> StoredRecord | None:
     row = connection.execute(query, asked).one_or_none()
-    return StoredRecord._make(row) if row else None
+    return StoredRecord(*row) if row else None
 
 
 def _leaves(connection: Connection, day: date, tile: Tile) -> bytes:
@@ -195,7 +204,12 @@ _some_record = select(
 _JOURNAL_RECORD = _some_record.where(
     _journal.timeline == _timeline, _journal.number == bindparam("number")
 )
-_FREEZE = _some_record.where(_journal.day == bindparam("day"))
+_note = table_of(OfferNote).c
+_FREEZE = (
+    _some_record.add_columns(_note.note.label("offers_note"))
+    .outerjoin_from(table_of(JournalRecord), table_of(OfferNote), _note.day == _journal.day)
+    .where(_journal.day == bindparam("day"))
+)
 _LAST_RECORD = (
     _some_record.where(_journal.timeline == _timeline).order_by(_journal.number.desc()).limit(1)
 )

@@ -33,8 +33,8 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     # errors, which are told to people in their language (`web.words.translated`)
     "__init__": None, "LotteryError": None, "BadBallots": None, "BadPassword": None,
     "BadText": None, "BadUsername": None, "ClosesInThePast": None, "NoSuchReceipt": None,
-    "NotDrawn": None, "BadOpening": None, "BadHandOver": None, "NoPrizeLeft": None,
-    "TooFewADay": None, "TooFewPrizes": None, "Reason": None,
+    "NoOffers": None, "NotDrawn": None, "BadOpening": None, "BadHandOver": None,
+    "NoPrizeLeft": None, "TooFewADay": None, "TooFewPrizes": None, "Reason": None,
 }  # fmt: skip
 
 #: folders, the files in them, and how these are read

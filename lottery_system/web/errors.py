@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from lottery_system.certificates import Unsound
+from lottery_system.certificates import Unsound, UnsoundOffers
 from lottery_system.errors import (
     AlreadyDownloading,
     LotteryError,
@@ -54,6 +54,7 @@ STATUSES: dict[type[LotteryError], int] = {
     NotAdmitted: 503,
     Paused: 503,
     Unsound: 500,
+    UnsoundOffers: 500,
 }
 
 TITLES = {

@@ -3,7 +3,8 @@
  * it expects of the page, and what it does there:
  *
  *     <section data-verifier data-certificate="/draws/2026-11-22/certificate.json"
- *              data-log="/log/2026-11-22/" data-recoveries='["/log/recovery/1"]' data-words="{…}">   what it says, translated
+ *              data-log="/log/2026-11-22/" data-offers="/draws/2026-11-22/offers.json"
+ *              data-recoveries='["/log/recovery/1"]' data-words="{…}">   what it says, translated
  *       <input data-key>                      optional: the lottery's key, as the reader knows it
  *       <input type="checkbox" data-list>     optional: where ticked, every ballot is read too
  *       <button type="button" data-check hidden>
@@ -13,7 +14,8 @@
  *       <form data-receipts="/draws/…/ballots/"> with a field `number`, in place of such buttons
  *     </section>
  *
- * The buttons are hidden until this script shows them, as is what has `data-scripted`; it hides
+ * `data-offers` and `data-recoveries` are there where the day has such a list, and the lottery such
+ * statements. The buttons are hidden until this script shows them, as is what has `data-scripted`; it hides
  * what has `data-unscripted`. A check that was made leaves
  * `data-verdict="ok | FAIL | --"` on its item, with `<strong data-mark>` before its sentence and,
  * where there is more to say, `<span data-detail>` after it or in its place (see report.js). Behind
@@ -80,6 +82,7 @@ async function checkDraw(section, output) {
   const checks = await verifier.verify(await fetched(section.dataset.certificate), {
     key,
     recoveries: await recoveriesOf(section),
+    offers: section.dataset.offers && await fetched(section.dataset.offers),
     ballots: section.querySelector("[data-list]")?.checked
       ? (size) => verifier.readRecords(tiles, size) : undefined,
     progress: (done, size) => {

@@ -8,7 +8,7 @@ from shutil import copy
 import pytest
 from playwright.sync_api import Browser, Download, Page, Route, expect
 
-from lottery_system.fairness.checks import holds
+from lottery_system.fairness.checks import Verdict, holds
 from lottery_system.fairness.verify import verify
 from tests.browser.conftest import (
     CLOSED_DAY,
@@ -61,7 +61,7 @@ def test_whoever_doubts_a_draw_proves_it_with_one_press(
         page.get_by_label("Also check all 300 ballots").check()
         page.get_by_role("button", name="Check this draw").click()
 
-        conclusion(page)("This draw is correct: all 12 checks passed on this device.")
+        conclusion(page)("This draw is correct: all 13 checks passed on this device.")
         conclusion(page)("added no late ballots")
 
 
@@ -108,17 +108,36 @@ def test_a_forged_certificate_fails_its_check(
         expect(item).to_contain_text("Failed.")
 
 
+def test_a_prize_that_was_changed_on_its_way_is_found_by_the_check_of_offers(
+    chromium: Browser, server: Gunicorn
+) -> None:
+    def forge(route: Route) -> None:
+        served = route.fetch().json()
+        served["text"] = served["text"].replace('"prize": "', '"prize": "Not ')
+        route.fulfill(body=json.dumps(served), content_type="application/json")
+
+    with browsing(chromium, server.url) as page:
+        page.route("**/offers.json", forge)
+        page.goto(PAGE)
+        page.get_by_role("button", name="Check this draw").click()
+
+        conclusion(page)("This draw is not correct. Failed: offers.")
+
+
 def test_what_can_be_downloaded_verifies_without_the_server(
     chromium: Browser, server: Gunicorn, tmp_path: Path
 ) -> None:
     with browsing(chromium, server.url) as page:
         page.goto(PAGE)
         certificate = tmp_path / "certificate.json"
-        saved = tmp_path / "verifier.html"
+        saved, offers = tmp_path / "verifier.html", tmp_path / "offers.json"
         download(page, "This day’s certificate").save_as(certificate)
+        download(page, "This day’s signed list of prizes").save_as(offers)
         download(page, "The checker as a page").save_as(saved)
 
-    assert holds(verify(certificate.read_bytes(), key=LOG_KEYS.key.verifier))
+    checks = verify(certificate.read_bytes(), key=LOG_KEYS.key.verifier, offers=offers.read_bytes())
+    assert holds(checks)
+    assert next(each for each in checks if each.name == "offers").verdict is Verdict.OK
     assert "data:" in saved.read_text("utf-8")
 
 

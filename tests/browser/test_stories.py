@@ -152,7 +152,7 @@ def test_a_player_plays_for_three_days(
         bobs.get_by_role("link", name="Check this draw yourself").click()
         if with_script:
             bobs.get_by_role("button", name="Check this draw").click()
-            expect(main).to_contain_text("This draw is correct: all 11 checks")
+            expect(main).to_contain_text("This draw is correct: all 12 checks")
         else:
             expect(main).to_contain_text("This needs JavaScript.")
         bobs.get_by_role("link", name="My ballots", exact=True).click()

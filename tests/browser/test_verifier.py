@@ -25,6 +25,12 @@ from lottery_system.fairness.certificate import (
     parse_certificate,
 )
 from lottery_system.fairness.note import SigningKey, format_vkey
+from lottery_system.fairness.offers import (
+    Offered,
+    Offers,
+    format_offers,
+    format_signed_offers,
+)
 from lottery_system.fairness.records import RecordError
 from lottery_system.fairness.recovery import format_recovery, parse_recovery, sign_recovery
 from lottery_system.fairness.verify import verify
@@ -132,9 +138,10 @@ def by_browser(page: Page, certificate: bytes, **given: object) -> Found:
         page,
         "verify",
         """
-        const { certificate, key, ballots, receipt, recoveries } = given;
+        const { certificate, key, ballots, receipt, recoveries, offers } = given;
         const found = await m.verify(new Uint8Array(certificate), {
-          key, receipt, recoveries, ballots: ballots?.map((each) => new TextEncoder().encode(each)),
+          key, receipt, recoveries, offers: offers && new Uint8Array(offers),
+          ballots: ballots?.map((each) => new TextEncoder().encode(each)),
         });
         return [found.map((c) => c.name), found.map((c) => c.verdict), found.map((c) => c.detail)];
         """,
@@ -233,6 +240,59 @@ def test_statements_are_read_as_strictly_as_in_python(page: Page) -> None:
 
     assert by_script == [is_read(text) for text in texts]
     assert by_script[0] is True
+
+
+# --- signed lists of offers --------------------------------------------------------------------
+
+
+PRIZES = forge.Day()
+
+
+def test_an_honest_list_of_offers_holds_in_both(page: Page) -> None:
+    offers = format_signed_offers(PRIZES.offers()).encode()
+    expected = by_python(PRIZES.certificate(), key=KEY.verifier, offers=offers)
+    assert expected.verdicts == ["ok"] * 12 + ["--"] * 4
+
+    vkey = format_vkey(KEY.verifier)
+    found = by_browser(page, PRIZES.certificate(), key=vkey, offers=list(offers))
+
+    assert found == expected
+
+
+def test_a_forged_list_of_offers_fails_in_both_by_its_name_and_by_no_other(page: Page) -> None:
+    vkey = format_vkey(KEY.verifier)
+    for name, offers in forge.forged_offers(PRIZES).items():
+        expected = by_python(PRIZES.certificate(), key=KEY.verifier, offers=offers)
+
+        found = by_browser(page, PRIZES.certificate(), key=vkey, offers=list(offers))
+
+        assert found.verdicts == expected.verdicts, name
+        at = found.names.index("offers")
+        failed = [
+            each for each, is_ in zip(found.names, found.verdicts, strict=True) if is_ == "FAIL"
+        ]
+        assert failed == ["offers"], name
+        # each names a value, or where JSON ends, in its own language
+        if not {"'", "("} & set(expected.details[at]):
+            assert found.details[at] == expected.details[at], name
+
+
+def test_any_list_of_offers_is_written_as_in_python(page: Page) -> None:
+    every = "".join(map(chr, [*range(0x3000), *range(0xFDD0, 0x10100), 0x1F9C0, 0x10FFFF]))
+    lists = [
+        Offers(PRIZES.day, [Offered(1, every, every[::-1]), Offered(10**18 - 1, "", "/")]),
+        Offers(PRIZES.day, []),
+    ]
+    written = [format_offers(each) for each in lists]
+
+    found = run(
+        page,
+        "offers",
+        "return given.map((text) => [m.parseOffers(text).lotteries.length, text])",
+        written,
+    )
+
+    assert found == [[2, written[0]], [0, written[1]]]
 
 
 # --- the standards' vectors, and the protocol's ------------------------------------------------
@@ -440,7 +500,7 @@ def test_a_certificate_holds_in_both(page: Page, path: Path) -> None:
 
         assert by_browser(page, certificate, **given) == expected
         assert expected.names == list(checks.CHECKS)
-        assert expected.verdicts == ["ok"] * 11 + ["--"] * 4
+        assert expected.verdicts == ["ok"] * 11 + ["--"] * 5
 
 
 def test_both_tell_of_a_network_that_is_not_quicknet(page: Page) -> None:
@@ -448,7 +508,7 @@ def test_both_tell_of_a_network_that_is_not_quicknet(page: Page) -> None:
     expected = by_python(certificate)
 
     assert by_browser(page, certificate) == expected
-    assert expected.verdicts == ["ok"] * 11 + ["--"] * 4
+    assert expected.verdicts == ["ok"] * 11 + ["--"] * 5
 
 
 def test_both_say_the_same_of_each_check(page: Page) -> None:
@@ -637,7 +697,7 @@ def test_both_see_through_what_is_nasty(page: Page) -> None:
             assert found[name] == "Unreadable"
         else:
             assert_same(found[name], outcome_by_python(certificate), name)
-    held = {name for name in found if verdicts_of(found[name]) == ["ok"] * 11 + ["--"] * 4}
+    held = {name for name in found if verdicts_of(found[name]) == ["ok"] * 11 + ["--"] * 5}
     assert held == HARMLESS
 
 
@@ -751,7 +811,7 @@ def test_a_receipt_and_a_list_hold_in_both(page: Page, day: Day) -> None:
     )
 
     assert found == expected
-    assert found.verdicts == ["ok"] * 15
+    assert found.verdicts == ["ok"] * 11 + ["--"] + ["ok"] * 4
 
 
 @pytest.mark.parametrize(
@@ -787,7 +847,7 @@ def test_both_see_the_same_in_a_changed_receipt_or_list(
     found = by_browser(page, day.certificate, key=day.key, ballots=ballots, receipt=receipt)
 
     assert found == expected
-    assert found.verdicts != ["ok"] * 15
+    assert found.verdicts != ["ok"] * 11 + ["--"] + ["ok"] * 4
 
 
 def test_tiles_show_that_a_receipt_was_kept(page: Page, day: Day, log: Path) -> None:
@@ -954,7 +1014,7 @@ def test_the_draw_page_checks_its_draw(page: Page, draw: Path, log: Path, day: D
 
     assert sentence.startswith("This draw is correct: all 11 checks passed on this device.")
     assert "Compare it with the lottery’s key from another source" in sentence
-    assert verdicts(page) == ["ok"] * 11 + ["--"] * 4
+    assert verdicts(page) == ["ok"] * 11 + ["--"] * 5
     secret = page.locator("[data-name=secret]")
     assert secret.inner_text() == f"Passed. {checks.CHECKS['secret']}."
     assert page.locator("[data-name=beacon]").inner_text() == (
@@ -967,7 +1027,7 @@ def test_the_draw_page_checks_its_draw(page: Page, draw: Path, log: Path, day: D
         "This draw is correct: all 12 checks passed on this device. "
         "They can’t show that whoever runs the server added no late ballots to change the result."
     )
-    assert verdicts(page) == ["ok"] * 12 + ["--"] * 3
+    assert verdicts(page) == ["ok"] * 11 + ["--", "ok"] + ["--"] * 3
     assert secret.inner_text() == f"Passed. {checks.CHECKS['secret']}."  # once, not twice
 
 
@@ -1026,7 +1086,7 @@ def test_the_draw_page_ends_in_a_sentence_whatever_happens(
 
     (draw / "certificate.json").unlink()
     assert check(page).startswith("There’s nothing to check here yet.")
-    assert verdicts(page) == [None] * 15
+    assert verdicts(page) == [None] * 16
 
 
 def test_the_draw_page_says_when_it_is_offline(
@@ -1078,7 +1138,7 @@ def test_the_saved_file_checks_what_is_dropped_on_it(saved: Page, path: Path) ->
     drop(saved, path.name, path.read_bytes())
 
     expect(saved.locator("output")).to_contain_text("This draw is correct: all 11 checks")
-    assert verdicts(saved) == ["ok"] * 11 + ["--"] * 4
+    assert verdicts(saved) == ["ok"] * 11 + ["--"] * 5
     expect(saved.get_by_text(f"Chosen: {path.name}")).to_be_visible()
 
 
@@ -1102,11 +1162,24 @@ def test_the_saved_file_takes_key_and_receipt(saved: Page, day: Day) -> None:
     saved.get_by_label("The lottery’s key").fill(day.key)
     saved.keyboard.press("Enter")
     expect(saved.locator("output")).to_contain_text("to change the result. Not all of this")
-    assert verdicts(saved) == ["ok"] * 11 + ["--", "ok", "ok", "--"]
+    assert verdicts(saved) == ["ok"] * 11 + ["--", "--", "ok", "ok", "--"]
 
     saved.get_by_label("The lottery’s key").fill(day.key.replace("lottery", "other"))
     saved.get_by_role("button", name="Check").click()
     expect(saved.locator("output")).to_contain_text("This isn’t a lottery’s key.")
+
+
+def test_the_saved_file_takes_a_list_of_prizes(saved: Page) -> None:
+    forged = forge.forged_offers(PRIZES)["a prize renamed"]
+    drop(saved, "certificate.json", PRIZES.certificate())
+    for offers, sentence, verdict in (
+        (format_signed_offers(PRIZES.offers()).encode(), "correct: all 12 checks", "ok"),
+        (forged, "Failed: offers.", "FAIL"),
+    ):
+        drop(saved, "offers.json", offers)
+        expect(saved.locator("output")).to_contain_text(sentence)
+        assert saved.locator("[data-name=offers]").get_attribute("data-verdict") == verdict
+    expect(saved.get_by_text("Chosen: offers.json")).to_be_visible()
 
 
 def test_the_saved_file_says_what_is_no_certificate(saved: Page) -> None:

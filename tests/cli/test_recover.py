@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from lottery_system import scheduler
 from lottery_system.clock import ONE_DAY
 from lottery_system.errors import Paused
-from lottery_system.fairness.checks import holds
+from lottery_system.fairness.checks import Verdict, holds
 from lottery_system.fairness.note import format_vkey, open_note, parse_vkey
 from lottery_system.fairness.recovery import LostBallots, parse_recovery
 from lottery_system.fairness.verify import verify
@@ -173,6 +173,12 @@ def test_the_draw_pages_verifier_is_given_the_statements(
         note = visitor.get("/log/recovery/1").text
         certificate = visitor.get(f"/draws/{day}/certificate.json").text.encode()
         assert holds(verify(certificate, key=LOG_KEYS.key.verifier, recoveries=[note]))
+        offers = visitor.get(f"/draws/{day}/offers.json").data
+        checks = verify(certificate, key=LOG_KEYS.key.verifier, recoveries=[note], offers=offers)
+        assert {each.name: each.verdict for each in checks}["offers"] is Verdict.OK
+    lost = visitor.get(f"/draws/{LOST_DAY}/offers.json")
+    assert lost.status_code == 404
+    assert "There’s no signed list of prizes for" in text_of(lost)
 
 
 def test_whoever_asks_for_the_receipt_of_a_lost_ballot_is_told_the_truth(

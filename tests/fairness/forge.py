@@ -24,7 +24,19 @@ from lottery_system.fairness.certificate import (
     format_receipt,
 )
 from lottery_system.fairness.merkle import Frontier, Row, leaf_hash
-from lottery_system.fairness.note import Checkpoint, SigningKey, format_vkey, sign_checkpoint
+from lottery_system.fairness.note import Checkpoint, SigningKey, format_vkey, sign, sign_checkpoint
+from lottery_system.fairness.offers import (
+    Offered,
+    Offers,
+    OffersHead,
+    SignedOffers,
+    format_head,
+    format_offers,
+    format_signed_offers,
+    hash_offers,
+    offers_origin,
+    sign_offers,
+)
 from lottery_system.fairness.records import (
     BEACON,
     OPERATOR,
@@ -52,6 +64,12 @@ def places_to_change(text: str) -> range:
 KEY = SigningKey("forge.example", b"\x05" * 32)
 TIP = b"\x06" * 32
 USERNAMES = ("alice", "bob", "zoë")
+#: what the ballots of these days are of
+OFFERED = (
+    Offered(1, "Big Chance", "A weekend for two by the sea."),
+    Offered(2, 'Extra "Win" \\ \u2028', "Käse & Brot \U0001f9c0\n\tund mehr\x7f"),
+    Offered(3, "Small Chance", ""),
+)
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -239,6 +257,93 @@ class Day:
         loaded = json.loads(written)
         change(loaded)
         return json.dumps(loaded).encode()
+
+    def offers(
+        self,
+        lotteries: Sequence[Offered] = OFFERED,
+        *,
+        key: SigningKey | None = None,
+        day: date | None = None,
+    ) -> SignedOffers:
+        """Sign a list of offers, of this day where no other is named."""
+        return sign_offers(Offers(day or self.day, lotteries), key or self.key)
+
+
+def signed_text(day: Day, text: str, origin: str = "") -> SignedOffers:
+    """Sign any text as the offers of a day, or of whatever origin is named."""
+    head = OffersHead(origin or offers_origin(day.key.name, day.day), hash_offers(text))
+    return SignedOffers(text, sign(format_head(head), day.key))
+
+
+def without(lottery: int) -> list[Offered]:
+    """Return what is offered, but for one lottery."""
+    return [each for each in OFFERED if each.lottery != lottery]
+
+
+def forged_offers(day: Day) -> dict[str, bytes]:
+    """Return what is not the signed list of offers of an honest day with two winning ballots."""
+    honest, (first, second) = day.offers(), [1 + pick.number % 3 for pick in day.picks]
+    text, yesterday = honest.text, day.day - timedelta(days=1)
+    loaded = json.loads(text)
+    whole = json.loads(format_signed_offers(honest))
+    signed = {
+        "a prize renamed": SignedOffers(text.replace("weekend", "evening"), honest.note),
+        "a name changed": SignedOffers(text.replace("Small", "Other"), honest.note),
+        "a lottery taken out": honest._replace(text=day.offers(without(first)).text),
+        "signed without the winner's lottery": day.offers(without(first)),
+        "signed without the lottery of a reserve": day.offers(without(second)),
+        "signed without any": day.offers([]),
+        "another day's": day.offers(day=yesterday),
+        "another day's note": honest._replace(
+            note=signed_text(day, text, offers_origin(day.key.name, yesterday)).note
+        ),
+        "another day's text": signed_text(day, day.offers(day=yesterday).text),
+        "by another key": day.offers(key=SigningKey(day.key.name, b"\x09" * 32)),
+        "by a key of another name": day.offers(key=SigningKey("other.example", day.key.seed)),
+        "of another lottery": signed_text(day, text, f"other.example/offers/{day.day}"),
+        "not signed": honest._replace(note=honest.note.split("—")[0]),
+        "more lines in the note": honest._replace(
+            note=sign(f"{offers_origin(day.key.name, day.day)}\nA\nB\n", day.key)
+        ),
+        "a checkpoint of the day": honest._replace(
+            note=sign_checkpoint(
+                Checkpoint(f"{day.key.name}/{day.day}", day.size, day.log.root), day.key
+            )
+        ),
+        "a checkpoint of the hash": honest._replace(
+            note=sign_checkpoint(
+                Checkpoint(offers_origin(day.key.name, day.day), 3, hash_offers(text)), day.key
+            )
+        ),
+        "in another order": day.offers(OFFERED[::-1]),
+        "one lottery twice": day.offers([*OFFERED, OFFERED[-1]]),
+        "a lottery 0": day.offers([Offered(0, "", ""), *OFFERED]),
+        "other white space": signed_text(day, json.dumps(loaded, ensure_ascii=False)),
+        "other escapes": signed_text(day, json.dumps(loaded, indent=1) + "\n"),
+        "no line feed at the end": signed_text(day, text[:-1]),
+        "other fields first": signed_text(
+            day, json.dumps(loaded, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        ),
+        "a field more": signed_text(day, text.replace('"day"', '"more": 1,\n "day"')),
+        "a field twice": signed_text(day, text.replace(' "day"', f' "day": "{day.day}",\n "day"')),
+        "an id as text": signed_text(day, text.replace('"id": 1', '"id": "1"')),
+        "a day in no calendar": signed_text(day, text.replace(str(day.day), "2026-02-30")),
+        "no day at all": signed_text(day, text.replace(str(day.day), "today")),
+        "of another format": signed_text(day, text.replace("v1 offers", "v2 offers")),
+        "no JSON in it": signed_text(day, "[\n"),
+        "a list": signed_text(day, "[]\n"),
+    }
+    found = {name: format_signed_offers(each).encode() for name, each in signed.items()}
+    assert format_offers(Offers(day.day, OFFERED)) == text
+    return found | {
+        "nothing": b"",
+        "no JSON": b"\x89PNG",
+        "only the list": text.encode(),
+        "only the note": honest.note.encode(),
+        "more than that": json.dumps(whole | {"more": 1}).encode(),
+        "a certificate": day.certificate(),
+        "half a surrogate pair": json.dumps(whole | {"text": "\ud800"}).encode(),
+    }
 
 
 def day_of_an_own_network() -> Day:

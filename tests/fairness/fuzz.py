@@ -1,8 +1,9 @@
 """Fuzzing, `make fuzz`: atheris looks for crashes and false passes of the verifier.
 
-For any bytes as a certificate or a receipt, `verify` raises nothing but `Unreadable`, and passes
-only for the JSON of an honest one. Guided by coverage: inputs that reach new code are mutated
-further. Random bytes are hardly ever valid JSON, so most mutations change a value inside it.
+For any bytes as a certificate, a receipt or a list of offers, `verify` raises nothing but
+`Unreadable`, and passes only for the JSON of an honest one. Guided by coverage: inputs that reach
+new code are mutated further. Random bytes are hardly ever valid JSON, so most mutations change a
+value inside it.
 """
 
 import json
@@ -18,6 +19,7 @@ import atheris
 with atheris.instrument_imports(include=["lottery_system.fairness"]):
     from lottery_system.fairness.certificate import Unreadable
     from lottery_system.fairness.checks import Verdict, holds
+    from lottery_system.fairness.offers import format_signed_offers
     from lottery_system.fairness.verify import verify
 
 from tests.fairness.forge import Day
@@ -27,12 +29,14 @@ DAY = Day()
 CERTIFICATE = DAY.certificate()
 CERTIFICATES = [CERTIFICATE, *(path.read_bytes() for path in DATA.glob("*.json"))]
 RECEIPTS = [DAY.receipt(3, size) for size in (3, 8, 13)]
-HONEST = [json.loads(each) for each in CERTIFICATES + RECEIPTS]
+OFFERS = format_signed_offers(DAY.offers()).encode()
+HONEST = [json.loads(each) for each in [*CERTIFICATES, *RECEIPTS, OFFERS]]
 OF_RECEIPTS = {"receipt signed", "receipt included", "receipt kept"}
 
 
 def try_one(data: bytes) -> None:
-    """Verify bytes as a certificate, and as a receipt beside one that holds."""
+    """Verify bytes as a certificate, and as a receipt and as offers beside one that holds."""
+    offers = verify(CERTIFICATE, offers=data)
     try:
         believed = holds(verify(data))
         checks = verify(CERTIFICATE, ballots=DAY.log.records, receipt=data)
@@ -41,6 +45,7 @@ def try_one(data: bytes) -> None:
     believed |= any(
         check.verdict is Verdict.OK for check in checks if check.name == "receipt included"
     ) and all(check.verdict is Verdict.OK for check in checks if check.name in OF_RECEIPTS)
+    believed |= any(each.name == "offers" and each.verdict is Verdict.OK for each in offers)
     if believed and json.loads(data) not in HONEST:
         raise AssertionError("this holds, and is not honest")
 
@@ -92,7 +97,7 @@ def _changed(value: Any, chance: random.Random) -> Any:
 
 if __name__ == "__main__":
     corpus = Path(mkdtemp())
-    for number, each in enumerate(CERTIFICATES + RECEIPTS):
+    for number, each in enumerate([*CERTIFICATES, *RECEIPTS, OFFERS]):
         (corpus / str(number)).write_bytes(each)
     atheris.Setup([*sys.argv, str(corpus)], try_one, custom_mutator=change)
     atheris.Fuzz()

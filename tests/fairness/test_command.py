@@ -15,6 +15,7 @@ import pytest
 from lottery_system.fairness.bundle import zipapp_bytes
 from lottery_system.fairness.certificate import MAX_BYTES
 from lottery_system.fairness.note import Checkpoint, format_vkey, sign_checkpoint
+from lottery_system.fairness.offers import format_signed_offers
 from tests.fairness.forge import KEY, Day
 from tests.stand_ins.processes import ROOT
 
@@ -59,8 +60,8 @@ def test_all_that_can_be_checked_is_said_a_line_each(
 
     assert code == 0
     lines = said.splitlines()
-    assert len(lines) == 15
-    assert all(line.startswith("ok   ") for line in lines)
+    assert len(lines) == 16
+    assert all(line.startswith("ok   ") or " offers: not made: " in line for line in lines)
     assert "list: the list of ballots is complete, in order" in said
 
 
@@ -179,6 +180,27 @@ def test_a_log_that_was_fetched_is_the_one_that_was_frozen(
     assert code == 0
     assert "ok   list:" in said
     assert (tmp_path / "copy" / "tile" / "1" / "000.p" / "2").exists()
+
+
+def test_with_the_log_of_a_day_comes_its_signed_list_of_offers_where_it_has_one(
+    certificate: Path, day: Day, site: str, tmp_path: Path
+) -> None:
+    """As a lottery serves them: logs below /log/, and beside it what draws have."""
+    folder, copy = tmp_path / "site", tmp_path / "copy"
+    logs, draws = folder / "log", folder / "draws" / str(day.day)
+    logs.mkdir()
+    draws.mkdir(parents=True)
+    (logs / str(day.day)).symlink_to(folder)
+    address = f"{site}log/{day.day}/"
+    known = ("verify", certificate, "--key", VKEY, "--log", copy)
+
+    assert run("fetch", address, copy)[0] == 0
+    assert not (copy / "offers.json").exists()
+    assert "--   offers: not made" in run(*known)[1]
+
+    (draws / "offers.json").write_text(format_signed_offers(day.offers()), "utf-8")
+    assert run("fetch", address, copy)[0] == 0
+    assert "ok   offers: " in run(*known)[1]
 
 
 def test_a_copy_that_broke_off_goes_on_where_it_was(site: str, tmp_path: Path) -> None:

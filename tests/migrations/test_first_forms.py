@@ -47,7 +47,9 @@ Row = dict[str, Any]
 
 def first_form(folder: Path, *names: str) -> str:
     """Make a folder of migrations, up to 0003, of which some are in their first form."""
-    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("000[4-9]*", "__pycache__"))
+    shutil.copytree(
+        MIGRATIONS, folder, ignore=shutil.ignore_patterns("000[4-9]*", "00[1-9]*", "__pycache__")
+    )
     for form in FIRST_FORMS.glob("*.txt"):
         if form.name[:4] in names:
             (folder / "versions" / form.stem).write_bytes(form.read_bytes())

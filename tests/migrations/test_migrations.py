@@ -1,6 +1,6 @@
 """Migrations: from an empty database to the newest schema and back, on both databases."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
@@ -21,7 +21,19 @@ from lottery_system.extensions import db
 from lottery_system.fairness.checks import Verdict, holds
 from lottery_system.fairness.selection import winning_ballots
 from lottery_system.fairness.verify import verify
-from lottery_system.models import DRAWN, OPEN, Base, Draw, LotteryChange, Offer, User, Winner
+from lottery_system.models import (
+    CLOSED,
+    DRAWN,
+    OPEN,
+    Base,
+    Draw,
+    Lottery,
+    LotteryChange,
+    Offer,
+    OfferNote,
+    User,
+    Winner,
+)
 from lottery_system.models.base import UTCDateTime
 from lottery_system.queries.logs import ballot_records
 from lottery_system.usernames import look_alike_key
@@ -49,6 +61,8 @@ LANDED = {
     "0008_look_alike_keys.py": "32edbff551d1baa0d171e0799127a2ee6799cf4904758f5a74eadd3cf1363034",
     "0009_claims_and_limits.py":
         "67bc1be1470234db382abae66a9a413cd32ce428b48ed1cb5ad8ac01f713b935",
+    "0010_offers_signed.py":
+        "ff0ccece8f938d186661d26003bbf735e6ff6630d1cc9de277994b88ecd66ad3",
 }  # fmt: skip
 
 
@@ -276,6 +290,40 @@ def test_what_days_offered_that_were_closed_before_is_found_in_the_log_of_change
                 (before_first, "Big Chance"), (FIRST, "Second"), (FIRST, "Late"),
                 (CLOSED_DAY, "Second"),
             ]  # fmt: skip
+
+
+def test_notes_of_offers_are_not_lost_by_a_step_back_and_days_closed_before_have_none(
+    empty_url: str,
+) -> None:
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0009")
+        with Session(db.engine) as session:
+            with session.begin():
+                at = datetime(2026, 11, 19, 12, tzinfo=UTC)
+                session.add(Lottery.create("Withdrawn by hand", "", TODAY, at))
+                session.add(Lottery.create("Over", "", FIRST - timedelta(1), at - timedelta(2)))
+                for day, status in ((FIRST, CLOSED), (CLOSED_DAY, OPEN)):
+                    is_over = status == CLOSED
+                    session.add(
+                        Draw(
+                            day=day, status=status, ballot_count=0, frontier=b"",
+                            places=1 if is_over else None, closed_at=at if is_over else None,
+                        )
+                    )  # fmt: skip
+            with session.begin():
+                session.execute(text("UPDATE lotteries SET closes_on = '2026-11-01' WHERE id = 1"))
+        upgrade()
+
+        with Session(db.engine) as session, session.begin():
+            offers = session.execute(select(Offer.day, Offer.lottery_id, Offer.change_id))
+            assert [tuple(row) for row in offers] == [(FIRST, 1, 3)]
+            assert session.scalars(select(OfferNote.day)).all() == []
+        downgrade(revision="0009")
+        upgrade()
+        with Session(db.engine) as session, session.begin():
+            OfferNote.sign(session.connection(), FIRST, LOG_KEYS.key)
+        with pytest.raises(DataWouldBeLost, match="stored in offer_notes"):
+            downgrade(revision="0009")
 
 
 def test_usernames_get_the_look_alike_keys_of_the_new_table_and_none_is_lost(

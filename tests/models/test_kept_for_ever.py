@@ -9,7 +9,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from lottery_system.models import Lottery
-from tests.conftest import FIRST_NOON, Cast, Submit
+from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Submit
 from tests.stand_ins.log_keys import run_due
 
 Played = Callable[[int], None]
@@ -46,6 +46,8 @@ def _drawn_day(session: Session, cast: Cast, big_chance: Lottery, submit: Submit
         "UPDATE offers SET change_id = change_id",
         "DELETE FROM offers",
         "INSERT INTO offers SELECT day, lottery_id, change_id FROM offers",
+        "UPDATE offer_notes SET note = note",
+        "DELETE FROM offer_notes",
         "UPDATE submissions SET holders = leaves",
         "INSERT INTO winners (day, place, number) VALUES ('2026-11-19', 2, 4)",
         "INSERT INTO winners (day, place, number) SELECT day, 2, number FROM winners",
@@ -56,6 +58,20 @@ def _drawn_day(session: Session, cast: Cast, big_chance: Lottery, submit: Submit
 def test_what_was_drawn_cannot_be_changed(session: Session, statement: str) -> None:
     with pytest.raises(DatabaseError), session.begin():
         session.execute(text(statement))
+
+
+@pytest.mark.usefixtures("_drawn_day")
+def test_nothing_can_be_added_to_what_a_signed_day_offered(session: Session) -> None:
+    with session.begin():
+        late = Lottery.create("Late", "", FIRST_DAY + timedelta(days=9), FIRST_NOON)
+        session.add(late)
+    added = text(
+        "INSERT INTO offers SELECT '2026-11-19', lottery_id, max(id) FROM lottery_changes"
+        " WHERE lottery_id = :late GROUP BY lottery_id"
+    )
+
+    with pytest.raises(DatabaseError, match="the offers of a day are signed"), session.begin():
+        session.execute(added, {"late": late.id})
 
 
 @pytest.mark.parametrize(

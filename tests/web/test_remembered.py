@@ -146,7 +146,6 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
     "models/draw.py _turn": lambda app: (),
     "models/holding.py _adding": lambda app: (_dialect(app),),
     "models/offer.py _keeping": lambda app: (_dialect(app),),
-    "models/offer.py _keeping_won": lambda app: (_dialect(app),),
     "confusables.py _prototypes": lambda app: (),
     "passwords.py _common": lambda app: (),
     "web/pages/cards.py _drawn": lambda app: (

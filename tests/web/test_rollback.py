@@ -214,6 +214,24 @@ def test_what_was_signed_for_a_stranger_is_remembered_too(
     assert found.days[FIRST_DAY].size == 10
 
 
+def test_offers_are_remembered_before_their_note_is_shown(
+    app: Flask, lottery: Lottery, clock: Clock, session: Session, backup: Backup,
+    stranger: Visitor, pause: Pause,
+) -> None:  # fmt: skip
+    """Whoever lost the close would sign other ones for the same day."""
+    clock.turn(ONE_DAY)
+    restore = backup()
+    with session.begin():
+        assert Draw.close(session, FIRST_DAY, FIRST_NOON + ONE_DAY, 1, LOG_KEYS)
+    assert stranger.get(f"/draws/{FIRST_DAY}/offers.json").status_code == 200
+
+    restore()
+
+    with paused(pause, "1 records, and 2 were signed, up to the closing of 2026-11-19"):
+        scheduler.tick(app)
+    assert stranger.get(f"/draws/{FIRST_DAY}/offers.json").status_code == 503
+
+
 def test_a_day_is_not_closed_over_a_list_that_lacks_acknowledged_ballots(
     app: Flask, lottery: Lottery, submit: Submit, cast: Cast, clock: Clock, backup: Backup,
     session: Session, pause: Pause,

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from lottery_system import certificates
 from lottery_system.access import everybody, users, viewer
-from lottery_system.certificates import NoSuchReceipt, NotDrawn
+from lottery_system.certificates import NoOffers, NoSuchReceipt, NotDrawn
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.extensions import reading
 from lottery_system.fairness import beacon
@@ -19,7 +19,7 @@ from lottery_system.fairness.checks import CHECKS
 from lottery_system.fairness.note import format_vkey
 from lottery_system.fairness.records import parse_freeze, parse_genesis
 from lottery_system.parts import parts
-from lottery_system.queries.logs import freeze_of, journal_record
+from lottery_system.queries.logs import freeze_of, journal_record, last_record
 from lottery_system.queries.my_ballots import submissions_of
 from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page
 from lottery_system.web.drawing import tree_of
@@ -63,6 +63,7 @@ def show(day: str) -> tuple[str, int]:
         return render_template("draws/missing.html", page=page), 404 if page.is_missing else 200
     genesis = parse_genesis(begun.record) if begun else None
     freeze = parse_freeze(frozen.record) if frozen else None
+    has_offers = frozen is not None and frozen.offers_note is not None
     winners, recovered = page.winners, (page.draw and page.draw.recovered) or 0
     text = render_template(
         "draws/show.html",
@@ -76,12 +77,13 @@ def show(day: str) -> tuple[str, int]:
         and beacon.is_late(freeze.closes, freeze.frozen, genesis.gap),
         has_log=genesis is not None and utc_day >= genesis.first,
         vkey=format_vkey(key) if key else None,
+        has_offers=has_offers,
         # all of them, since a verifier follows the line of journals that they make
         recoveries=[
             url_for("logs.recovery", timeline=number + 1)
             for number in range(recovered if page.notes or timeline else 0)
         ],
-        checks=CHECKS,
+        checks={name: says for name, says in CHECKS.items() if has_offers or name != "offers"},
         words=words_of(current_app.static_folder or "", language()),
         tree=tree_of(freeze.size, winners[0].number) if winners and freeze else None,
         runs=runs,
@@ -97,6 +99,23 @@ def certificate(day: str) -> Response:
     try:
         return public(_certificate(app, day_or_404(day)), JSON, FOR_EVER)
     except NotDrawn as error:
+        abort(404, translated(error))
+
+
+@blueprint.get("/<day>/offers.json")
+@everybody
+def offers(day: str) -> Response:
+    """Show what could be won on a day that is closed, signed at its close."""
+    of_day = day_or_404(day)
+    try:
+        with reading() as connection:
+            parts().rollback.check(connection)
+            last = last_record(connection)
+            if last is not None:  # the mark knows of the close before anybody sees the note of it
+                parts().rollback.publish(connection, last)
+            found = certificates.signed_offers_of(connection, of_day, parts().keyring.log_keys())
+        return public(found, JSON, FOR_EVER)
+    except NoOffers as error:
         abort(404, translated(error))
 
 

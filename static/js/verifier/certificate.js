@@ -107,8 +107,17 @@ function holder(found) {
   return { username: found.text("username"), salt: found.bytes("salt", SALT_BYTES) };
 }
 
-/** Read an object of which nothing is left over. */
-function read(value, what, readAll) {
+/**
+ * Read an object of which nothing is left over.
+ *
+ * @param {unknown} value of loaded JSON
+ * @param {string} what it is, for whoever is told that it is none
+ * @param {(found: Fields) => T} readAll
+ * @returns {T}
+ * @template T
+ * @throws {FormatError}
+ */
+export function read(value, what, readAll) {
   const found = new Fields(value, what);
   const result = readAll(found);
   found.end();

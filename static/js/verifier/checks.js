@@ -15,6 +15,7 @@ export const CHECKS = new Map(Object.entries({
   winners: "the winning numbers are the result of the published method",
   ballots: "each winning ballot is in that day's list",
   holders: "each winning ballot belongs to the person named",
+  offers: "what each winning ballot won is on the list of prizes signed for that day",
   list: "the list of ballots is complete, in order, and the one that was locked",
   "receipt signed": "the receipt is signed with the lottery's key",
   "receipt included": "the receipt's ballot was in the list when the receipt was signed",
@@ -33,7 +34,9 @@ export const RECOVERY_HOLDS =
   "a signed statement of a loss leads from the key given to this journal's";
 
 /** those of lists and receipts are for whoever has them; the others every certificate needs */
-export const NOT_NEEDED = new Set(["list", "receipt signed", "receipt included", "receipt kept"]);
+export const NOT_NEEDED = new Set(
+  ["offers", "list", "receipt signed", "receipt included", "receipt kept"],
+);
 
 export const OK = "ok";
 export const FAILED = "FAIL";

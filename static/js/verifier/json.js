@@ -24,24 +24,25 @@ export class Unreadable extends Error {
  * Read JSON strictly.
  *
  * @param {string | Uint8Array} file as it was downloaded
+ * @param {number} [most] bytes that it may have
  * @returns {Map | Array | string | bigint | boolean | null}
  * @throws {Unreadable}
  */
-export function readJson(file) {
-  const text = asText(file);
+export function readJson(file, most = MAX_BYTES) {
+  const text = asText(file, most);
   const reader = new Reader(text);
   const value = reader.value(0);
   reader.end();
   return value;
 }
 
-function asText(file) {
-  const tooLarge = new Unreadable(`this is larger than ${MAX_BYTES / 2 ** 20} MiB`);
+function asText(file, most) {
+  const tooLarge = new Unreadable(`this is larger than ${most / 2 ** 20} MiB`);
   // no text has fewer bytes of UTF-8 than code units
-  if (file.length > MAX_BYTES) throw tooLarge;
+  if (file.length > most) throw tooLarge;
   if (typeof file === "string") {
     if (!isUnicode(file)) throw new Unreadable("this is not JSON (it is not Unicode)");
-    if (new TextEncoder().encode(file).length > MAX_BYTES) throw tooLarge;
+    if (new TextEncoder().encode(file).length > most) throw tooLarge;
     return file;
   }
   try {

@@ -6,13 +6,16 @@
 
 import { CERTIFICATE, RECEIPT } from "./certificate.js";
 import { CHECKS } from "./checks.js";
-import { MAX_BYTES, readJson } from "./json.js";
+import { readJson } from "./json.js";
+import { MAX_OFFERS_BYTES, SIGNED_OFFERS } from "./offers.js";
 import {
   clearAll, conclusion, conclusionOfReceipt, markAll, sentence, verdictOf,
 } from "./report.js";
 import { verify } from "./verify.js";
 
 const STATEMENT = "daily-draw/v1 recovery";
+/** what else may be chosen beside a certificate, by what such a file says of itself */
+const BESIDE = [RECEIPT, SIGNED_OFFERS];
 
 const form = document.querySelector("form");
 const list = document.querySelector("[data-checks]");
@@ -46,7 +49,7 @@ addEventListener("drop", (event) => {
 async function take(chosen) {
   for (const file of chosen) {
     // one that is too large is no more read than its first bytes too many
-    const bytes = new Uint8Array(await file.slice(0, MAX_BYTES + 1).arrayBuffer());
+    const bytes = new Uint8Array(await file.slice(0, MAX_OFFERS_BYTES + 1).arrayBuffer());
     const kind = kindOf(bytes);
     files.set(kind, bytes);
     form.querySelector(`[data-chosen="${kind}"]`).textContent = `Chosen: ${file.name}`;
@@ -54,12 +57,13 @@ async function take(chosen) {
   if (chosen.length) await check();
 }
 
-/** Tell a receipt and a statement from a certificate; whatever else it is, the checks will say. */
+/** Tell what is given beside a certificate from one; whatever else it is, the checks will say. */
 function kindOf(bytes) {
   if (new TextDecoder().decode(bytes.subarray(0, STATEMENT.length)) === STATEMENT) return STATEMENT;
   try {
-    const found = readJson(bytes);
-    return found instanceof Map && found.get("format") === RECEIPT ? RECEIPT : CERTIFICATE;
+    const found = readJson(bytes, MAX_OFFERS_BYTES);
+    const format = found instanceof Map ? found.get("format") : null;
+    return BESIDE.find((each) => each === format) ?? CERTIFICATE;
   } catch {
     return CERTIFICATE;
   }
@@ -78,10 +82,10 @@ async function outcome() {
   }
   const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("key"));
   const key = field.value.trim() || undefined;
-  const receipt = files.get(RECEIPT);
+  const [receipt, offers] = BESIDE.map((kind) => files.get(kind));
   const recoveries = files.has(STATEMENT) ? [new TextDecoder().decode(files.get(STATEMENT))] : [];
   try {
-    const checks = await verify(files.get(CERTIFICATE), { key, receipt, recoveries });
+    const checks = await verify(files.get(CERTIFICATE), { key, receipt, recoveries, offers });
     markAll(list, checks);
     const draw = conclusion(checks, { isPinned: Boolean(key) });
     const own = receipt ? ` ${conclusionOfReceipt(checks)}` : "";

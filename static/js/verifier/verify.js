@@ -23,6 +23,7 @@ import { EMPTY_ROOT, checkInclusion, leafHash } from "./merkle.js";
 import { NoteError, isSameKey, openCheckpoint, parseVkey } from "./note.js";
 import { ReceiptCase } from "./receipt.js";
 import { BEACON, OPERATOR, parseBallot, parseFreeze, parseGenesis } from "./records.js";
+import { openOffers, parseSignedOffers } from "./offers.js";
 import { openRecovery, successionOf } from "./recovery.js";
 import { pickStream, seedOf, select } from "./selection.js";
 import { readRecords, tilesFrom } from "./tiles.js";
@@ -43,6 +44,8 @@ export { CHECKS, NoteError, Unreadable, holds, parseVkey, readRecords, tilesFrom
  * @param {string | Uint8Array} [given.receipt] JSON, for the checks of it
  * @param {string[]} [given.recoveries] statements of losses that the lottery has published, signed
  *   notes; where one leads from `key` to the certificate's own key, that is believed as `key` is
+ * @param {string | Uint8Array} [given.offers] the day's signed list of offers, JSON, for the check
+ *   `offers`; whatever is wrong with it, this check alone fails
  * @param {import("./tiles.js").Tiles} [given.tiles] the day's log, for the check `receipt kept`
  *   where there is no list
  * @param {(done: bigint, size: bigint) => void} [given.progress] told, now and then, how many of
@@ -53,7 +56,7 @@ export { CHECKS, NoteError, Unreadable, holds, parseVkey, readRecords, tilesFrom
  * @throws {NoteError} the key given is none
  */
 export async function verify(
-  certificate, { key, ballots, receipt, recoveries = [], tiles, progress } = {},
+  certificate, { key, ballots, receipt, recoveries = [], offers, tiles, progress } = {},
 ) {
   const pinned = key ? parseVkey(key) : null;
   const receiptOrFault = receipt === undefined ? null : orFault(() => parseReceipt(receipt));
@@ -79,6 +82,7 @@ export async function verify(
     // what leads from no known key says nothing of receipts
     if (recovery.verdict === OK) succession = found.succession;
   }
+  checks.push(await make("offers", () => checkOffers(found, offers)));
   const ofReceipt = new ReceiptCase(receiptOrFault, found.key, genesis.name, freeze, succession);
   const signed = await make("receipt signed", () => ofReceipt.signed());
   const included = await make("receipt included", () => ofReceipt.included());
@@ -317,6 +321,20 @@ function checkRecovery({ fault, succession, namesItsKey, certificate, genesis, f
   return index >= ended.kept
     ? `the lottery stated on ${when} that it lost this result after it was published`
     : `the lottery stated on ${when} that it lost later records; this result is from before`;
+}
+
+/** Check that what each winning ballot is of stands on the list that was signed for the day. */
+function checkOffers(found, given) {
+  if (given === undefined) throw new NotMade("no signed list of prizes was given");
+  // the checkpoint first, since its key must have signed this as well
+  const { checkpoint: { origin }, key, freeze: { day } } = found;
+  const offered = openOffers(parseSignedOffers(given), key, origin, day);
+  for (const { place, ballot: { lottery } } of found.winners) {
+    demand(
+      offered.has(lottery), `lottery ${lottery}, of the ballot of place ${place}, is not on the list`,
+    );
+  }
+  return CHECKS.get("offers");
 }
 
 /** Read, or say why it has not the form; what is no JSON at all is thrown further. */
