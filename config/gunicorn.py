@@ -56,7 +56,7 @@ class Worker(BoundedWorker):
 worker_class = Worker
 
 
-class EventLogger(Logger):
+class EventLogger(Logger):  # type: ignore[misc]
     """Logs what happens to the server; pages are not events, and a proxy in front logs them."""
 
     def access(self, *_: object) -> None:

@@ -18,11 +18,11 @@ from sqlalchemy import make_url
 
 from config.database_address import checked_address, file_address
 from config.files import made_once
-from config.sets import SETS
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "LOTTERY_"
 SECRET_KEY_BYTES = 32
+ENVIRONMENTS = ("development", "production", "testing")
 #: bytes of a body; larger ones are refused unread
 LONGEST_BODY = 64 * 1024
 #: wildcard addresses, each with its loopback address
@@ -39,7 +39,7 @@ class SettingsError(SystemExit):
 class Settings:
     """The operator's settings. Every field is the setting `LOTTERY_<FIELD>`."""
 
-    #: the set of defaults: development, production or testing
+    #: development, production or testing
     env: str
     #: any SQLAlchemy address
     database_url: str = field(repr=False)
@@ -146,9 +146,9 @@ def load(environ: Mapping[str, str]) -> Settings:
     """
     given = _given(environ)
     env = given.get("LOTTERY_ENV", "development")
-    if env not in SETS:
-        raise SettingsError(f"LOTTERY_ENV is {env!r}; it must be one of {', '.join(SETS)}.")
-    values = DEFAULTS | SETS[env] | given
+    if env not in ENVIRONMENTS:
+        raise SettingsError(f"LOTTERY_ENV is {env!r}; it must be one of {', '.join(ENVIRONMENTS)}.")
+    values = DEFAULTS | (TESTING if env == "testing" else {}) | given
     storage = Path(values["LOTTERY_STORAGE"])
     max_count = _number(values, "LOTTERY_MAX_COUNT", 1, 100_000)
     return Settings(
@@ -214,6 +214,14 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_TRUSTED_PROXIES": "0",
     "LOTTERY_TRUSTED_HOSTS": "",
     "LOTTERY_METRICS_NETWORKS": "127.0.0.0/8 ::1/128",
+}
+
+#: What tests have in place of defaults: a fixed key, so that a test needs no storage to sign a
+#: cookie; tests set the clock as they like, and PostgreSQL's goes on by the real time.
+TESTING: dict[str, str] = {
+    "LOTTERY_CLOCK_TOLERANCE": "off",
+    "LOTTERY_SECRET_KEY": "a-key-for-tests-that-signs-nothing-of-value",
+    "LOTTERY_WORKERS": "1",
 }
 
 

@@ -10,7 +10,7 @@ import click
 from flask import Flask
 from flask.cli import with_appcontext
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from lottery_system import claims, draws
 from lottery_system.audit import audit
@@ -19,7 +19,7 @@ from lottery_system.audit.progress import Progress, ProgressLine
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.clock_check import CAUSE as CLOCK
 from lottery_system.closing_check import ClosingCheck
-from lottery_system.commands import DatabaseGroup, reporting
+from lottery_system.commands import DatabaseGroup, reason_of, reporting
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.mark import Mark
@@ -33,7 +33,7 @@ from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import last_record
 from lottery_system.recovery import NothingLost, assess, describe, recover
 from lottery_system.rollback import Rollback
-from lottery_system.runtime.database import READING, reading_engine, snapshot
+from lottery_system.runtime.database import READING, reading_engine, snapshot, wait_for_access
 from lottery_system.usernames import enforce_username
 
 user = DatabaseGroup("user", help="Participants and organisers.")
@@ -55,6 +55,7 @@ def register(app: Flask) -> None:
     migrations = app.cli.commands["db"]  # Flask-Migrate's
     assert isinstance(migrations, click.Group)
     migrations.add_command(move_database)
+    migrations.add_command(wait_for_database)
     app.cli.add_command(reporting(migrations))
 
 
@@ -365,6 +366,25 @@ def _audit(
     if count:
         raise click.ClickException(f"Errors found: {count}.")
     return watch.latest
+
+
+@click.command("wait")
+@click.option(
+    "--seconds", type=click.IntRange(0, 3600), default=60, help="How long; 60 where left out."
+)
+@with_appcontext
+def wait_for_database(seconds: int) -> None:
+    """Wait until the database lets the lottery in, as while both are starting.
+
+    A database file of SQLite needs no waiting.
+    """
+    try:
+        wait_for_access(db.engine, seconds)
+    except OperationalError as error:
+        raise click.ClickException(
+            f"The database of LOTTERY_DATABASE_URL gave no access in {seconds} s: "
+            f"{reason_of(error)}"
+        ) from None
 
 
 @prize.command("list")

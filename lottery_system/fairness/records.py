@@ -101,9 +101,6 @@ class Freeze(NamedTuple):
     previous: bytes
 
 
-Record = Ballot | Genesis | Freeze
-
-
 @lru_cache(maxsize=1024)
 def format_instant(at: datetime) -> str:
     """Write an instant in whole seconds, like 2026-11-22T14:46:08Z.

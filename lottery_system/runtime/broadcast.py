@@ -57,11 +57,6 @@ class Broadcast(Generic[State]):
         """Return how many listen."""
         return len(self._calls)
 
-    @property
-    def is_watching(self) -> bool:
-        """Return whether the loop runs."""
-        return self._loop is not None
-
     def subscribe(self) -> Generator[State | None, None, None]:
         """Yield the current state, then each newer one, until the broadcast ends.
 

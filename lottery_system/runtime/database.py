@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 
 from config.database_address import for_reading
 from lottery_system.runtime.eager import EagerConnection
@@ -24,6 +24,8 @@ except ImportError:  # it is made for Linux on x86-64 only
 LOCK_TIMEOUT = 10
 #: seconds that a connection to PostgreSQL may take
 CONNECT_TIMEOUT = 5
+#: seconds between two attempts at a database that may be starting
+WAIT_FOR_ACCESS = 1
 #: seconds that any statement may take on PostgreSQL
 STATEMENT_TIMEOUT = 30
 #: the engine that only reads, among those of Flask-SQLAlchemy
@@ -115,6 +117,23 @@ def prepare(engine: Engine) -> None:
     else:
         event.listen(engine, "do_connect", _connect_eagerly)
         event.listen(engine, "checkout", _refuse_dead_connection)
+
+
+def wait_for_access(engine: Engine, seconds: float) -> None:
+    """Wait until a database lets us in. SQLite's is a file, which is there or made.
+
+    Raises:
+        OperationalError: it did not within `seconds`.
+    """
+    give_up_at = monotonic() + seconds
+    while engine.dialect.name != "sqlite":
+        try:
+            engine.connect().close()
+            return
+        except OperationalError:
+            if monotonic() > give_up_at:
+                raise
+            sleep(WAIT_FOR_ACCESS)
 
 
 def prepare_reading(engine: Engine) -> None:

@@ -174,3 +174,9 @@ def test_draws_are_run_and_shown(
     assert done.output == first_day + "2026-11-20: drawn, ballots: 0\n"
     assert type_("draw show 2026-11-19").output == first_day
     assert type_("draw run").output == "Nothing is due.\n"
+
+
+def test_waiting_for_a_database_ends_at_once_where_it_lets_us_in(type_: Type) -> None:
+    done = type_("db wait --seconds 0")
+
+    assert (done.exit_code, done.output) == (0, "")

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
-from config.sets import TESTING
+from config.settings import TESTING
 from lottery_system.extensions import db
 from lottery_system.web.cookies import tag_of
 from tests.conftest import PASSWORD, Cast

@@ -167,7 +167,7 @@ def test_the_database_is_asked_nothing_once_all_pages_are_closed(
     for page in pages:
         page.close()
 
-    wait_for(lambda: not broadcast.is_watching, "the loop ends")
+    wait_for(lambda: broadcast._loop is None, "the loop ends")
     asked.clear()
     assert broadcast.listener_count == 0
     stranger.get("/healthz")
