@@ -103,18 +103,23 @@ class TooManyADay(LotteryError):
     """
 
     def __init__(self, name: str, most: int, held: int) -> None:
-        left = most - held
-        super().__init__(
-            "You can add at most %(most)s ballots a day to “%(name)s”. You have %(held)s in today. "
-            "None of these ballots was added. Add %(left)s or fewer."
-            if left > 0
-            else "You can add at most %(most)s ballots a day to “%(name)s”. You have %(held)s in "
-            "today. None of these ballots was added. You can add more tomorrow.",
-            most=most,
-            name=name,
-            held=held,
-            left=left,
-        )
+        if held < most:
+            super().__init__(
+                "“%(name)s” takes at most %(most)s a day from each person, and you have %(held)s "
+                "in today. None of these ballots was added. Add %(left)s or fewer.",
+                name=name,
+                most=most,
+                held=held,
+                left=most - held,
+            )
+        else:
+            super().__init__(
+                "“%(name)s” takes at most %(most)s a day from each person, and you have %(held)s "
+                "in today. No ballot was added. You can add more tomorrow.",
+                name=name,
+                most=most,
+                held=held,
+            )
 
 
 class AllPrizesWon(LotteryError):

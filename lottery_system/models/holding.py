@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date
 from functools import cache
-from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -13,7 +12,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Insert,
-    Select,
     bindparam,
     select,
 )
@@ -52,20 +50,17 @@ class Holding(Base):
         cls, connection: Connection, day: date, users: Collection[int], lotteries: Collection[int]
     ) -> Counter[tuple[int, int]]:
         """Return what some users hold in some lotteries on a day, by user and lottery."""
-        asked = {"day": day, "users": users, "lotteries": lotteries}
-        rows = connection.execute(_holding(), asked)
+        asked = {"day": day, "users": list(users), "lotteries": list(lotteries)}
+        rows = connection.execute(_HELD, asked)
         return Counter({(row.user_id, row.lottery_id): row.ballot_count for row in rows})
 
 
-@cache
-def _holding() -> Select[Any]:
-    """Build a busy statement, once."""
-    holding = table_of(Holding).c
-    return select(holding.user_id, holding.lottery_id, holding.ballot_count).where(
-        holding.day == bindparam("day"),
-        holding.user_id.in_(bindparam("users", expanding=True)),
-        holding.lottery_id.in_(bindparam("lotteries", expanding=True)),
-    )
+_holding = table_of(Holding).c
+_HELD = select(_holding.user_id, _holding.lottery_id, _holding.ballot_count).where(
+    _holding.day == bindparam("day"),
+    _holding.user_id.in_(bindparam("users", expanding=True)),
+    _holding.lottery_id.in_(bindparam("lotteries", expanding=True)),
+)
 
 
 @cache

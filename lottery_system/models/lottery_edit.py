@@ -133,9 +133,8 @@ def _demand_winnable(session: Session, lottery: Lottery, before: Limits, closed_
     standing = latest_standing(session.connection(), lottery.id)
     if lottery.winnable != before.winnable and lottery.winnable < standing.bound:
         raise TooFewPrizes(
-            "Its prize has been won %(won)s times, and draws to come may win it again with the "
-            "ballots that are in. Choose %(least)s or more.",
-            won=standing.won,
+            "Choose %(least)s or more: so many prizes are won, or may be won by ballots that are "
+            "in already.",
             least=standing.bound,
         )
     if standing.won >= lottery.winnable and lottery.closes_on > closed_on:

@@ -8,7 +8,6 @@ of the transaction.
 
 from collections.abc import Collection
 from datetime import date, datetime
-from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -16,17 +15,19 @@ from sqlalchemy import (
     CursorResult,
     Date,
     Select,
-    Table,
+    String,
     bindparam,
+    column,
     func,
     literal,
     select,
+    table,
     update,
 )
 
 from lottery_system.clock import ONE_DAY, day_of
 from lottery_system.models.ballot import Ballot
-from lottery_system.models.base import Base, table_of
+from lottery_system.models.base import table_of
 from lottery_system.models.claim_event import LAPSED, OFFERED, ClaimEvent
 from lottery_system.models.holding import Holding
 from lottery_system.models.lottery import Lottery
@@ -70,7 +71,7 @@ def standings(
     connection: Connection, lottery_ids: Collection[int], day: date
 ) -> dict[int, Standing]:
     """Return how lotteries stand before a day, all of it as of one instant."""
-    rows = connection.execute(_standing(), {"ids": lottery_ids, "day": day})
+    rows = connection.execute(_STANDING, {"ids": list(lottery_ids), "day": day})
     return {
         row.id: Standing(
             row.won, row.undrawn, row.first_undrawn, row.waiting, bool(row.has_ballots)
@@ -84,14 +85,13 @@ def latest_standing(connection: Connection, lottery_id: int) -> Standing:
 
     For whoever holds all days (`Draw.hold_all`): only then does it stay so.
     """
-    draw = _draws().c
-    latest = connection.scalar(select(func.max(draw.day)).where(draw.status == "open"))
+    latest = connection.scalar(_LATEST_OPEN)
     return standings(connection, [lottery_id], latest or date.max)[lottery_id]
 
 
 def waiting_places(connection: Connection) -> list[Waiting]:
     """List the reserves whose turn it is and who wait, those of the oldest draws first."""
-    return [Waiting(*row) for row in connection.execute(_waiting_places())]
+    return [Waiting(*row) for row in connection.execute(_WAITING_PLACES)]
 
 
 def finish_won(connection: Connection, lottery_id: int, now: datetime) -> bool:
@@ -127,11 +127,10 @@ def _won(lottery_id: Any) -> Any:
     return count(OFFERED) - count(LAPSED)
 
 
-@cache
 def _standing() -> Select[Any]:
     lottery, holding = table_of(Lottery).c, table_of(Holding).c
-    draws = _draws()
     day = bindparam("day", type_=Date)
+    draws = _draws
     # whatever is not drawn comes after whatever is
     newest = draws.alias("newest").c
     latest_drawn = (
@@ -162,7 +161,7 @@ def _standing() -> Select[Any]:
             .scalar_subquery()
         )
 
-    waiting = _waiting_places().subquery()
+    waiting = _WAITING_PLACES.subquery()
     return select(
         lottery.id,
         _won(lottery.id).label("won"),
@@ -181,7 +180,6 @@ def _standing() -> Select[Any]:
     ).where(lottery.id.in_(bindparam("ids", expanding=True)))
 
 
-@cache
 def _waiting_places() -> Select[Any]:
     lapsed, offered = table_of(ClaimEvent).alias("lapsed"), table_of(ClaimEvent).alias("offered")
     winner, ballot = table_of(Winner).c, table_of(Ballot).c
@@ -208,6 +206,9 @@ def _waiting_places() -> Select[Any]:
     )
 
 
-def _draws() -> Table:
-    """Return the table of draws, whose module needs this one."""
-    return Base.metadata.tables["draws"]
+#: whose model needs this module
+_draws = table("draws", column("day", Date), column("status", String))
+
+_LATEST_OPEN = select(func.max(_draws.c.day)).where(_draws.c.status == "open")
+_WAITING_PLACES = _waiting_places()
+_STANDING = _standing()

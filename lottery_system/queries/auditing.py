@@ -78,7 +78,7 @@ def extent_of(connection: Connection, day: date) -> Extent:
 
 
 def holdings_per_day(connection: Connection) -> dict[date, int]:
-    """Count the holdings of each day; all days at once, since no index leads to one of them."""
+    """Count the holdings of each day; all days at once, which reads each of them once."""
     return {row.day: row.holdings for row in connection.execute(_HOLDINGS_PER_DAY)}
 
 

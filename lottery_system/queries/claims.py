@@ -74,7 +74,7 @@ def states_of(connection: Connection, days: Collection[date]) -> dict[date, list
     Days before claims were kept are missing, and so are reserves whose turn it never was.
     """
     found: dict[date, list[ClaimState]] = {}
-    for row in connection.execute(_STATES, {"days": days}):
+    for row in connection.execute(_STATES, {"days": list(days)}):
         state = ClaimState(*(getattr(row, name) for name in ClaimState._fields))
         found.setdefault(row.day, []).append(state)
     return found

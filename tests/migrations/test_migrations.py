@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import Engine, bindparam, inspect, select, text
+from sqlalchemy import Date, Engine, bindparam, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ from lottery_system.models import (
     DRAWN,
     OPEN,
     Base,
+    ClaimEvent,
     Draw,
     Lottery,
     LotteryChange,
@@ -35,6 +36,7 @@ from lottery_system.models import (
     Winner,
 )
 from lottery_system.models.base import UTCDateTime
+from lottery_system.models.claim import claim
 from lottery_system.queries.logs import ballot_records
 from lottery_system.usernames import look_alike_key
 from tests.conftest import running, settings_for
@@ -358,3 +360,69 @@ def test_usernames_get_the_look_alike_keys_of_the_new_table_and_none_is_lost(
             assert User.by_username(session, "flood1\U00016fe4") is not None
         downgrade(revision="0007")
         upgrade()
+
+
+def test_lotteries_get_a_first_day_and_those_who_won_lately_can_claim(empty_url: str) -> None:
+    """And of what was won, or changed, before that nothing is made up."""
+    newest = date(2026, 12, 25)
+    long_ago, just_in, too_old = (newest - timedelta(days=n) for n in (60, 29, 30))
+
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0002")
+        with Session(db.engine) as session, session.begin():
+            play_before_the_log(session)
+        upgrade(revision="0008")
+        drawn_at = datetime(2026, 12, 26, tzinfo=UTC)
+        at = bindparam("at", drawn_at, UTCDateTime())
+        with Session(db.engine) as session, session.begin():
+            session.execute(text("UPDATE lotteries SET closes_on = '2026-11-18'"))  # withdrawn
+            session.execute(
+                text(
+                    "INSERT INTO lotteries (id, name, prize, closes_on, created_at, changed_at)"
+                    " VALUES (2, 'Later', '', '2027-01-01', :at, :at)"
+                ).bindparams(at)
+            )
+            for day in (long_ago, too_old, just_in, newest):
+                session.execute(
+                    text(
+                        "INSERT INTO draws (day, status, ballot_count, frontier, seed, places,"
+                        " closed_at, drawn_at) SELECT :day, 'drawn', 3, frontier, seed, 2, :at, :at"
+                        " FROM draws WHERE status = 'drawn' AND day = '2026-11-19'"
+                    ).bindparams(at, bindparam("day", day, Date()))
+                )
+                session.execute(
+                    text(
+                        "INSERT INTO ballots SELECT :day, number, lottery_id, user_id, submitted_at"
+                        " FROM ballots WHERE day = '2026-11-19'"
+                    ).bindparams(bindparam("day", day, Date()))
+                )
+                session.execute(
+                    text("INSERT INTO winners VALUES (:day, 1, 2), (:day, 2, 1)").bindparams(
+                        bindparam("day", day, Date())
+                    )
+                )
+
+        upgrade()
+
+        with Session(db.engine) as session, session.begin():
+            assert [
+                (each.opens_on, each.claim, each.most_a_day, each.winnable)
+                for each in session.scalars(select(Lottery).order_by(Lottery.id))
+            ] == [(date(2026, 11, 18), "", None, None), (date(2026, 12, 26), "", None, None)]
+            assert {each.opens_on for each in session.scalars(select(LotteryChange))} == {None}
+            events = session.scalars(select(ClaimEvent).order_by(ClaimEvent.day)).all()
+            assert [
+                (each.day, each.place, each.kind, each.lottery_id, each.holder_id, each.at,
+                 each.claim_until)
+                for each in events
+            ] == [
+                (day, 1, "offered", 1, 1, drawn_at, None) for day in (just_in, newest)
+            ]  # fmt: skip
+        with Session(db.engine) as session, session.begin():
+            claim(session, newest, 1, 1, now=datetime(2027, 6, 1, tzinfo=UTC))
+            session.get_one(Lottery, 2).claim = "At the desk"
+        with Session(db.engine) as session, session.begin():
+            changes = session.scalars(select(LotteryChange).order_by(LotteryChange.id)).all()
+            assert [(each.opens_on, each.claim) for each in changes[-2:]] == [
+                (None, None), (date(2026, 12, 26), "At the desk"),
+            ]  # fmt: skip

@@ -189,6 +189,12 @@ def _marked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def given_settings() -> dict[str, str]:
+    """Let alice, who organises, play as well: her pages show all that there is."""
+    return {"LOTTERY_ORGANISERS_PLAY": "on"}
+
+
+@pytest.fixture
 def _played(
     session: Session, cast: Cast, big_chance: Lottery, extra_win: Lottery, submit: Submit,
     clock: Clock,
@@ -247,6 +253,44 @@ def test_no_refusal_is_left_outside_the_catalogues(
         alice.post("/organiser/lotteries/new", name="", prize="x" * 5001, closes_on=""),
         alice.post("/organiser/lotteries/new", name="x" * 81, prize="\0", closes_on="2020-01-01"),
         alice.post("/organiser/lotteries/new", name="Big Chance", prize="", closes_on="2027-01-01"),
+        alice.post(
+            "/organiser/lotteries/new",
+            name="Rare",
+            prize="",
+            claim="\0",
+            closes_on="2027-01-01",
+            opens_on="2027-01-02",
+            most_a_day="none",
+            winnable="0",
+        ),
+        alice.post(
+            "/organiser/lotteries/new",
+            name="Rare",
+            prize="",
+            closes_on="2027-01-01",
+            opens_on="2027-01-02",
+        ),
+        alice.post(
+            "/organiser/lotteries/1",
+            name="Big Chance",
+            prize="",
+            closes_on="2027-01-01",
+            opens_on="2026-12-24",
+        ),
+        alice.post(
+            "/organiser/lotteries/1",
+            name="Big Chance",
+            prize="",
+            closes_on="2027-01-01",
+            most_a_day="1",
+        ),
+        alice.post(
+            "/organiser/lotteries/1",
+            name="Big Chance",
+            prize="",
+            closes_on="2027-01-01",
+            winnable="1",
+        ),
         alice.post("/account/password", "/account", current="", new=""),
         alice.post("/account/password", "/account", current="wrong one", new=PASSWORD),
         alice.post("/account/language", "/account", language="tlh"),

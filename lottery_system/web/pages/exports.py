@@ -32,7 +32,7 @@ def winners() -> Response:
     """Hand out all draws and their places, the oldest first."""
     head = (
         "day", "ballots", "place", "number", "username", "lottery", "closed_at", "drawn_at",
-        "prize", "state", "reason", "handed_on",
+        "state", "reason", "handed_on", "prize",
     )  # fmt: skip
     return _table("winners.csv", head, _winners())
 
@@ -68,7 +68,7 @@ def _winners() -> Iterator[list[Sequence[object]]]:
             (
                 row.day.isoformat(), row.ballot_count, row.place, row.number, row.username,
                 row.lottery_name, row.closed_at.isoformat(), row.drawn_at.isoformat(),
-                row.prize, *states.get((row.day, row.place or 0), ("", "", "")),
+                *states.get((row.day, row.place or 0), ("", "", "")), row.prize,
             )
             for row in piece
         ]  # fmt: skip
