@@ -51,10 +51,38 @@ Reason = NewType("Reason", str)
 #: why prizes lapse by themselves; stored in English, and in the catalogues for whoever shows them
 NOT_CLAIMED_IN_TIME = Reason("The prize was not claimed in time.")
 ALL_WON = Reason("All prizes of this lottery are won.")
+LAPSED_BY_ITSELF = frozenset({NOT_CLAIMED_IN_TIME, ALL_WON})
 
 
 class BadHandOver(LotteryError):
     """A prize cannot have been handed over on that day."""
+
+
+def enforce_message(text: str) -> str:
+    """Return what a winner tells the organisers in the one form in which it is stored.
+
+    Raises:
+        BadText: with a sentence for whoever wrote it; and so with the texts below.
+    """
+    return _enforce(text, MESSAGE_LENGTH)
+
+
+def enforce_contact(text: str) -> str:
+    """Return how a winner can be reached in the one form in which it is stored."""
+    return _enforce(text, CONTACT_LENGTH)
+
+
+def enforce_note(text: str) -> str:
+    """Return what is said of a hand-over in the one form in which it is stored."""
+    return _enforce(text, NOTE_LENGTH)
+
+
+def enforce_reason(text: str) -> str:
+    """Return why a prize lapses in the one form in which it is stored; there must be a reason."""
+    reason = _enforce(text, REASON_LENGTH)
+    if not reason:
+        raise BadText("Enter a reason. Everyone can read it.")
+    return reason
 
 
 class Place(NamedTuple):
@@ -104,8 +132,7 @@ def claim(
         BadText: message or contact cannot be taken as they are.
     """
     connection = session.connection()
-    message = _enforce(message, MESSAGE_LENGTH)
-    contact = _enforce(contact, CONTACT_LENGTH)
+    message, contact = enforce_message(message), enforce_contact(contact)
     found = _locked(connection, day, place)
     if found is None or found.user_id != user_id or OFFERED not in found.events:
         raise NotYourPrize
@@ -147,7 +174,7 @@ def hand_over(
         BadText: the note cannot be taken as it is.
     """
     demand_organiser(session, by)
-    note = _enforce(note, NOTE_LENGTH)
+    note = enforce_note(note)
     found = _locked_prize(session.connection(), day, place)
     if CLAIMED not in found.events:
         raise NotClaimed
@@ -183,9 +210,7 @@ def lapse(
     connection = session.connection()
     Draw.hold_all(connection)
     demand_organiser(session, by)
-    reason = _enforce(reason, REASON_LENGTH)
-    if not reason:
-        raise BadText("Enter a reason. Everyone can read it.")
+    reason = enforce_reason(reason)
     found = _locked_prize(connection, day, place)
     _add(connection, found, LAPSED, now, by, reason=reason)
     _move_up(connection, day, place + 1, now, claim_days)

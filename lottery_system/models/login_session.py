@@ -13,11 +13,15 @@ from sqlalchemy import (
     LargeBinary,
     bindparam,
     delete,
+    func,
+    or_,
     select,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from lottery_system.clock import day_of
 from lottery_system.models.base import Base, table_of
+from lottery_system.models.claim_event import OFFERED, ClaimEvent
 from lottery_system.models.user import User
 
 LIFETIME = timedelta(days=30)
@@ -43,6 +47,8 @@ class Viewer:
     seen_until: date | None
     #: what the browser holds
     token: str = field(repr=False)
+    #: the first day whose prize is this user's and can be claimed yet; None for none
+    prize_to_claim: date | None = None
 
     is_authenticated: ClassVar[bool] = True
     is_active: ClassVar[bool] = True
@@ -108,11 +114,18 @@ class LoginSession(Base):
         it would cost more than the query.
         """
         by_hash = {_digest(token): token for token in tokens}
-        rows = connection.execute(_VIEWERS, {"token_hashes": list(by_hash), "now": now})
+        asked = {"token_hashes": list(by_hash), "now": now, "today": day_of(now)}
+        rows = connection.execute(_VIEWERS, asked)
         tokens_and_rows = ((by_hash[bytes(row.token_hash)], row) for row in rows)
         return {
             token: Viewer(
-                row.id, row.username, row.is_organiser, row.language, row.seen_until, token
+                row.id,
+                row.username,
+                row.is_organiser,
+                row.language,
+                row.seen_until,
+                token,
+                row.prize_to_claim,
             )
             for token, row in tokens_and_rows
         }
@@ -153,6 +166,27 @@ class LoginSession(Base):
 
 
 _login, _user = table_of(LoginSession), table_of(User)
+_offer, _after = table_of(ClaimEvent).alias("offer"), table_of(ClaimEvent).alias("after")
+#: told along with who is there, so that every page can say it at the cost of no statement; found by
+#: the index of holders, in which whoever never won has no row
+_prize_to_claim = (
+    select(func.min(_offer.c.day))
+    .where(
+        _offer.c.holder_id == _user.c.id,
+        _offer.c.kind == OFFERED,
+        or_(_offer.c.claim_until.is_(None), _offer.c.claim_until >= bindparam("today")),
+        ~select(_after.c.day)
+        .where(
+            _after.c.day == _offer.c.day,
+            _after.c.place == _offer.c.place,
+            _after.c.kind != OFFERED,
+        )
+        .correlate(_offer)
+        .exists(),
+    )
+    .correlate(_user)
+    .scalar_subquery()
+)
 _VIEWERS = (
     select(
         _login.c.token_hash,
@@ -161,6 +195,7 @@ _VIEWERS = (
         _user.c.is_organiser,
         _user.c.language,
         _user.c.seen_until,
+        _prize_to_claim.label("prize_to_claim"),
     )
     .join_from(_user, _login, _login.c.user_id == _user.c.id)
     .where(

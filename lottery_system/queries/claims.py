@@ -51,6 +51,23 @@ def my_open_prizes(connection: Connection, user_id: int) -> Sequence[AnyRow]:
     return connection.execute(_MINE, {"user_id": user_id}).all()
 
 
+def my_prizes(
+    connection: Connection, user_id: int, *, before: date | None, limit: int
+) -> Sequence[AnyRow]:
+    """List all prizes that somebody was offered, the newest first, each as in `claim_of`."""
+    asked = {"user_id": user_id, "before": before or date.max, "limit": limit}
+    return connection.execute(_MY_PRIZES, asked).all()
+
+
+def claim_of(connection: Connection, day: date, place: int) -> AnyRow | None:
+    """Return what became of the prize of a place, as its winner and organisers see it.
+
+    As in `to_hand_over`, and with `handed_over_at`, `handed_on`, `note`, `lapsed_at` and `reason`.
+    None where nobody was offered it.
+    """
+    return connection.execute(_CLAIM, {"day": day, "place": place}).one_or_none()
+
+
 def my_claims_after(
     connection: Connection, user_id: int, day: date, place: int, limit: int
 ) -> Sequence[AnyRow]:
@@ -59,13 +76,23 @@ def my_claims_after(
     return connection.execute(_MY_CLAIMS, asked).all()
 
 
-def to_hand_over(connection: Connection) -> Sequence[AnyRow]:
+def to_hand_over(connection: Connection, *, limit: int = PAGE, offset: int = 0) -> Sequence[AnyRow]:
     """List the prizes that are offered or claimed and not handed over, the claimed ones first.
 
     Each as in `my_open_prizes`, and with `user_id`, `username` and `closed_at`, which is None while
     its winner's account is open.
     """
-    return connection.execute(_TO_HAND_OVER, {"limit": PAGE}).all()
+    return connection.execute(_TO_HAND_OVER, {"limit": limit, "offset": offset}).all()
+
+
+def winners_of(connection: Connection, days: Collection[date]) -> dict[date, AnyRow]:
+    """Return who holds the prize of some days, or held it last: the first, or a reserve moved up.
+
+    Each with `day`, `place`, `number`, `username`, `is_organiser`, `lottery_name`, `prize`, `state`
+    (None before claims were kept), `claim_until`, `handed_on` and `reason`.
+    """
+    # by place, so that the last whose turn it was stays
+    return {row.day: row for row in connection.execute(_WINNERS, {"days": days})}
 
 
 def states_of(connection: Connection, days: Collection[date]) -> dict[date, list[ClaimState]]:
@@ -86,15 +113,40 @@ _winner, _ballot, _user, _lottery, _contact = (
 _offered, _claimed, _handed_over, _lapsed = (
     table_of(ClaimEvent).alias(kind) for kind in (OFFERED, CLAIMED, HANDED_OVER, LAPSED)
 )
+_EVENTS = {OFFERED: _offered, CLAIMED: _claimed, HANDED_OVER: _handed_over, LAPSED: _lapsed}
 _before = table_of(ClaimEvent).alias("before")
+_what_came = (
+    (_lapsed.c.at.is_not(None), LAPSED),
+    (_handed_over.c.at.is_not(None), HANDED_OVER),
+    (_claimed.c.at.is_not(None), CLAIMED),
+    (_offered.c.at.is_not(None), OFFERED),
+)
+#: what became of a place's prize; None before claims were kept, and while it is nobody's turn
+OUTCOME = case(*_what_came).label("state")
+#: and what is said of it: until when it can be claimed, when it was handed over, why it lapsed
+OF_OUTCOME = (_offered.c.claim_until, _handed_over.c.handed_on, _lapsed.c.reason)
 
 
-def _event(rows: FromClause, event: Any, kind: str) -> FromClause:
-    """Join places with what happened to them of one kind."""
-    return rows.outerjoin(
-        event,
-        (event.c.day == _winner.day) & (event.c.place == _winner.place) & (event.c.kind == kind),
-    )
+def with_claims(
+    rows: FromClause,
+    day: ColumnElement[date],
+    place: ColumnElement[int],
+    *,
+    is_offered: bool = False,
+) -> FromClause:
+    """Join rows that are of a day and a place with what `OUTCOME` is made of.
+
+    Each row stays one, found by keys alone.
+
+    Args:
+        is_offered: the rows are those of offers already.
+    """
+    for kind, event in _EVENTS.items():
+        if kind != OFFERED or not is_offered:
+            rows = rows.outerjoin(
+                event, (event.c.day == day) & (event.c.place == place) & (event.c.kind == kind)
+            )
+    return rows
 
 
 def _places(rows: FromClause) -> FromClause:
@@ -109,24 +161,15 @@ def _places(rows: FromClause) -> FromClause:
 
 
 _place_of_offer = (_winner.day == _offered.c.day) & (_winner.place == _offered.c.place)
-_with_events = _event(
-    _event(
-        _event(_places(_offered.join(table_of(Winner), _place_of_offer)), _claimed, CLAIMED),
-        _handed_over,
-        HANDED_OVER,
-    ),
-    _lapsed,
-    LAPSED,
+_with_events = with_claims(
+    _places(_offered.join(table_of(Winner), _place_of_offer)),
+    _winner.day,
+    _winner.place,
+    is_offered=True,
 ).outerjoin(
     table_of(ClaimContact), (_contact.day == _winner.day) & (_contact.place == _winner.place)
 )
-_STATE = case(
-    (_lapsed.c.at.is_not(None), LAPSED),
-    (_handed_over.c.at.is_not(None), HANDED_OVER),
-    (_claimed.c.at.is_not(None), CLAIMED),
-    (_offered.c.at.is_not(None), OFFERED),
-    else_=WAITING,
-).label("state")
+_STATE = case(*_what_came, else_=WAITING).label("state")
 
 
 def _claims(*wanted: ColumnElement[bool]) -> Select[Any]:
@@ -171,24 +214,42 @@ _MY_CLAIMS = (
     .order_by(_winner.day, _winner.place)
     .limit(bindparam("limit"))
 )
+_MY_PRIZES = (
+    _claims(_is_mine, _offered.c.day < bindparam("before"))
+    .order_by(_winner.day.desc(), _winner.place)
+    .limit(bindparam("limit"))
+)
+_CLAIM = _claims(_offered.c.day == bindparam("day"), _offered.c.place == bindparam("place"))
 _TO_HAND_OVER = (
     _claims(*_is_open)
     .order_by(_claimed.c.at.is_(None), _winner.day, _winner.place)
     .limit(bindparam("limit"))
+    .offset(bindparam("offset"))
 )
-_of_all_places = _event(
-    _event(
-        _event(_event(_places(table_of(Winner)), _offered, OFFERED), _claimed, CLAIMED),
-        _handed_over,
-        HANDED_OVER,
-    ),
-    _lapsed,
-    LAPSED,
-).outerjoin(
+_of_all_places = with_claims(_places(table_of(Winner)), _winner.day, _winner.place).outerjoin(
     _before,
     (_before.c.day == _winner.day)
     & (_before.c.place == _winner.place - 1)
     & (_before.c.kind == LAPSED),
+)
+_WINNERS = (
+    select(
+        _winner.day,
+        _winner.place,
+        _winner.number,
+        _user.username,
+        _user.is_organiser,
+        LOTTERY_NAME,
+        PRIZE,
+        OUTCOME,
+        *OF_OUTCOME,
+    )
+    .select_from(with_claims(_places(table_of(Winner)), _winner.day, _winner.place))
+    .where(
+        _winner.day.in_(bindparam("days", expanding=True)),
+        (_winner.place == 1) | _offered.c.at.is_not(None),
+    )
+    .order_by(_winner.day, _winner.place)
 )
 _STATES = (
     select(

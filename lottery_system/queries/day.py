@@ -42,6 +42,7 @@ class PlaceTaken(NamedTuple):
     submitted_at: datetime
     user_id: int
     username: str
+    is_organiser: bool
     #: as they stood at the close
     lottery_name: str
     prize: str
@@ -116,6 +117,7 @@ _DAY = (
         _ballot.submitted_at,
         _user.id.label("user_id"),
         _user.username,
+        _user.is_organiser,
         LOTTERY_NAME,
         PRIZE,
     )

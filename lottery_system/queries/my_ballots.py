@@ -5,11 +5,12 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select, true
 
 from lottery_system.models import Ballot, Draw, DrawStatus, Holding, Submission, Winner
 from lottery_system.models.base import table_of
-from lottery_system.queries.offers import LOTTERY_NAME, with_offers
+from lottery_system.queries.claims import OF_OUTCOME, OUTCOME, with_claims
+from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
 
 
 class DayPlayed(NamedTuple):
@@ -31,6 +32,36 @@ class MySubmission(NamedTuple):
     lottery_id: int
     #: as it stood at the close
     lottery_name: str
+
+
+class PlaceWon(NamedTuple):
+    """A place that one's ballot took, and what became of its prize."""
+
+    place: int
+    number: int
+    #: as they stood at the close
+    lottery_name: str
+    prize: str
+    #: see `claims.OUTCOME`
+    state: str | None
+    claim_until: date | None
+    handed_on: date | None
+    reason: str | None
+
+    @property
+    def has_won(self) -> bool:
+        """Tell whether the prize is, or was, this place's: the first, or a reserve moved up."""
+        return self.place == 1 or self.state is not None
+
+
+class MyDay(NamedTuple):
+    """How a day stands for somebody."""
+
+    status: DrawStatus
+    #: how many ballots they had
+    mine: int
+    #: those of their ballots, the first first
+    places: Sequence[PlaceWon]
 
 
 def days_of(
@@ -60,15 +91,29 @@ def submissions_of(
 
 def places_of(
     connection: Connection, user_id: int, days: Collection[date]
-) -> dict[date, dict[int, int]]:
-    """Return the numbers of somebody's ballots that took places on some days, by place.
+) -> dict[date, dict[int, PlaceWon]]:
+    """Return the places that somebody's ballots took on some days, and what came of the prizes.
 
     Place 1 won; those behind it are reserves.
     """
-    places: dict[date, dict[int, int]] = {}
+    places: dict[date, dict[int, PlaceWon]] = {}
     for row in connection.execute(_PLACES, {"user_id": user_id, "days": days}):
-        places.setdefault(row.day, {})[row.place] = row.number
+        place = PlaceWon(*(getattr(row, name) for name in PlaceWon._fields))
+        places.setdefault(row.day, {})[row.place] = place
     return places
+
+
+def my_day(connection: Connection, user_id: int, day: date) -> MyDay | None:
+    """Return how a day stands for somebody; None where it has no draw yet."""
+    rows = connection.execute(_MY_DAY, {"user_id": user_id, "day": day}).all()
+    if not rows:
+        return None
+    places = [
+        PlaceWon(*(getattr(row, name) for name in PlaceWon._fields))
+        for row in rows
+        if row.place is not None
+    ]
+    return MyDay(rows[0].status, rows[0].mine, places)
 
 
 _holding, _draw, _submission, _winner, _ballot = (
@@ -118,16 +163,45 @@ _SUBMISSIONS = (
 )
 _SUBMISSIONS_BEFORE = _SUBMISSIONS.where(_submission.first_number < bindparam("before"))
 
+_of_place = (LOTTERY_NAME, PRIZE, OUTCOME, *OF_OUTCOME)
+#: asked for by its key alone; joined, a database may read all ballots instead
+_holder = (
+    select(_ballot.user_id)
+    .where(_ballot.day == _winner.day, _ballot.number == _winner.number)
+    .correlate(table_of(Winner))
+    .scalar_subquery()
+)
+_places = with_claims(
+    with_offers(
+        table_of(Winner).outerjoin(
+            table_of(Ballot), (_ballot.day == _winner.day) & (_ballot.number == _winner.number)
+        ),
+        _winner.day,
+        _ballot.lottery_id,
+    ),
+    _winner.day,
+    _winner.place,
+)
 _PLACES = (
-    select(_winner.day, _winner.place, _winner.number)
-    .join_from(
-        table_of(Winner),
-        table_of(Ballot),
-        (_ballot.day == _winner.day) & (_ballot.number == _winner.number),
-    )
-    .where(
-        _winner.day.in_(bindparam("days", expanding=True)),
-        _ballot.user_id == bindparam("user_id"),
-    )
+    select(_winner.day, _winner.place, _winner.number, *_of_place)
+    .select_from(_places)
+    .where(_winner.day.in_(bindparam("days", expanding=True)), _holder == bindparam("user_id"))
     .order_by(_winner.day, _winner.place)
+)
+_my_places = (
+    select(_winner.place, _winner.number, *_of_place)
+    .select_from(_places)
+    .where(_winner.day == bindparam("day"), _holder == bindparam("user_id"))
+    .subquery()
+)
+_mine = (
+    select(func.coalesce(func.sum(_holding.ballot_count), 0))
+    .where(_holding.user_id == bindparam("user_id"), _holding.day == bindparam("day"))
+    .scalar_subquery()
+)
+_MY_DAY = (
+    select(_draw.status, _mine.label("mine"), _my_places)
+    .select_from(table_of(Draw).outerjoin(_my_places, true()))
+    .where(_draw.day == bindparam("day"))
+    .order_by(_my_places.c.place)
 )

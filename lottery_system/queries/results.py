@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select, true
 
 from lottery_system.models import LOST, Ballot, Draw, Holding, Winner
 from lottery_system.models.base import table_of
+from lottery_system.queries.claims import OUTCOME, with_claims
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
 
 #: places that a page names; who has more finds them among their ballots
@@ -23,6 +24,13 @@ class MyPlace(NamedTuple):
     #: as they stood at the close
     lottery_name: str
     prize: str
+    #: what became of it (`claims.OUTCOME`)
+    state: str | None
+
+    @property
+    def has_won(self) -> bool:
+        """Tell whether the prize is, or was, this place's."""
+        return self.place == 1 or self.state is not None
 
 
 class Results(NamedTuple):
@@ -38,25 +46,29 @@ class Results(NamedTuple):
 def results_of(connection: Connection, user_id: int, *, after: date, until: date) -> Results | None:
     """Sum up the drawn days after one and until another; None if none of them was played."""
     parameters = {"user_id": user_id, "after": after, "until": until, "limit": SHOWN}
-    total = connection.execute(_TOTAL, parameters).one()
-    if not total.day_count:
+    rows = connection.execute(_RESULTS, parameters).all()
+    if not rows[0].day_count:
         return None
-    places = [MyPlace._make(row) for row in connection.execute(_PLACES, parameters)]
-    return Results(total.day_count, total.ballot_count, total.latest, places)
+    places = [MyPlace._make(row[3:]) for row in rows if row.place is not None]
+    return Results(rows[0].day_count, rows[0].ballot_count, rows[0].latest, places)
 
 
 _draw, _holding, _winner, _ballot = (table_of(model).c for model in (Draw, Holding, Winner, Ballot))
 
-_TOTAL = select(
-    func.count(_holding.day.distinct()).label("day_count"),
-    func.coalesce(func.sum(_holding.ballot_count), 0).label("ballot_count"),
-    func.max(_holding.day).label("latest"),
-).where(
-    _holding.user_id == bindparam("user_id"),
-    _holding.day > bindparam("after"),
-    _holding.day <= bindparam("until"),
-    # the outcome of a day whose records were lost is unknown
-    ~select(_draw.day).where(_draw.day == _holding.day, _draw.status == LOST).exists(),
+_total = (
+    select(
+        func.count(_holding.day.distinct()).label("day_count"),
+        func.coalesce(func.sum(_holding.ballot_count), 0).label("ballot_count"),
+        func.max(_holding.day).label("latest"),
+    )
+    .where(
+        _holding.user_id == bindparam("user_id"),
+        _holding.day > bindparam("after"),
+        _holding.day <= bindparam("until"),
+        # the outcome of a day whose records were lost is unknown
+        ~select(_draw.day).where(_draw.day == _holding.day, _draw.status == LOST).exists(),
+    )
+    .subquery()
 )
 #: asked for by its key alone; joined, a database may read all ballots instead
 _holder = (
@@ -75,17 +87,27 @@ _taken = (
     .limit(bindparam("limit"))
     .subquery()
 )
-_PLACES = (
-    select(_taken.c.day, _taken.c.place, _taken.c.number, LOTTERY_NAME, PRIZE)
+_places = (
+    select(_taken.c.day, _taken.c.place, _taken.c.number, LOTTERY_NAME, PRIZE, OUTCOME)
     .select_from(
-        with_offers(
-            _taken.outerjoin(
-                table_of(Ballot),
-                (_ballot.day == _taken.c.day) & (_ballot.number == _taken.c.number),
+        with_claims(
+            with_offers(
+                _taken.outerjoin(
+                    table_of(Ballot),
+                    (_ballot.day == _taken.c.day) & (_ballot.number == _taken.c.number),
+                ),
+                _taken.c.day,
+                _ballot.lottery_id,
             ),
             _taken.c.day,
-            _ballot.lottery_id,
+            _taken.c.place,
         )
     )
-    .order_by(_taken.c.place > 1, _taken.c.day.desc(), _taken.c.place)
+    .subquery()
+)
+#: the sums along with the places, or with none
+_RESULTS = (
+    select(_total, _places)
+    .select_from(_total.outerjoin(_places, true()))
+    .order_by(_places.c.place > 1, _places.c.day.desc(), _places.c.place)
 )

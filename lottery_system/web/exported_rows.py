@@ -15,7 +15,7 @@ from lottery_system.queries.exports import (
     ExportedSubmission,
     submissions_after,
 )
-from lottery_system.queries.my_ballots import places_of
+from lottery_system.queries.my_ballots import PlaceWon, places_of
 
 Exported = TypeVar("Exported")
 #: what one's own data say of a claim
@@ -61,11 +61,11 @@ def my_submissions(user_id: int) -> Iterator[list[dict[str, object]]]:
         yield [_described(row, places.get(row.submission.day, {})) for row in piece]
 
 
-def _described(exported: ExportedSubmission, places: dict[int, int]) -> dict[str, object]:
+def _described(exported: ExportedSubmission, places: dict[int, PlaceWon]) -> dict[str, object]:
     """Describe a submission; `places` are those that ballots of its day took, by place."""
     row, status = exported
     mine = range(row.first_number, row.last_number + 1)
-    taken = {place: number for place, number in places.items() if number in mine}
+    taken = {place: each.number for place, each in places.items() if each.number in mine}
     return {
         "day": row.day.isoformat(),
         "first_number": row.first_number,

@@ -9,6 +9,7 @@ from flask import request
 from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import (
+    BooleanField,
     DateField,
     Field,
     PasswordField,
@@ -20,6 +21,12 @@ from wtforms.validators import InputRequired, Optional
 from wtforms.widgets import TextInput
 
 from lottery_system.errors import LotteryError
+from lottery_system.models.claim import (
+    enforce_contact,
+    enforce_message,
+    enforce_note,
+    enforce_reason,
+)
 from lottery_system.models.lottery import Limits, enforce_claim, enforce_name, enforce_prize
 from lottery_system.text_input import BadText
 from lottery_system.web.words import translated
@@ -127,6 +134,45 @@ class LotteryForm(Form):
 
     def validate_claim(self, field: Field) -> None:
         _enforce(enforce_claim, field)
+
+
+class ClaimForm(Form):
+    """What a winner tells the organisers along with a claim, if anything."""
+
+    contact = StringField(lazy_gettext("How can the organisers reach you? (optional)"))
+    message = TextAreaField(lazy_gettext("Message to the organisers (optional)"))
+
+    def validate_contact(self, field: Field) -> None:
+        _enforce(enforce_contact, field)
+
+    def validate_message(self, field: Field) -> None:
+        _enforce(enforce_message, field)
+
+
+class HandOverForm(Form):
+    """When, and how, a prize was handed over."""
+
+    handed_on = DateField(
+        lazy_gettext("Day of the hand-over (UTC)"),
+        [InputRequired(lazy_gettext("Enter the day, like 2026-12-31."))],
+    )
+    note = TextAreaField(lazy_gettext("Note (optional)"))
+
+    def validate_note(self, field: Field) -> None:
+        _enforce(enforce_note, field)
+
+
+class LapseForm(Form):
+    """Why a prize lapses, and whether that is meant."""
+
+    reason = TextAreaField(lazy_gettext("Reason"))
+    is_sure = BooleanField(
+        lazy_gettext("Yes, end the winner’s right to this prize. This can’t be undone."),
+        [InputRequired(lazy_gettext("Tick the box to confirm that the prize is to lapse."))],
+    )
+
+    def validate_reason(self, field: Field) -> None:
+        _enforce(enforce_reason, field)
 
 
 def _enforce(rule: Callable[[str], str], field: Field) -> None:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from config import Settings
 from lottery_system.errors import LotteryError
+from lottery_system.models.claim import LAPSED_BY_ITSELF
 from lottery_system.parts import parts
 from lottery_system.queries.my_ballots import MySubmission
 from lottery_system.web.languages import language
@@ -115,9 +116,14 @@ def translated(error: LotteryError) -> str:
     return str(gettext(error.sentence, **values))
 
 
+def why_lapsed(reason: str) -> str:
+    """Say why a prize lapsed: in the language of the page, or as an organiser wrote it."""
+    return str(gettext(reason)) if reason in LAPSED_BY_ITSELF else reason
+
+
 def register(app: Flask, settings: Settings) -> None:
     """Give these, and the lottery's name, to the templates."""
-    for filter_ in (long_day, short_day, month, number, numbers, ballots, short):
+    for filter_ in (long_day, short_day, month, number, numbers, ballots, short, why_lapsed):
         app.add_template_filter(filter_)
     app.add_template_filter(day_element, "day")
     app.add_template_filter(instant_element, "utc")

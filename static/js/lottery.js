@@ -181,6 +181,7 @@ function takeOver(page) {
   for (const part of document.querySelectorAll("[data-live]")) {
     const newer = page.getElementById(part.id);
     if (!newer) continue;
+    announceNew(newer);
     keepTyped(part, newer);
     part.replaceWith(newer);
     prepare(newer);
@@ -217,6 +218,13 @@ function placeOf(focused) {
   const found = focused?.element.closest("[id]")
     ?? [...document.querySelectorAll("main [id]")].find(inSight);
   return found && { id: found.id, top: found.getBoundingClientRect().top };
+}
+
+/** Have what was not there before read out, where it says how. */
+function announceNew(newer) {
+  for (const each of newer.querySelectorAll("[data-announce]")) {
+    if (!document.getElementById(each.id)) announce(each.dataset.announce);
+  }
 }
 
 /** The server shows a receipt once; keep it until there is another one. */

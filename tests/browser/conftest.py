@@ -22,13 +22,14 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import starts_at
 from lottery_system.extensions import db
-from lottery_system.models import AskedBallots, Draw, Lottery, User
+from lottery_system.models import AskedBallots, ClaimEvent, Draw, Lottery, User
+from lottery_system.models.claim import claim, hand_over
 from tests.conftest import PASSWORD, hash_of_password, running, settings_for
 from tests.stand_ins.log_keys import LOG_KEYS, begin, keep_keys
 from tests.stand_ins.processes import PATIENCE, Gunicorn
@@ -168,10 +169,12 @@ class Seeded:
             )
         return self
 
-    def open(self, name: str, prize: str, closes_on: date) -> Self:
+    def open(self, name: str, prize: str, closes_on: date, claim: str = "") -> Self:
         """Open a lottery."""
         with self._session.begin():
-            self._session.add(Lottery.create(name, prize, closes_on, noon(self._begins)))
+            self._session.add(
+                Lottery.create(name, prize, closes_on, noon(self._begins), claim=claim)
+            )
         return self
 
     def play(self, day: date, username: str, lottery: str, *counts: int) -> Self:
@@ -212,11 +215,32 @@ class Seeded:
             assert Draw.close(self._session, day, midnight, places, LOG_KEYS)
         return self
 
-    def draw(self, day: date, places: int = 1) -> Self:
+    def draw(self, day: date, places: int = 1, claim_days: int | None = None) -> Self:
         """Let a day end and be drawn."""
         self.close(day, places)
+        at = noon(day) + timedelta(hours=12)
         with self._session.begin():
-            assert Draw.draw(self._session, day, noon(day) + timedelta(hours=12), LOG_KEYS)
+            assert Draw.draw(self._session, day, at, LOG_KEYS, claim_days=claim_days)
+        return self
+
+    def claim(self, day: date, message: str = "", contact: str = "") -> Self:
+        """Let a day's winner claim the prize, ten hours after the draw."""
+        with self._session.begin():
+            winner = self._session.scalars(
+                select(ClaimEvent.holder_id).where(ClaimEvent.day == day)
+            ).one()
+            claim(
+                self._session, day, 1, winner,
+                message=message, contact=contact, now=noon(day) + timedelta(hours=22),
+            )  # fmt: skip
+        return self
+
+    def hand_over(self, day: date) -> Self:
+        """Let a day's winner claim the prize and get it, the day after the draw."""
+        self.claim(day)
+        at = noon(day) + timedelta(days=1)
+        with self._session.begin():
+            hand_over(self._session, day, 1, handed_on=at.date(), note="At the desk.", now=at)
         return self
 
 

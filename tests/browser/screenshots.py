@@ -72,6 +72,10 @@ PICTURES = (
     Picture("lotteries-in-german", "/", language="de-DE"),
     Picture("receipt", "/", act=press("Add 1 ballot to Big Chance")),
     Picture("won", "/", "bob"),
+    Picture("won-elsewhere", "/how-it-works", "bob"),
+    Picture("prize", f"/prizes/{CLOSED_DAY}/1", "bob"),
+    Picture("prize-claimed", f"/prizes/{DRAWN_DAY}/1", "bob"),
+    Picture("prizes", "/prizes", "bob"),
     Picture("winner", f"/winners/{CLOSED_DAY}"),
     Picture("winner-nobody-played", f"/winners/{QUIET_DAY - timedelta(days=1)}"),
     Picture("winner-open", f"/winners/{TODAY}"),
@@ -87,6 +91,8 @@ PICTURES = (
     Picture("sign-up-refused", "/signup", "", press("Sign up")),
     Picture("log-in", "/login", ""),
     Picture("organiser", "/organiser", "alice"),
+    Picture("organiser-prizes", "/organiser/prizes", "alice"),
+    Picture("organiser-prize", f"/organiser/prizes/{DRAWN_DAY}/1", "alice"),
     Picture("organiser-lotteries", "/organiser/lotteries", "alice"),
     Picture("organiser-draws", "/organiser/draws", "alice"),
     Picture("organiser-participants", "/organiser/participants", "alice"),
@@ -124,7 +130,12 @@ def seed(url: str) -> None:
         seeded = (
             Seeded(session, begins=month[0])
             .sign_up("alice", "bob", "charlie", "dana")
-            .open("Big Chance", "A weekend for two by the sea.", TODAY + timedelta(days=30))
+            .open(
+                "Big Chance",
+                "A weekend for two by the sea.",
+                TODAY + timedelta(days=30),
+                "Come to the desk of the library on any weekday, and bring this page.",
+            )
             .open("Extra Win", "A basket of cheese, bread and apples.", TODAY)
             .open("Winter Books", "Ten novels of your choice.", TODAY + timedelta(days=7))
             .open("Garden Fair", "A pear tree.", QUIET_DAY)
@@ -135,15 +146,19 @@ def seed(url: str) -> None:
             if place % 4 == 1:
                 seeded.play(day, "charlie", "Garden Fair", 3)
             seeded.draw(day)
+            if place % 9 != 4 or place % 4 == 1:
+                seeded.hand_over(day)
         (
             seeded.play(DRAWN_DAY, "bob", "Big Chance", 40)
             .play(DRAWN_DAY, "charlie", "Garden Fair", 2)
             .draw(DRAWN_DAY)
+            .claim(DRAWN_DAY, "I can come by on any evening.", "bob@lottery.example")
             .play(QUIET_DAY, "charlie", "Extra Win", 1, 1)
             .draw(QUIET_DAY)
+            .hand_over(QUIET_DAY)
             .play(CLOSED_DAY, "bob", "Big Chance", 73, 30)
             .play(CLOSED_DAY, "charlie", "Extra Win", 12)
-            .draw(CLOSED_DAY)
+            .draw(CLOSED_DAY, claim_days=14)
             .play(TODAY, "bob", "Winter Books", 100, 16)
             .play(TODAY, "charlie", "Extra Win", 3)
             .play(TODAY, "charlie", "Big Chance", 1)
@@ -167,6 +182,7 @@ def take(
     """
     options: dict[str, Any] = {
         "color_scheme": scheme,
+        "reduced_motion": "reduce",  # so that nothing is taken as it moves
         "locale": picture.language,
         "timezone_id": "Europe/Dublin",
         **visitors.options(server, picture.who),

@@ -84,7 +84,19 @@ STATES = {
     "lotteries, a receipt for many": State("/", "Your 1,000 ballots are in", "bob", play("1000")),
     "lotteries, refused": State("/", "1 to 1,000", "bob", play("1001")),
     "lotteries, a result": State("/", "didn’t win", "bob"),
-    "lotteries, a win": State("/", "You won!", "charlie"),
+    "lotteries, a win": State("/", "You won:", "charlie"),
+    "a page while a prize waits": State("/how-it-works", "Claim your prize", "charlie"),
+    "prize": State(f"/prizes/{DRAWN_DAY}/1", "Only the organisers can see", "charlie"),
+    "prize, refused": State(
+        f"/prizes/{DRAWN_DAY}/1",
+        "at most 200 characters",
+        "charlie",
+        fill("Claim your prize", contact="long" * 51),
+    ),
+    "prize, in German": State(f"/prizes/{DRAWN_DAY}/1?lang=de", "Gewinn anfordern", "charlie"),
+    "prize, of another": State(f"/prizes/{DRAWN_DAY}/1", "You have no prize to claim here", "bob"),
+    "my prizes": State("/prizes", "not claimed yet", "charlie"),
+    "my prizes, none": State("/prizes", "You haven’t won a prize yet", "bob"),
     "lotteries, none of that name": State("/?q=nothing", "has “nothing” in its name", "bob"),
     "lotteries, beyond the last page": State("/?page=9", "no more open lotteries", "bob"),
     "lotteries, in German": State("/?lang=de", "Ziehung", "bob"),
@@ -140,6 +152,15 @@ STATES = {
     "overview": State("/organiser", "All draws are up to date", "alice"),
     "overview, new": State("/organiser", "No changes yet.", "alice", is_new=True),
     "overview, in German": State("/organiser?lang=de", "Verwaltung", "alice"),
+    "to hand over": State("/organiser/prizes", "Not claimed yet", "alice"),
+    "to hand over, nothing": State(
+        "/organiser/prizes", "No prizes to hand over", "alice", is_new=True
+    ),
+    "hand a prize over": State(f"/organiser/prizes/{DRAWN_DAY}/1", "Let it lapse", "alice"),
+    "hand a prize over, refused": State(
+        f"/organiser/prizes/{DRAWN_DAY}/1", "Enter a reason.", "alice", press("Let the prize lapse")
+    ),
+    "copy a lottery": State("/organiser/lotteries/new?copy=1", "Create lottery", "alice"),
     "draws": State("/organiser/draws", "not drawn yet", "alice"),
     "participants": State("/organiser/participants", "organiser", "alice"),
     "changes": State("/organiser/changes", "from the command line", "alice"),

@@ -140,8 +140,9 @@ def test_a_page_left_open_over_midnight_turns_over_and_its_form_counts_for_the_n
         expect(page.locator("#announcement")).to_contain_text("Today’s draw has closed.")
         expect(today).to_contain_text("(23:59:59 UTC on Friday 20 November 2026")
         assert re.search(r"Closes in\s+23:59:\d\d", today.inner_text())
-        news = page.get_by_role("region", name="You won!")
-        expect(news).to_contain_text("Ballot 1 won in Big Chance on Thursday 19 November 2026.")
+        won = page.get_by_role("region", name="You won: Big Chance")
+        expect(won).to_contain_text("Ballot 1 won in Big Chance on Thursday 19 November 2026.")
+        expect(page.locator("#announcement")).to_have_text("You won: Big Chance")
 
         submit_one(page, "Big Chance")
         expect_receipt_of(page, "Your ballot is in", "1", "Friday 20 November 2026")

@@ -58,7 +58,7 @@ class Site:
 
     def winner_of(self, day: date) -> PlaceTaken:
         with database(self.url) as session, session.begin():
-            (winner,) = look_up(session.connection(), day, None).winners
+            winner, *_ = look_up(session.connection(), day, None).winners
         return winner
 
     def count_ballots(self, day: date) -> int:
@@ -74,12 +74,22 @@ class Site:
 
 
 @contextmanager
-def site(file: Path, folder: Path, at: datetime = FIRST_NOON) -> Iterator[Site]:
+def site(
+    file: Path,
+    folder: Path,
+    at: datetime = FIRST_NOON,
+    *,
+    places: int = 1,
+    claim_days: int | None = None,
+) -> Iterator[Site]:
     """Serve a lottery that alice organises, with nothing in it."""
     url = f"sqlite:///{copy(file, folder / 'lottery.db')}"
     with database(url) as session, session.begin():
         session.add(User.sign_up("alice", hash_password(PASSWORD), at, is_organiser=True))
-    with Gunicorn(url, folder, at=at) as server:
+    claimed_within = "off" if claim_days is None else str(claim_days)
+    with Gunicorn(
+        url, folder, at=at, LOTTERY_PLACES=str(places), LOTTERY_CLAIM_DAYS=claimed_within
+    ) as server:
         yield Site(url, server)
 
 
@@ -117,6 +127,13 @@ def test_a_player_plays_for_three_days(
         # Friday: bob has won, is told so without asking, and says that he has seen it
         lottery.next_noon(bobs, charlies)
         bobs.goto("/")
+        won = bobs.get_by_role("region", name="You won: Big Chance")
+        expect(won).to_contain_text("Ballot 1 won in Big Chance on Thursday 19 November 2026.")
+        won.get_by_role("link", name="Claim your prize").click()
+        bobs.get_by_role("button", name="Claim your prize").click()
+        expect(main).to_contain_text("Your claim has reached the organisers.")
+        bobs.goto("/")
+        expect(won).to_have_count(0)
         news = bobs.get_by_role("region", name="You won!")
         expect(news).to_contain_text("Ballot 1 won in Big Chance on Thursday 19 November 2026.")
         news.get_by_role("button", name="Got it").click()
@@ -143,7 +160,7 @@ def test_a_player_plays_for_three_days(
                 told = f"Ballot {winner.number} won in"
             else:
                 told = "ballots for Friday 20 November 2026 didn’t win."
-            expect(page.locator(".news")).to_contain_text(told)
+            expect(page.locator("#news")).to_contain_text(told)
         bobs.get_by_role("link", name="Winners").click()
         expect(main).to_contain_text("Winner of Friday 20 November 2026")
         bobs.get_by_role("region", name="November 2026").get_by_role("link", name="19").click()
@@ -186,11 +203,11 @@ def test_an_organiser_answers_for_a_month(
         log_in(alices, "alice")
         alices.get_by_role("link", name="Create one").click()
         alices.get_by_label("Name").fill("Christmas Raffle")
-        alices.get_by_label("Prize").fill("A goose,\nor a nut roast")
+        alices.get_by_label("Prize", exact=True).fill("A goose,\nor a nut roast")
         alices.get_by_label("Last day (UTC)").fill("2026-11-01")
         alices.get_by_role("button", name="Create").click()
         expect(alices.get_by_role("alert")).to_contain_text("This day is over.")
-        expect(alices.get_by_label("Prize")).to_have_value("A goose,\nor a nut roast")
+        expect(alices.get_by_label("Prize", exact=True)).to_have_value("A goose,\nor a nut roast")
         alices.get_by_label("Last day (UTC)").fill("2026-12-01")
         alices.get_by_role("button", name="Create").click()
         expect(alices.get_by_role("row", name="Christmas Raffle")).to_contain_text("open")
@@ -205,10 +222,10 @@ def test_an_organiser_answers_for_a_month(
         # The tenth: one is extended, the other withdrawn, and nobody can play there any more
         lottery.next_noon(alices, bobs, days=10)
         alices.goto("/organiser/lotteries")
-        alices.get_by_role("link", name="Christmas Raffle").click()
+        alices.get_by_role("link", name="Christmas Raffle", exact=True).click()
         alices.get_by_label("Last day (UTC)").fill("2026-12-24")
         alices.get_by_role("button", name="Save").click()
-        alices.get_by_role("link", name="A Mistake").click()
+        alices.get_by_role("link", name="A Mistake", exact=True).click()
         alices.get_by_role("link", name="Withdraw lottery").click()
         expect(main).to_contain_text("Nobody can add ballots to it any more, not even today.")
         alices.get_by_role("button", name="Withdraw lottery").click()

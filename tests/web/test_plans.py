@@ -21,7 +21,7 @@ from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import Visitor
 
 #: the tables that grow with every ballot and every day
-LARGE = "ballots|submissions|holdings|winners|offers|login_sessions|users"
+LARGE = "ballots|submissions|holdings|winners|offers|login_sessions|users|claim_events"
 WHOLE = re.compile(rf"Seq Scan on ({LARGE})|Hash Join|Merge Join")
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -66,6 +66,8 @@ def plans(app: Flask) -> Plan:
         "/ballots.csv",
         "/winners.csv",
         f"/draws/{FIRST_DAY}",
+        "/prizes",
+        f"/prizes/{FIRST_DAY}/1",
     ],
 )
 def test_a_page_never_goes_through_a_whole_table(

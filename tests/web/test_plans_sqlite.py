@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from lottery_system.clock import ONE_DAY
+from lottery_system.queries.claims import claim_of, winners_of
 from lottery_system.queries.day import look_up
 from lottery_system.queries.days import days_between
 from lottery_system.queries.exports import winners_after
-from lottery_system.queries.my_ballots import places_of
+from lottery_system.queries.my_ballots import my_day, places_of
 from lottery_system.queries.results import results_of
 from tests.conftest import FIRST_DAY, Cast, Submit
 
@@ -24,6 +25,9 @@ ASK: dict[str, Callable[[Connection], object]] = {
     "what became of my ballots": lambda at: results_of(at, 2, after=date.min, until=FIRST_DAY),
     "a day and its winners": lambda at: look_up(at, FIRST_DAY, 2),
     "my winning numbers": lambda at: places_of(at, 2, [FIRST_DAY]),
+    "my day": lambda at: my_day(at, 2, FIRST_DAY),
+    "a prize": lambda at: claim_of(at, FIRST_DAY, 1),
+    "who holds prizes": lambda at: winners_of(at, [FIRST_DAY]),
     "all winners": lambda at: winners_after(at, FIRST_DAY, 0),
 }
 

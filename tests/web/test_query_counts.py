@@ -27,7 +27,9 @@ MOST = {
     f"/winners/{FIRST_DAY}": 3,
     "/winners": 4,
     f"/draws/{FIRST_DAY}": 8,
-    "/how-it-works": 1,
+    "/how-it-works": 1,  # and yet it says that a prize waits
+    "/prizes": 2,
+    f"/prizes/{FIRST_DAY}/1": 2,
 }
 MOST_FOR_A_RECEIPT = 1
 MOST_FOR_A_CLICK = 7

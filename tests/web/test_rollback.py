@@ -21,9 +21,10 @@ from lottery_system.mark_files import MarkFiles
 from lottery_system.models import Draw, JournalRecord, Lottery, Winner
 from lottery_system.parts import parts_of
 from lottery_system.pause import Pause
+from lottery_system.rollback import CAUSE
 from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit
 from tests.stand_ins.log_keys import LOG_KEYS, begin
-from tests.web.conftest import Visitor, text_of
+from tests.web.conftest import Visitor, csrf_token, text_of
 
 
 @pytest.fixture
@@ -353,3 +354,31 @@ def test_the_mark_follows_the_journal_and_forgets_days_that_it_covers(
     assert last is not None
     assert mark.journal.size == last.number + 1 == 2
     assert {day: head.size for day, head in mark.days.items()} == {FIRST_DAY + ONE_DAY: 7}
+
+
+def test_a_backup_without_a_published_draw_takes_no_claim_and_gives_no_prize_away(
+    app: Flask, lottery: Lottery, submit: Submit, cast: Cast, clock: Clock, engine: Engine,
+    backup: Backup, pause: Pause, alice: Visitor, bob: Visitor,
+) -> None:  # fmt: skip
+    submit(cast.bob, lottery)
+    clock.turn(ONE_DAY)
+    scheduler.tick(app)
+    submit(cast.charlie, lottery)
+    tokens = csrf_token(bob.get("/account")), csrf_token(alice.get("/account"))
+    restore = backup()
+    clock.turn(ONE_DAY)
+    scheduler.tick(app)
+    restore()
+
+    claim = bob.client.post(f"/prizes/{FIRST_DAY}/1", data={"csrf_token": tokens[0]})
+    pause.clear(CAUSE)  # as in another worker, which has not looked yet
+    lapse = alice.client.post(
+        f"/organiser/prizes/{FIRST_DAY}/1/lapse",
+        data={"csrf_token": tokens[1], "reason": "Gone", "is_sure": "y"},
+    )
+
+    assert (claim.status_code, lapse.status_code) == (503, 503)
+    assert pause.reasons
+    with engine.connect() as connection:
+        kinds = connection.execute(text("SELECT kind FROM claim_events")).scalars().all()
+    assert kinds == ["offered"]

@@ -26,7 +26,8 @@ UNWANTED = {
         re.IGNORECASE,
     ),
     "es": re.compile(
-        r"delata|sobre nada|\btic\b|se siguen? de|No es para ti|medianoche UTC que|\bentrega"
+        r"delata|sobre nada|\btic\b|se siguen? de|No es para ti|medianoche UTC que"
+        r"|\bentregar? (\w+ |%\(\w+\)s )?boleto|boletos? (\w+ )?entregad"  # prizes are handed over
         r"|modo (operator|beacon)|baliza|\bdiario|génesis|operador|donde la gente",
         re.IGNORECASE,
     ),

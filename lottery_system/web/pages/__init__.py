@@ -6,18 +6,20 @@ from lottery_system.web.pages import (
     cards,
     draws,
     exports,
+    handovers,
     live,
     logs,
     lotteries,
     monitoring,
     my_account,
     organiser,
+    prizes,
     rules,
     verifiers,
     winners,
 )  # fmt: skip
 
 PAGES = (
-    accounts, ballots, cards, draws, exports, live, logs, lotteries, monitoring, my_account,
-    organiser, rules, verifiers, winners,
+    accounts, ballots, cards, draws, exports, handovers, live, logs, lotteries, monitoring,
+    my_account, organiser, prizes, rules, verifiers, winners,
 )  # fmt: skip

@@ -24,8 +24,7 @@ from lottery_system.errors import (
 from lottery_system.extensions import reading, transaction
 from lottery_system.models import AskedBallots, User
 from lottery_system.parts import parts
-from lottery_system.queries.day import look_up
-from lottery_system.queries.my_ballots import days_of, places_of, submissions_of
+from lottery_system.queries.my_ballots import days_of, my_day, places_of, submissions_of
 from lottery_system.web.days import day_or_404
 from lottery_system.web.errors import Retry, error_page, no_database
 from lottery_system.web.forms import BadBallots, parse_ballots, parse_number
@@ -115,7 +114,9 @@ def index() -> str:
         days = rows[:PAGE]
         places = places_of(connection, viewer().id, [each.day for each in days])
     older = days[-1].day if len(rows) > PAGE else None
-    return render_template("ballots/index.html", days=days, places=places, older=older)
+    return render_template(
+        "ballots/index.html", days=days, places=places, older=older, today=day_of(utcnow())
+    )
 
 
 @blueprint.get("/ballots/<day>")
@@ -131,14 +132,14 @@ def show(day: str) -> str:
             before=parse_number(request.args.get("before", "")),
             limit=PAGE + 1,
         )
-        draw, winners = look_up(connection, utc_day, viewer().id)
+        found = my_day(connection, viewer().id, utc_day)
     return render_template(
         "ballots/show.html",
         day=utc_day,
-        draw=draw,
+        today=day_of(utcnow()),
+        draw=found,
         submissions=rows[:PAGE],
-        winner=winners[0] if winners else None,
-        places={w.place: w.number for w in winners if w.user_id == viewer().id},
+        places=found.places if found else (),
         older=rows[PAGE - 1].first_number if len(rows) > PAGE else None,
     )
 

@@ -14,7 +14,7 @@ from lottery_system.errors import LotteryError
 from lottery_system.extensions import db, reading, transaction
 from lottery_system.health import standing
 from lottery_system.models import Lottery
-from lottery_system.models.lottery import BadOpening, ClosesInThePast
+from lottery_system.models.lottery import NAME_LENGTH, BadOpening, ClosesInThePast
 from lottery_system.models.lottery_edit import (
     NoPrizeLeft,
     TooFewADay,
@@ -23,10 +23,12 @@ from lottery_system.models.lottery_edit import (
     withdraw_lottery,
 )
 from lottery_system.parts import parts
+from lottery_system.queries.claims import to_hand_over, winners_of
 from lottery_system.queries.day import first_day
 from lottery_system.queries.days import days_between
 from lottery_system.queries.organisation import changes, figures, participants
 from lottery_system.web.calendar import chart_begins, chart_of
+from lottery_system.web.confirmations import Done, confirm
 from lottery_system.web.forms import LotteryForm, parse_number, parse_page
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import translated
@@ -37,8 +39,12 @@ blueprint = Blueprint("organiser", __name__, url_prefix="/organiser")
 PAGE = 50
 #: changes that the overview shows
 LATEST = 5
+#: prizes to hand over that the overview shows
+TO_HAND_OVER = 10
 #: fields of a lottery that a log-in does not lose
 KEPT = ("name", "prize", "claim", "opens_on", "closes_on", "most_a_day", "winnable")
+#: fields that a copy takes over; its days are its own
+COPIED = ("prize", "claim", "most_a_day", "winnable")
 #: fields beside which the domain's refusals stand
 BESIDE: tuple[tuple[type[LotteryError], str], ...] = (
     (ClosesInThePast, "closes_on"),
@@ -60,9 +66,12 @@ def overview() -> str:
         counts = figures(connection, today)
         days = days_between(connection, chart_begins(today), today, None)
         latest = changes(connection, before=None, limit=LATEST)
+        prizes = to_hand_over(connection, limit=TO_HAND_OVER + 1)
     return render_template(
         "organiser/overview.html",
         today=today,
+        prizes=prizes[:TO_HAND_OVER],
+        has_more_prizes=len(prizes) > TO_HAND_OVER,
         health=health,
         overdue=health.overdue(now),
         reasons=parts().pause.reasons,
@@ -82,11 +91,13 @@ def draws() -> str:
     since = chart_begins(until)
     with reading() as connection:
         days = days_between(connection, since, until, None)
+        winners = winners_of(connection, [each.day for each in days])
         first = first_day(connection)
     return render_template(
         "organiser/draws.html",
         today=day_of(now),
         days=list(reversed(days)),
+        winners=winners,
         overdue=health.overdue(now),
         older=since - ONE_DAY if first is not None and first < since else None,
     )
@@ -135,8 +146,13 @@ def index() -> str:
 @blueprint.get("/lotteries/new")
 @organisers
 def new() -> str:
-    """Show an empty form."""
-    return _page(LotteryForm(), None)
+    """Show an empty form, or one that is filled in as another lottery is, but for its days."""
+    copied = parse_number(request.args.get("copy", "")) or 0
+    lottery = lottery_or_404(copied) if 0 < copied < 2**31 else None
+    if lottery is None:
+        return _page(LotteryForm(), None)
+    said = {name: getattr(lottery, name) for name in COPIED}
+    return _page(LotteryForm(name=_name_of_copy(lottery.name), **said), None)
 
 
 @blueprint.post("/lotteries/new")
@@ -180,7 +196,7 @@ def withdraw(lottery_id: int) -> Response:
     lottery_or_404(lottery_id)
     with transaction() as session:
         withdraw_lottery(session, lottery_id, utcnow, viewer().id, parts().clock_check.check_turn)
-    return redirect(url_for("organiser.index"), code=303)
+    return confirm(redirect(url_for("organiser.index"), code=303), Done.WITHDRAWN)
 
 
 def _save(form: LotteryForm, lottery: Lottery | None) -> Response | tuple[str, int]:
@@ -202,13 +218,20 @@ def _save(form: LotteryForm, lottery: Lottery | None) -> Response | tuple[str, i
             gettext("There’s already a lottery with this name. Choose another name.")
         ]
         return _page(form, lottery), 422
-    return redirect(url_for("organiser.index"), code=303)
+    done = Done.CREATED if lottery is None else Done.SAVED
+    return confirm(redirect(url_for("organiser.index"), code=303), done)
 
 
 def _page(form: LotteryForm, lottery: Lottery | None) -> str:
     return render_template(
         "organiser/edit.html", form=form, lottery=lottery, today=day_of(utcnow())
     )
+
+
+def _name_of_copy(name: str) -> str:
+    """Return a name for a copy, which must not have the same; the same where it would not fit."""
+    copy = gettext("%(name)s (copy)", name=name)
+    return copy if len(copy) <= NAME_LENGTH else name
 
 
 def _number_argument() -> int | None:

@@ -50,7 +50,7 @@ def test_a_draw_that_is_late_is_told_before_all_else(
 
     assert "A draw is late" in overview
     assert "Tell whoever runs the server" in overview
-    assert "Thursday 19 November 2026 2 – late" in draws
+    assert "Thursday 19 November 2026 2 – – – late" in draws
 
 
 def test_the_draws_are_listed_month_by_month(session: Session, clock: Clock, log_in: LogIn) -> None:

@@ -34,7 +34,13 @@ def see(visitor: Visitor) -> int:
 def test_who_won_is_told_at_the_next_visit_until_it_was_seen(log_in: LogIn) -> None:
     bob = log_in("bob")
     told = text_of(bob.get("/"))
+    assert "You won: Big Chance Ballot 1 won in Big Chance on Thursday 19 November 2026 ." in told
+    assert "You won!" not in told  # which would say it twice
+    assert bob.post(f"/prizes/{FIRST_DAY}/1").status_code == 303
+
+    told = text_of(bob.get("/"))
     assert "You won! Ballot 1 won in Big Chance on Thursday 19 November 2026 ." in told
+    assert "You’ve claimed it. Your prize" in told
     assert "You won!" in text_of(bob.get("/"))  # looking alone is not having seen
 
     assert see(bob) == 303
@@ -60,7 +66,7 @@ def test_who_lost_is_told_in_one_sentence_however_many_draws(
     clock.turn(ONE_DAY)
     run_due(session, FIRST_NOON + ONE_DAY, places=1)
     page = text_of(log_in("charlie").get("/"))
-    if "You won!" in page:  # one time in a hundred
+    if "You won:" in page:  # one time in a hundred
         lost = cast.bob
         page = text_of(log_in("bob").get("/"))
     assert "for Thursday 19 November 2026 didn’t win." in page
@@ -72,7 +78,7 @@ def test_who_lost_is_told_in_one_sentence_however_many_draws(
     run_due(session, FIRST_NOON + 2 * ONE_DAY, places=1)
 
     page = text_of(log_in(lost.username).get("/"))
-    assert "No win this time: you were in 2 draws." in page or "You won!" in page
+    assert "No win this time: you were in 2 draws." in page or "You won:" in page
 
 
 @pytest.mark.usefixtures("_bob_wins")
@@ -102,7 +108,7 @@ def test_a_reserve_is_told_too(
 
     page = text_of(log_in("bob").get("/"))
 
-    assert "You won!" in page
+    assert "You won: Big Chance" in page
     assert "is reserve 1 in the draw of" in page
     assert "is reserve 2 in the draw of" in page
     assert FIRST_DAY.isoformat() in log_in("bob").get("/").text
@@ -145,7 +151,7 @@ def test_a_win_is_told_before_any_number_of_reserves(
 
     page = text_of(log_in("bob").get("/"))
 
-    assert "You won!" in page
+    assert "You won: Big Chance" in page
     assert "Ballot 1 won in Big Chance on Thursday 19 November 2026" in page
 
 

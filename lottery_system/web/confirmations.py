@@ -1,0 +1,66 @@
+"""Confirmations: what was just done, said once at the top of the next page.
+
+In a cookie of its own, as receipts are, and never in an address: an address can be sent to others,
+and the session would have to be signed anew. The cookie names one of the sentences below; whoever
+makes one up tells it to nobody but themselves.
+"""
+
+from enum import StrEnum
+
+from flask import Flask, g
+from flask_babel import LazyString, lazy_gettext
+from werkzeug.wrappers import Response
+
+from lottery_system.web.cookies import keep, kept
+
+NAME = "done"
+#: seconds for which it waits for the next page
+LASTS = 60
+
+
+class Done(StrEnum):
+    """What can be confirmed."""
+
+    CREATED = "created"
+    SAVED = "saved"
+    WITHDRAWN = "withdrawn"
+    CLAIMED = "claimed"
+    HANDED_OVER = "handed-over"
+    LAPSED = "lapsed"
+
+
+SENTENCES: dict[str, LazyString] = {
+    Done.CREATED: lazy_gettext("The lottery has been created."),
+    Done.SAVED: lazy_gettext("Your changes have been saved."),
+    Done.WITHDRAWN: lazy_gettext("The lottery has been withdrawn. Nobody can add ballots to it."),
+    Done.CLAIMED: lazy_gettext("Your claim has reached the organisers. The prize is yours."),
+    Done.HANDED_OVER: lazy_gettext("The prize is marked as handed over. Everyone can see it."),
+    Done.LAPSED: lazy_gettext("The prize has lapsed. Everyone can read the reason."),
+}
+
+
+def confirm(response: Response, done: Done) -> Response:
+    """Let the next page of this browser say what was done."""
+    keep(response, NAME, done, LASTS)
+    return response
+
+
+def register(app: Flask) -> None:
+    """Let every page say what was just done, and the browser forget it once it is said."""
+    app.jinja_env.globals["confirmation"] = _confirmation
+    app.after_request(_forget)
+
+
+def _confirmation() -> str | None:
+    """Return the sentence for the page at hand, if there is one."""
+    sentence = SENTENCES.get(kept(NAME))
+    if sentence is None:
+        return None
+    g.is_confirmed = True
+    return str(sentence)
+
+
+def _forget(response: Response) -> Response:
+    if g.get("is_confirmed") and response.status_code < 500:
+        keep(response, NAME, "", 0)
+    return response
