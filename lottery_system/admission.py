@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, bindparam, cast, func, null, select, union_all
 
 from lottery_system.ballot_rate import allowed, refusal
-from lottery_system.clock import closes_at
 from lottery_system.errors import (
     AllPrizesWon,
     LastPrizeUndecided,
@@ -176,7 +175,7 @@ class _LotteryLimits:
         """Return why a submission is beyond a limit; None where it is not."""
         lottery = self._lotteries[submission.lottery_id]
         standing = self._standings.get(submission.lottery_id)
-        if standing and standing.won + standing.pending >= lottery.winnable:
+        if standing and standing.is_undecided(lottery.winnable):
             return self._no_prize(lottery, standing)
         held = self._held[submission.user_id, submission.lottery_id]
         if lottery.most_a_day and held + submission.ballot_count > lottery.most_a_day:
@@ -190,11 +189,10 @@ class _LotteryLimits:
     def _no_prize(self, lottery: AnyRow, standing: Standing) -> LotteryError:
         if standing.won >= lottery.winnable:
             return AllPrizesWon(lottery.name)
-        if standing.first_undrawn is None:
+        at = standing.decided_at(self._turn.now, self._gap)
+        if standing.first_undrawn is None or at is None:
             return LastPrizeWaits(lottery.name)
-        # a minute for the draw itself, also where it is late
-        at = max(closes_at(standing.first_undrawn) + self._gap, self._turn.now)
-        return LastPrizeUndecided(lottery.name, standing.first_undrawn, at + timedelta(minutes=1))
+        return LastPrizeUndecided(lottery.name, standing.first_undrawn, at)
 
 
 def _must_count(turn: Turn, submissions: Sequence[AskedBallots], per_hour: int | None) -> bool:

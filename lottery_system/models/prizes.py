@@ -7,7 +7,7 @@ of the transaction.
 """
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from lottery_system.clock import ONE_DAY, day_of
+from lottery_system.clock import ONE_DAY, closes_at, day_of
 from lottery_system.models.ballot import Ballot
 from lottery_system.models.base import table_of
 from lottery_system.models.claim_event import LAPSED, OFFERED, ClaimEvent
@@ -52,6 +52,21 @@ class Standing(NamedTuple):
     def pending(self) -> int:
         """Return how often the prize may be won before the day's own draw."""
         return self.undrawn + self.waiting
+
+    def is_undecided(self, winnable: int) -> bool:
+        """Tell whether earlier draws may win all that is left, so that no ballot is taken."""
+        return self.won + self.pending >= winnable
+
+    def decided_at(self, now: datetime, gap: timedelta) -> datetime | None:
+        """Return about when the next draw decides; None where none does.
+
+        Args:
+            gap: from a day's closing to its draw.
+        """
+        if self.first_undrawn is None:
+            return None
+        # a minute for the draw itself, also where it is late
+        return max(closes_at(self.first_undrawn) + gap, now) + timedelta(minutes=1)
 
     @property
     def bound(self) -> int:

@@ -18,6 +18,26 @@ WAITING = "waiting"
 PAGE = 200
 
 
+class Win(NamedTuple):
+    """A place that won or may have won its day's prize, as everyone can see it."""
+
+    day: date
+    place: int
+    number: int
+    user_id: int
+    username: str
+    lottery_id: int
+    #: as they stood at the close
+    lottery_name: str
+    prize: str
+    #: as in `ClaimState`; None where claims were not kept yet
+    state: str | None
+    claim_until: date | None
+    reason: str | None
+    handed_on: date | None
+    note: str | None
+
+
 class ClaimState(NamedTuple):
     """What became of the prize of a place, as everyone can see it."""
 
@@ -107,6 +127,38 @@ def states_of(connection: Connection, days: Collection[date]) -> dict[date, list
     return found
 
 
+def wins(
+    connection: Connection,
+    *,
+    before: date | None = None,
+    lottery_id: int | None = None,
+    limit: int,
+) -> Sequence[Win]:
+    """List who won, the newest day first, each with the reserves that the prize was passed on to.
+
+    Args:
+        before: days before this one.
+        lottery_id: wins of this lottery.
+        limit: rows, of which a day may have several.
+    """
+    query = _WINS if lottery_id is None else _WINS_OF_LOTTERY
+    asked = {"before": before or date.max, "lottery_id": lottery_id, "limit": limit}
+    return [Win._make(row) for row in connection.execute(query, asked)]
+
+
+def page_of(rows: Sequence[Win], limit: int) -> tuple[Sequence[Win], date | None]:
+    """Return the wins of a page, and before which day the next page begins; None where none does.
+
+    Args:
+        rows: of `wins`, one more than fit.
+        limit: rows of a page; a day that does not fit whole begins the next one.
+    """
+    if len(rows) <= limit:
+        return rows, None
+    whole = [row for row in rows[:limit] if row.day != rows[limit].day] or rows[:limit]
+    return whole, whole[-1].day
+
+
 _winner, _ballot, _user, _lottery, _contact = (
     table_of(model).c for model in (Winner, Ballot, User, Lottery, ClaimContact)
 )
@@ -149,12 +201,13 @@ def with_claims(
     return rows
 
 
-def _places(rows: FromClause) -> FromClause:
+def _places(rows: FromClause, *, is_outer: bool = False) -> FromClause:
     """Join winners with their ballots, users and what these could win."""
+    is_ballot = (_ballot.day == _winner.day) & (_ballot.number == _winner.number)
     return with_offers(
-        rows.join(
-            table_of(Ballot), (_ballot.day == _winner.day) & (_ballot.number == _winner.number)
-        ).join(table_of(User), _user.id == _ballot.user_id),
+        rows.join(table_of(Ballot), is_ballot, isouter=is_outer).join(
+            table_of(User), _user.id == _ballot.user_id, isouter=is_outer
+        ),
         _winner.day,
         _ballot.lottery_id,
     )
@@ -169,7 +222,7 @@ _with_events = with_claims(
 ).outerjoin(
     table_of(ClaimContact), (_contact.day == _winner.day) & (_contact.place == _winner.place)
 )
-_STATE = case(*_what_came, else_=WAITING).label("state")
+_STATE = case(*_what_came, else_=WAITING)
 
 
 def _claims(*wanted: ColumnElement[bool]) -> Select[Any]:
@@ -178,7 +231,7 @@ def _claims(*wanted: ColumnElement[bool]) -> Select[Any]:
             _winner.day,
             _winner.place,
             _winner.number,
-            _STATE,
+            _STATE.label("state"),
             _offered.c.at.label("offered_at"),
             _offered.c.claim_until,
             _claimed.c.at.label("claimed_at"),
@@ -226,11 +279,27 @@ _TO_HAND_OVER = (
     .limit(bindparam("limit"))
     .offset(bindparam("offset"))
 )
-_of_all_places = with_claims(_places(table_of(Winner)), _winner.day, _winner.place).outerjoin(
-    _before,
-    (_before.c.day == _winner.day)
-    & (_before.c.place == _winner.place - 1)
-    & (_before.c.kind == LAPSED),
+
+
+def with_turns(rows: FromClause) -> FromClause:
+    """Join winners with what `CLAIM` is made of; each row stays one, found by keys alone."""
+    return with_claims(rows, _winner.day, _winner.place).outerjoin(
+        _before,
+        (_before.c.day == _winner.day)
+        & (_before.c.place == _winner.place - 1)
+        & (_before.c.kind == LAPSED),
+    )
+
+
+#: whether it is, or was, the turn of a place, as far as claims were kept
+_has_turn = _offered.c.at.is_not(None) | _before.c.at.is_not(None)
+#: what became of a place: state, deadline, why it lapsed, when and how the prize was handed over
+CLAIM: tuple[ColumnElement[Any], ...] = (
+    case((_has_turn, _STATE), else_=None).label("state"),
+    _offered.c.claim_until,
+    _lapsed.c.reason,
+    _handed_over.c.handed_on,
+    _handed_over.c.note,
 )
 _WINNERS = (
     select(
@@ -256,21 +325,62 @@ _STATES = (
         _winner.day,
         _winner.place,
         _winner.number,
-        _STATE,
         _user.id.label("user_id"),
         _user.username,
         _ballot.lottery_id,
         LOTTERY_NAME,
         PRIZE,
-        _offered.c.claim_until,
-        _lapsed.c.reason,
-        _handed_over.c.handed_on,
-        _handed_over.c.note,
+        *CLAIM,
     )
-    .select_from(_of_all_places)
-    .where(
-        _winner.day.in_(bindparam("days", expanding=True)),
-        _offered.c.at.is_not(None) | _before.c.at.is_not(None),
-    )
+    .select_from(with_turns(_places(table_of(Winner))))
+    .where(_winner.day.in_(bindparam("days", expanding=True)), _has_turn)
     .order_by(_winner.day, _winner.place)
 )
+#: asked for by its key alone; joined, a database may read all ballots instead
+_lottery_of_winner = (
+    select(_ballot.lottery_id)
+    .where(_ballot.day == _winner.day, _ballot.number == _winner.number)
+    .scalar_subquery()
+)
+_before_it = table_of(ClaimEvent).alias("before_it")
+_its_turn = (
+    select(_before_it.c.day)
+    .where(
+        _before_it.c.day == _winner.day,
+        _before_it.c.place == _winner.place - 1,
+        _before_it.c.kind == LAPSED,
+    )
+    .exists()
+)
+
+
+def _wins(*wanted: ColumnElement[bool]) -> Select[Any]:
+    taken = (
+        select(_winner.day, _winner.place, _winner.number)
+        .where(_winner.day < bindparam("before"), (_winner.place == 1) | _its_turn, *wanted)
+        .order_by(_winner.day.desc(), _winner.place)
+        .limit(bindparam("limit"))
+        .subquery()
+    )
+    rows = taken.join(
+        table_of(Winner), (_winner.day == taken.c.day) & (_winner.place == taken.c.place)
+    )
+    return (
+        select(
+            _winner.day,
+            _winner.place,
+            _winner.number,
+            _user.id.label("user_id"),
+            _user.username,
+            _ballot.lottery_id,
+            LOTTERY_NAME,
+            PRIZE,
+            *CLAIM,
+        )
+        .select_from(with_turns(_places(rows, is_outer=True)))
+        .order_by(_winner.day.desc(), _winner.place)
+    )
+
+
+_WINS = _wins()
+_WINS_OF_LOTTERY = _wins(_lottery_of_winner == bindparam("lottery_id"))

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from lottery_system.models import DRAWN, Ballot, Draw, DrawStatus, Holding, Recovery, User, Winner
 from lottery_system.models.base import table_of
+from lottery_system.queries.claims import CLAIM, with_turns
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
 
 
@@ -43,9 +44,16 @@ class PlaceTaken(NamedTuple):
     user_id: int
     username: str
     is_organiser: bool
+    lottery_id: int
     #: as they stood at the close
     lottery_name: str
     prize: str
+    #: what became of the prize, as in `claims.Win`
+    state: str | None = None
+    claim_until: date | None = None
+    reason: str | None = None
+    handed_on: date | None = None
+    note: str | None = None
 
 
 class Day(NamedTuple):
@@ -118,10 +126,12 @@ _DAY = (
         _user.id.label("user_id"),
         _user.username,
         _user.is_organiser,
+        _ballot.lottery_id,
         LOTTERY_NAME,
         PRIZE,
+        *CLAIM,
     )
-    .select_from(DRAWS_WITH_WINNERS)
+    .select_from(with_turns(DRAWS_WITH_WINNERS))
     .where(_draw.day == bindparam("day"))
     .order_by(_winner.place)
 )

@@ -9,21 +9,14 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, literal, selec
 from lottery_system.models import Draw, Holding, Lottery
 from lottery_system.models.base import table_of
 from lottery_system.queries.day import LATEST_DRAWN
+from lottery_system.queries.lottery_page import LotteryShown
 
 #: open lotteries of a page
 PAGE = 24
 #: finished lotteries that are still shown
 RECENTLY_FINISHED = 10
-
-
-class LotteryShown(NamedTuple):
-    """A lottery, and how many ballots of the day one has in it."""
-
-    id: int
-    name: str
-    prize: str
-    closes_on: date
-    mine: int
+#: lotteries that open later and are shown already
+COMING = 10
 
 
 class FrontPage(NamedTuple):
@@ -39,6 +32,8 @@ class FrontPage(NamedTuple):
     open_ones: Sequence[LotteryShown]
     #: whether there is a page behind this one
     has_more: bool
+    #: the next few that open later
+    coming: Sequence[LotteryShown]
     #: the latest few
     finished: Sequence[LotteryShown]
 
@@ -60,11 +55,10 @@ def load_front_page(
     }
     rows = connection.execute(_NAMED if name else _ALL, parameters).all()
     lotteries = [
-        LotteryShown(row.id, row.name, row.prize, row.closes_on, row.mine)
-        for row in rows
-        if row.id is not None
+        LotteryShown._make(row[-len(LotteryShown._fields) :]) for row in rows if row.id is not None
     ]
-    open_ones = [each for each in lotteries if each.closes_on >= day]
+    open_ones = [each for each in lotteries if each.opens_on <= day <= each.closes_on]
+    coming = [each for each in lotteries if each.closes_on >= day and each.opens_on > day]
     finished = [each for each in lotteries if each.closes_on < day]
     return FrontPage(
         ballot_count=rows[0].ballot_count,
@@ -73,6 +67,7 @@ def load_front_page(
         my_latest=rows[0].my_latest,
         open_ones=open_ones[:PAGE],
         has_more=len(open_ones) > PAGE,
+        coming=sorted(coming, key=lambda each: each.opens_on),
         finished=sorted(finished, key=lambda each: each.closes_on, reverse=True),
     )
 
@@ -96,11 +91,17 @@ _my_latest = (
     .where(_holding.user_id == bindparam("user_id"), _holding.day < bindparam("day"))
     .scalar_subquery()
 )
-_lotteries = select(_lottery.id, _lottery.name, _lottery.prize, _lottery.closes_on)
+_lotteries = select(*(_lottery[name] for name in LotteryShown._fields[:-1]))
 _recently_finished = (
     _lotteries.where(_lottery.closes_on < bindparam("day"))
     .order_by(_lottery.closes_on.desc(), _lottery.name)
     .limit(RECENTLY_FINISHED)
+    .subquery()
+)
+_coming = (
+    _lotteries.where(_lottery.closes_on >= bindparam("day"), _lottery.opens_on > bindparam("day"))
+    .order_by(_lottery.opens_on, _lottery.name)
+    .limit(COMING)
     .subquery()
 )
 #: one row at least, also where no lottery is
@@ -118,7 +119,9 @@ def _front_page(*wanted: Any) -> Select[Any]:
         .subquery()
     )
     # apart from each other, so that the index finds both, however many lotteries have finished
-    shown = union_all(select(page_of_open_ones), select(_recently_finished)).subquery()
+    shown = union_all(
+        select(page_of_open_ones), select(_coming), select(_recently_finished)
+    ).subquery()
     my_holding = and_(
         _holding.user_id == bindparam("user_id"),
         _holding.day == bindparam("day"),

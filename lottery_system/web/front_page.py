@@ -20,6 +20,7 @@ from lottery_system.queries.front_page import load_front_page
 from lottery_system.queries.my_ballots import submission_of
 from lottery_system.queries.results import results_of
 from lottery_system.text_input import is_printable
+from lottery_system.web.chances import changed_today, prizes_left
 from lottery_system.web.cookies import keep
 from lottery_system.web.forms import parse_page
 
@@ -50,6 +51,8 @@ def front_page(
     me = viewer()
     with reading() as connection:
         page = load_front_page(connection, me.id, today, page=at, name=name)
+        left = prizes_left(connection, page.open_ones, now)
+        changed = changed_today(connection, me.id, page.open_ones, now)
         receipt = submission_of(connection, me.id, token) if token else None
         prizes = _prizes_to_claim(connection, me.id, today) if me.prize_to_claim else []
         results = None
@@ -68,6 +71,8 @@ def front_page(
         closes_at=closes_at(today),
         page=page,
         prizes=prizes[:PRIZES],
+        left=left,
+        changed=changed,
         at=at,
         name=name,
         results=results,

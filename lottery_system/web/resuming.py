@@ -13,8 +13,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from lottery_system.access import check
+from lottery_system.addresses import own_path
 from lottery_system.form_origin import FormOrigin, origin_of_form
 from lottery_system.web.forms import AccountForm
+from lottery_system.web.welcome import Welcome
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -87,8 +89,14 @@ def resumed() -> Response | None:
     return make_response(page(**arguments))
 
 
-def log_in_page(form: AccountForm, refusal: str | None = None) -> str:
-    """Render the log-in page; it carries what was typed elsewhere."""
+def log_in_page(
+    form: AccountForm, refusal: str | None = None, welcome: Welcome | None = None
+) -> str:
+    """Render the log-in page; it carries what was typed elsewhere.
+
+    Args:
+        welcome: what strangers are told in short.
+    """
     is_log_in = request.endpoint in ("accounts.log_in", "accounts.create_session")
     endpoint = _left_off()[0] if is_log_in else request.endpoint
     path = request.form.get(RESUME) if is_log_in else request.path
@@ -98,6 +106,8 @@ def log_in_page(form: AccountForm, refusal: str | None = None) -> str:
         form=form,
         refusal=refusal,
         kept=[(RESUME, path), *typed] if typed else [],
+        welcome=welcome,
+        next=own_path(request.args.get("next")) if is_log_in else None,
     )
 
 

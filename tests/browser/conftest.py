@@ -28,8 +28,9 @@ from sqlalchemy.orm import Session
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import starts_at
 from lottery_system.extensions import db
-from lottery_system.models import AskedBallots, ClaimEvent, Draw, Lottery, User
-from lottery_system.models.claim import claim, hand_over
+from lottery_system.models import AskedBallots, ClaimEvent, Draw, Limits, Lottery, User
+from lottery_system.models.claim import claim, hand_over, lapse
+from lottery_system.models.lottery import NO_LIMITS
 from tests.conftest import PASSWORD, hash_of_password, running, settings_for
 from tests.stand_ins.log_keys import LOG_KEYS, begin, keep_keys
 from tests.stand_ins.processes import PATIENCE, Gunicorn
@@ -169,12 +170,33 @@ class Seeded:
             )
         return self
 
-    def open(self, name: str, prize: str, closes_on: date, claim: str = "") -> Self:
+    def open(
+        self,
+        name: str,
+        prize: str,
+        closes_on: date,
+        claim: str = "",
+        limits: Limits = NO_LIMITS,
+    ) -> Self:
         """Open a lottery."""
+        begins = noon(self._begins)
         with self._session.begin():
             self._session.add(
-                Lottery.create(name, prize, closes_on, noon(self._begins), claim=claim)
+                Lottery.create(name, prize, closes_on, begins, claim=claim, limits=limits)
             )
+        return self
+
+    def promise(self, name: str, prize: str, at: datetime) -> Self:
+        """Change the prize of a lottery."""
+        with self._session.begin():
+            found = self._session.query(Lottery).filter_by(name=name).one()
+            found.change(name, prize, found.closes_on, at)
+        return self
+
+    def lapse(self, day: date, place: int, reason: str) -> Self:
+        """Let the right to a day's prize end, the day after the draw."""
+        with self._session.begin():
+            lapse(self._session, day, place, reason=reason, now=noon(day) + timedelta(days=1))
         return self
 
     def play(self, day: date, username: str, lottery: str, *counts: int) -> Self:

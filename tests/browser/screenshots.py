@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from lottery_system.models import Limits
 from tests.browser.conftest import (
     CLOSED_DAY,
     DRAWN_DAY,
@@ -76,6 +77,11 @@ PICTURES = (
     Picture("prize", f"/prizes/{CLOSED_DAY}/1", "bob"),
     Picture("prize-claimed", f"/prizes/{DRAWN_DAY}/1", "bob"),
     Picture("prizes", "/prizes", "bob"),
+    Picture("welcome", "/welcome", ""),
+    Picture("lottery", "/lotteries/1", ""),
+    Picture("lottery-of-a-player", "/lotteries/2"),
+    Picture("lottery-in-german", "/lotteries/5", language="de-DE"),
+    Picture("winners", "/winners", ""),
     Picture("winner", f"/winners/{CLOSED_DAY}"),
     Picture("winner-nobody-played", f"/winners/{QUIET_DAY - timedelta(days=1)}"),
     Picture("winner-open", f"/winners/{TODAY}"),
@@ -139,6 +145,7 @@ def seed(url: str) -> None:
             .open("Extra Win", "A basket of cheese, bread and apples.", TODAY)
             .open("Winter Books", "Ten novels of your choice.", TODAY + timedelta(days=7))
             .open("Garden Fair", "A pear tree.", QUIET_DAY)
+            .open("One of a Kind", "A ring.", TODAY, limits=Limits(most_a_day=3, winnable=2))
         )
         for place, day in enumerate(month):
             if place % 9 != 4:
@@ -154,14 +161,15 @@ def seed(url: str) -> None:
             .draw(DRAWN_DAY)
             .claim(DRAWN_DAY, "I can come by on any evening.", "bob@lottery.example")
             .play(QUIET_DAY, "charlie", "Extra Win", 1, 1)
-            .draw(QUIET_DAY)
-            .hand_over(QUIET_DAY)
+            .draw(QUIET_DAY, places=3)
+            .lapse(QUIET_DAY, 1, "The address was wrong.")
             .play(CLOSED_DAY, "bob", "Big Chance", 73, 30)
             .play(CLOSED_DAY, "charlie", "Extra Win", 12)
             .draw(CLOSED_DAY, claim_days=14)
             .play(TODAY, "bob", "Winter Books", 100, 16)
             .play(TODAY, "charlie", "Extra Win", 3)
             .play(TODAY, "charlie", "Big Chance", 1)
+            .promise("Extra Win", "A basket of cheese and bread.", noon(TODAY) + timedelta(hours=2))
             .seen("charlie", QUIET_DAY)
             .seen("bob", DRAWN_DAY)
         )

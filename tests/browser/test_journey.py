@@ -128,7 +128,7 @@ def play_the_first_day(page: Page, url: str) -> None:
 def look_up_the_winner(page: Page, winner: PlaceTaken) -> None:
     """Find a day's winner by its date."""
     page.get_by_role("link", name="Winners").click()
-    page.get_by_label("Look up another day").fill("2026-11-19")
+    page.get_by_label("Look up a day").fill("2026-11-19")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Winner of Thursday 19 November 2026")
     assert page.url.endswith("/winners/2026-11-19")

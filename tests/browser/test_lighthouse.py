@@ -14,6 +14,8 @@ from tests.stand_ins.processes import Gunicorn
 PUBLIC_PAGES = (
     "/login",
     "/signup",
+    "/welcome",
+    "/lotteries/1",
     "/winners",
     f"/winners/{DRAWN_DAY}",
     f"/winners/{DRAWN_DAY}/sheet",
@@ -24,6 +26,7 @@ PUBLIC_PAGES = (
 PRIVATE_PAGES = (
     ("alice", "/"),
     ("charlie", "/"),
+    ("charlie", "/lotteries/1"),
     ("charlie", "/account"),
     ("charlie", "/account/close"),
     ("charlie", "/ballots"),

@@ -210,6 +210,7 @@ def _played(
 OF_ALICE = [
     "/", "/?page=9", "/?q=none", "/ballots", f"/ballots/{DRAWN}", f"/ballots/{OPEN}",
     "/ballots/2020-01-01", "/ballots?before=2020-01-01",
+    "/welcome", "/lotteries/1", "/lotteries/2", "/lotteries/99", "/winners?before=2020-01-01",
     "/winners", f"/winners/{DRAWN}", f"/winners/{OPEN}", "/winners/2026-12-24",
     "/winners/2020-02-02", "/winners/soon", f"/winners/{DRAWN}/sheet", "/winners/2026-12-24/sheet",
     f"/draws/{DRAWN}", f"/draws/{OPEN}", "/draws/2026-12-24", "/draws/2020-02-02", "/draws/soon",

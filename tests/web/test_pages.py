@@ -14,7 +14,15 @@ from lottery_system.runtime.database import READING
 from tests.conftest import FIRST_NOON, Clock
 from tests.web.conftest import LogIn, Visitor, csrf_token, text_of
 
-PAGES = ["/signup", "/login", "/winners", "/winners/2026-11-19", "/how-it-works", "/nowhere"]
+PAGES = [
+    "/signup",
+    "/login",
+    "/welcome",
+    "/winners",
+    "/winners/2026-11-19",
+    "/how-it-works",
+    "/nowhere",
+]
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/static/css/lottery.css", "/healthz"])

@@ -68,6 +68,9 @@ def plans(app: Flask) -> Plan:
         f"/draws/{FIRST_DAY}",
         "/prizes",
         f"/prizes/{FIRST_DAY}/1",
+        "/lotteries/1",
+        "/lotteries/1/card.png",
+        "/welcome",
     ],
 )
 def test_a_page_never_goes_through_a_whole_table(

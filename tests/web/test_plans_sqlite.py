@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from lottery_system.clock import ONE_DAY
-from lottery_system.queries.claims import claim_of, winners_of
+from lottery_system.queries.claims import claim_of, winners_of, wins
 from lottery_system.queries.day import look_up
 from lottery_system.queries.days import days_between
 from lottery_system.queries.exports import winners_after
@@ -29,6 +29,8 @@ ASK: dict[str, Callable[[Connection], object]] = {
     "a prize": lambda at: claim_of(at, FIRST_DAY, 1),
     "who holds prizes": lambda at: winners_of(at, [FIRST_DAY]),
     "all winners": lambda at: winners_after(at, FIRST_DAY, 0),
+    "the latest winners": lambda at: wins(at, limit=21),
+    "winners of a lottery": lambda at: wins(at, lottery_id=1, limit=21),
 }
 
 

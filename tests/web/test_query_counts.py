@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.admission import admit
 from lottery_system.clock import ONE_DAY
-from lottery_system.models import AskedBallots, GrantedBallots, Lottery
+from lottery_system.models import AskedBallots, GrantedBallots, Limits, Lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import Visitor, csrf_token, submission_token
@@ -27,6 +27,8 @@ MOST = {
     f"/winners/{FIRST_DAY}": 3,
     "/winners": 4,
     f"/draws/{FIRST_DAY}": 8,
+    "/lotteries/1": 4,
+    "/welcome": 3,
     "/how-it-works": 1,  # and yet it says that a prize waits
     "/prizes": 2,
     f"/prizes/{FIRST_DAY}/1": 2,
@@ -178,6 +180,37 @@ def test_the_front_page_asks_as_much_with_one_lottery_as_with_many(
     open_lotteries(session, MANY_LOTTERIES - 1)
 
     assert count(page(bob, "/")) == with_one
+
+
+def test_limits_cost_the_front_page_one_query_however_many_lotteries_have_them(
+    bob: Visitor, session: Session, big_chance: Lottery, count: Count
+) -> None:
+    without = count(page(bob, "/"))
+
+    with session.begin():
+        for number in range(5):
+            limits = Limits(most_a_day=3, winnable=number + 1)
+            session.add(Lottery.create(f"Rare {number}", "", FIRST_DAY, FIRST_NOON, limits=limits))
+
+    assert count(page(bob, "/")) == without + 1
+
+
+def test_the_list_of_winners_asks_as_much_for_one_day_as_for_many(
+    bob: Visitor, session: Session, cast: Cast, big_chance: Lottery, clock: Clock, submit: Submit,
+    count: Count,
+) -> None:  # fmt: skip
+    paths = ("/winners", "/welcome", f"/lotteries/{big_chance.id}")
+    submit(cast.bob, big_chance)
+    clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + ONE_DAY, places=1)
+    with_one = [count(page(bob, path)) for path in paths]
+
+    for _ in range(MANY_DAYS):
+        submit(cast.bob, big_chance)
+        clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + (MANY_DAYS + 1) * ONE_DAY, places=3)
+
+    assert [count(page(bob, path)) for path in paths] == with_one
 
 
 def test_the_front_page_asks_as_much_with_no_ballot_as_with_many(

@@ -152,6 +152,7 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
         "lottery.local",
         "770",
         "won, of 834 ballots",
+        "A pear tree",
         "Sunday",
     ),
     "web/pages/cards.py _font": lambda app: ("DejaVuSans", 40),

@@ -16,10 +16,11 @@ from lottery_system.web.pages import (
     prizes,
     rules,
     verifiers,
+    welcome,
     winners,
 )  # fmt: skip
 
 PAGES = (
     accounts, ballots, cards, draws, exports, handovers, live, logs, lotteries, monitoring,
-    my_account, organiser, prizes, rules, verifiers, winners,
+    my_account, organiser, prizes, rules, verifiers, welcome, winners,
 )  # fmt: skip

@@ -27,6 +27,7 @@ from lottery_system.web.errors import retry_after, wait_for
 from lottery_system.web.forms import AccountForm
 from lottery_system.web.log_in_throttle import AN_HOUR, Attempt
 from lottery_system.web.resuming import log_in_page, resumed, resumes_at
+from lottery_system.web.welcome import load_welcome
 from lottery_system.web.words import translated
 
 blueprint = Blueprint("accounts", __name__)
@@ -76,7 +77,7 @@ def create() -> Response | tuple[str, int]:
         return _sign_up_page(form), 422
     login.log_in(user, token)
     note("sign_up", user)
-    response = redirect(url_for("lotteries.index"), code=303)
+    response = redirect(own_path(request.args.get("next")) or url_for("lotteries.index"), code=303)
     Attempt(username).remember_browser(response)
     return response
 
@@ -85,7 +86,7 @@ def create() -> Response | tuple[str, int]:
 @everybody
 def log_in() -> str | Response:
     """Show the form to log in."""
-    return _to_front_page() or log_in_page(AccountForm())
+    return _to_front_page() or log_in_page(AccountForm(), welcome=load_welcome(utcnow()))
 
 
 @blueprint.post("/login")
@@ -151,4 +152,4 @@ def _to_front_page() -> Response | None:
 
 
 def _sign_up_page(form: AccountForm) -> str:
-    return render_template("accounts/new.html", form=form)
+    return render_template("accounts/new.html", form=form, next=own_path(request.args.get("next")))

@@ -1,23 +1,26 @@
 """Preview images for shared links (Open Graph, ogp.me).
 
-They contain no username, lottery or prize: these may be in any script, and no single font has all
-scripts. The page itself has them as text.
+They contain no username. Lotteries and prizes stand on them where the fonts have all the letters:
+these may be in any script, and no single font has all scripts. The page itself has them as text.
 """
 
+import re
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
-from flask import Blueprint, g, request
+from flask import Blueprint, abort, g, request
 from flask_babel import gettext, ngettext
 from PIL import Image, ImageDraw, ImageFont
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody
+from lottery_system.clock import day_of, utcnow
 from lottery_system.extensions import reading
 from lottery_system.models import DRAWN
 from lottery_system.parts import parts
 from lottery_system.queries.day import look_up
+from lottery_system.queries.lottery_page import load_lottery
 from lottery_system.runtime.offload import Offload
 from lottery_system.web.days import day_or_404
 from lottery_system.web.languages import DEFAULT, LANGUAGES
@@ -33,6 +36,9 @@ FONTS = Path(__file__).resolve().parents[1] / "fonts"
 PAPER, INK, QUIET, ACCENT, ON_ACCENT = "#fbfaf7", "#1b2023", "#545d62", "#0b6e4f", "#ffffff"
 A_DAY = "public, max-age=86400"
 REMEMBERED = 64
+#: letters that the fonts have, see their README.md, and that a card has room for
+DRAWABLE = re.compile("[\u0020-\u007e\u00a1-\u017f\u2010-\u2027\u20ac]+")
+SHORTEST, SMALLEST = 60, 20
 
 # Drawing takes tens of milliseconds, so it runs in a thread of its own.
 _offload = Offload(threads=1, niceness=10)
@@ -48,9 +54,25 @@ def site() -> Response:
 
 def _of_site(caching: str) -> Response:
     title, subtitle = gettext("One draw a day"), gettext("that anyone can check")
-    return public(
-        _offload(_drawn, parts().settings.name, title, subtitle, ""), "image/png", caching
-    )
+    drawn = _offload(_drawn, parts().settings.name, title, subtitle, "", "")
+    return public(drawn, "image/png", caching)
+
+
+@blueprint.get("/lotteries/<int(max=2147483647):lottery_id>/card.png")
+@everybody
+def lottery(lottery_id: int) -> Response:
+    """Show the card of a lottery and its prize, in the language that `?lang=` asks for."""
+    _use_requested_language()
+    with reading() as connection:
+        found = load_lottery(connection, lottery_id, day_of(utcnow()), None)
+    if found is None:
+        abort(404, gettext("This lottery doesn’t exist."))
+    name, prize = _drawable(found[0].name), _drawable(found[0].prize)
+    title = name or gettext("One draw a day")
+    day = gettext("Last day: %(day)s", day=long_day(found[0].closes_on))
+    subtitle = prize or gettext("that anyone can check")
+    card = _offload(_drawn, parts().settings.name, title, subtitle, "", day)
+    return public(card, "image/png", A_MOMENT)
 
 
 @blueprint.get("/winners/<day>/card.png")
@@ -63,6 +85,7 @@ def winner(day: str) -> Response:
         draw, winners = look_up(connection, utc_day, None)
     if draw is None or draw.status != DRAWN:
         return _of_site(A_MOMENT)
+    prize = _drawable(winners[0].prize) if winners else ""
     if winners:
         title = number(winners[0].number)
         count = draw.ballot_count
@@ -74,7 +97,7 @@ def winner(day: str) -> Response:
         )
     else:
         title, subtitle = "–", gettext("Nobody entered")
-    card = _offload(_drawn, parts().settings.name, title, subtitle, long_day(utc_day))
+    card = _offload(_drawn, parts().settings.name, title, subtitle, prize, long_day(utc_day))
     return public(card, "image/png", A_DAY)
 
 
@@ -84,8 +107,16 @@ def _use_requested_language() -> None:
     g.language = wanted if wanted in LANGUAGES else DEFAULT
 
 
+def _drawable(text: str) -> str:
+    """Return the beginning of a text on one line; nothing where the fonts have not all of it."""
+    line = " ".join(text.split())
+    if len(line) > SHORTEST:
+        line = (line[:SHORTEST].rpartition(" ")[0] or line[:SHORTEST]) + "…"
+    return line if DRAWABLE.fullmatch(line) else ""
+
+
 @lru_cache(REMEMBERED)
-def _drawn(name: str, title: str, subtitle: str, day: str) -> bytes:
+def _drawn(name: str, title: str, subtitle: str, prize: str, day: str) -> bytes:
     """Draw a ticket: its day above, the title large on it, the lottery's name below."""
     card = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
     pen = ImageDraw.Draw(card)
@@ -99,9 +130,11 @@ def _drawn(name: str, title: str, subtitle: str, day: str) -> bytes:
     middle = WIDTH // 2
     size = _fitting("DejaVuSerif-Bold", title, WIDTH - 2 * MARGIN - 80, 190)
     pen.text((middle, (top + tear) // 2), title, ON_ACCENT, size, anchor="mm")
-    pen.text(
-        (middle, (tear + bottom) // 2), subtitle, ON_ACCENT, _font("DejaVuSans", 48), anchor="mm"
-    )
+    lines = [line for line in (subtitle, prize) if line]
+    for place, line in enumerate(lines, 1):
+        y = tear + place * (bottom - tear) // (len(lines) + 1)
+        size = _fitting("DejaVuSans", line, WIDTH - 2 * MARGIN - 80, 48 - 10 * (len(lines) - 1))
+        pen.text((middle, y), line, ON_ACCENT, size, anchor="mm")
     size = _fitting("DejaVuSerif-Bold", name, WIDTH - 2 * MARGIN, 40)
     pen.text((MARGIN, HEIGHT - MARGIN), name, INK, size, anchor="lm")
     png = BytesIO()
@@ -112,8 +145,8 @@ def _drawn(name: str, title: str, subtitle: str, day: str) -> bytes:
 def _fitting(name: str, text: str, width: int, size: int) -> ImageFont.FreeTypeFont:
     """Return a font in the largest size, up to one, in which a text is not too wide."""
     font = _font(name, size)
-    while font.getlength(text) > width:
-        size -= 10
+    while font.getlength(text) > width and size > SMALLEST:
+        size -= 10 if size > 2 * SMALLEST else 2
         font = _font(name, size)
     return font
 

@@ -20,7 +20,8 @@ from lottery_system.extensions import reading
 from lottery_system.fairness.records import parse_freeze
 from lottery_system.models import CLOSED, DRAWN
 from lottery_system.parts import parts
-from lottery_system.queries.day import latest_drawn, look_up
+from lottery_system.queries.claims import page_of, wins
+from lottery_system.queries.day import first_day, look_up
 from lottery_system.queries.days import days_between
 from lottery_system.queries.logs import freeze_of
 from lottery_system.web.calendar import by_day, chart_begins, chart_of, month_of, neighbour_months
@@ -32,7 +33,8 @@ from lottery_system.web.words import long_day
 
 blueprint = Blueprint("winners", __name__)
 
-
+#: rows of a page of the list
+PAGE = 14
 #: seconds for which the page of a drawn day is remembered, and how many such pages are
 MOMENT = 2
 DAYS_REMEMBERED = 256
@@ -40,18 +42,29 @@ DAYS_REMEMBERED = 256
 
 @blueprint.get("/winners")
 @everybody
-def index() -> Response | tuple[str, int]:
-    """Go to the day utc_day for; where none is, show the latest draw."""
+def index() -> str | Response | tuple[str, int]:
+    """Go to the day asked for; where none is, list who won, the latest first."""
     typed = request.args.get("date", "").strip()
     day = parse_day(typed)
     if day is not None:
         return redirect(url_for("winners.show", day=day.isoformat()))
     if typed:
         return _no_date(typed), 422
+    before, today = parse_day(request.args.get("before", "")), day_of(utcnow())
     with reading() as connection:
-        latest = latest_drawn(connection)
-    now, user_id = utcnow(), viewer().id if current_user.is_authenticated else None
-    return _answer(latest or day_of(now), now, user_id)
+        rows, older = page_of(wins(connection, before=before, limit=PAGE + 1), PAGE)
+        first = first_day(connection)
+        shown = rows[0].day if rows and before else today
+        around = _around(connection, shown, today, first, _asker())
+    return render_template(
+        "winners/index.html",
+        wins=rows,
+        older=older,
+        is_latest=before is None,
+        today=today,
+        first=first,
+        **around,
+    )
 
 
 @blueprint.get("/winners/<day>")
@@ -124,23 +137,35 @@ def _answer(day: date, now: datetime, user_id: int | None = None) -> tuple[str, 
 def _shown(connection: Connection, page: DayPage, user_id: int | None) -> tuple[str, int]:
     """Render the page of a day, with the days around it and when its draw is due."""
     shown = page.day if page.day and not page.is_missing else page.today
-    month, until = month_of(shown), min(shown, page.today)
-    days = days_between(connection, min(month.first, chart_begins(shown)), month.last, user_id)
+    around = _around(connection, shown, page.today, page.first, user_id)
     frozen = None
     if page.day and page.draw and page.draw.status == CLOSED:
         frozen = freeze_of(connection, page.day)
-    before, after = neighbour_months(month, page.first, page.today)
     text = _rendered(
-        page,
-        month=month,
-        month_before=before,
-        month_after=after,
-        by_day=by_day(days),
-        chart=chart_of(days, until),
-        chart_until=until,
-        beacon_time=beacon_time(parse_freeze(frozen.record)) if frozen else None,
+        page, beacon_time=beacon_time(parse_freeze(frozen.record)) if frozen else None, **around
     )
     return text, 404 if page.is_missing else 200
+
+
+def _around(
+    connection: Connection, shown: date, today: date, first: date | None, user_id: int | None
+) -> dict[str, object]:
+    """Return what calendar and chart show around a day."""
+    month, until = month_of(shown), min(shown, today)
+    days = days_between(connection, min(month.first, chart_begins(shown)), month.last, user_id)
+    before, after = neighbour_months(month, first, today)
+    return {
+        "month": month,
+        "month_before": before,
+        "month_after": after,
+        "by_day": by_day(days),
+        "chart": chart_of(days, until),
+        "chart_until": until,
+    }
+
+
+def _asker() -> int | None:
+    return viewer().id if current_user.is_authenticated else None
 
 
 def _no_date(typed: str) -> str:

@@ -29,7 +29,7 @@ def _many(session: Session) -> None:
 
 
 def names(page: str) -> list[str]:
-    return re.findall(r'<h3 dir="auto">(.*?)</h3>', page)
+    return re.findall(r'<h3 dir="auto"><a href="/lotteries/\d+">(.*?)</a></h3>', page)
 
 
 @pytest.mark.usefixtures("_many")
@@ -101,5 +101,5 @@ def test_a_name_from_right_to_left_and_a_prize_of_5000_characters_have_their_pla
 
     page = bob.get("/").text
 
-    assert f'<h3 dir="auto">{name}</h3>' in page
+    assert f">{name}</a></h3>" in page
     assert f"{prize.strip()}</details>" in page

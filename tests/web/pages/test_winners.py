@@ -1,13 +1,19 @@
 """Result pages: the winning ballot of a date, in seven states."""
 
+import re
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from lottery_system.models import Lottery, Winner
+from lottery_system.models.claim import NOT_CLAIMED_IN_TIME, claim, hand_over, lapse
 from lottery_system.queries.day import look_up
 from lottery_system.web.pages import draws, winners
+from lottery_system.web.pages.winners import PAGE
+from lottery_system.web.texts import catalogue
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import LogIn, Visitor, text_of
@@ -123,15 +129,101 @@ def test_the_date_form_sends_on_to_the_lasting_address(stranger: Visitor) -> Non
 
 
 @pytest.mark.usefixtures("three_days")
-def test_without_a_date_the_latest_draw_is_shown(stranger: Visitor) -> None:
-    assert "Friday 20 November 2026 : no winner" in text_of(stranger.get("/winners"))
+def test_without_a_date_who_won_is_listed_and_days_without_a_ballot_are_skipped(
+    stranger: Visitor, session: Session
+) -> None:
+    answer = stranger.get("/winners")
+
+    number = session.get_one(Winner, (FIRST_DAY, 1)).number
+    listed = f"Thursday 19 November 2026 Big Chance Ballot {number}: bob"
+    assert listed in text_of(answer)
+    assert "Prize: waiting to be claimed" in text_of(answer)
+    assert "Friday 20 November 2026" not in text_of(answer).split("Ballots per day")[0]
+    assert f'<a href="{winners_of(FIRST_DAY + ONE_DAY)}" class="none">' in answer.text
 
 
 def test_before_the_first_draw_there_is_a_page_too(clock: Clock, stranger: Visitor) -> None:
     answer = stranger.get("/winners")
 
     assert answer.status_code == 200
-    assert "You can still add ballots" in text_of(answer)
+    assert "Nobody has won yet." in text_of(answer)
+
+
+def test_the_list_of_winners_is_paged_by_days(
+    session: Session, cast: Cast, big_chance: Lottery, clock: Clock, submit: Submit,
+    stranger: Visitor,
+) -> None:  # fmt: skip
+    for _ in range(PAGE + 1):
+        submit(cast.bob, big_chance)
+        clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + (PAGE + 1) * ONE_DAY, places=1)
+
+    first = stranger.get("/winners").text
+    (older,) = re.findall(r'rel="next" href="([^"]+)"', first)
+    second = stranger.get(older).text
+
+    days = [
+        re.findall(r'class="when"><a href="/winners/([^"]+)"', page) for page in (first, second)
+    ]
+    assert [len(each) for each in days] == [PAGE, 1]
+    assert days[0] == sorted(days[0], reverse=True)
+    assert days[1] == [FIRST_DAY.isoformat()]
+    assert 'rel="next"' not in second
+    assert "There are no older winners." in text_of(stranger.get("/winners?before=2020-01-01"))
+
+
+@pytest.fixture
+def passed_on(session: Session, cast: Cast, clock: Clock, submit: Submit, engine: Engine) -> None:
+    """Let bob win a pear tree with reserves, let the prize lapse, and hand it over to the next."""
+    with session.begin():
+        garden = Lottery.create("Garden", "A pear tree.", FIRST_DAY + 9 * ONE_DAY, FIRST_NOON)
+        session.add(garden)
+    submit(cast.bob, garden, 5)
+    clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + ONE_DAY, places=3)
+    now = FIRST_NOON + ONE_DAY
+    by = cast.alice.id
+    do(engine, lapse, FIRST_DAY, 1, by, reason="100% out of reach", now=now)
+    do(engine, claim, FIRST_DAY, 2, cast.bob.id, message="secret", contact="secret too", now=now)
+    note = "In the <b>shop</b>"
+    do(engine, hand_over, FIRST_DAY, 2, by, handed_on=FIRST_DAY + ONE_DAY, note=note, now=now)
+
+
+@pytest.mark.usefixtures("passed_on")
+@pytest.mark.parametrize("path", ["/winners", winners_of(FIRST_DAY), "/lotteries/1"])
+def test_everyone_sees_what_became_of_a_prize_and_whose_turn_it_was_then(
+    stranger: Visitor, path: str
+) -> None:
+    answer = stranger.get(path)
+
+    page = text_of(answer)
+    assert "passed on to the next reserve: 100% out of reach" in page
+    assert "handed over on Friday 20 November 2026 : In the <b>shop</b>" in page
+    assert "A pear tree." in page
+    assert "<b>shop" not in answer.text
+    assert "secret" not in answer.text
+
+
+@pytest.mark.usefixtures("passed_on")
+def test_what_lapsed_by_itself_is_told_in_the_language_of_the_page(
+    stranger: Visitor, session: Session, engine: Engine, cast: Cast, big_chance: Lottery,
+    submit: Submit, clock: Clock,
+) -> None:  # fmt: skip
+    submit(cast.charlie, big_chance)
+    clock.turn(ONE_DAY)
+    now = FIRST_NOON + 2 * ONE_DAY
+    run_due(session, now, places=1)
+    do(engine, lapse, FIRST_DAY + ONE_DAY, 1, reason=NOT_CLAIMED_IN_TIME, now=now)
+
+    page = text_of(stranger.get("/winners?lang=de"))
+
+    assert NOT_CLAIMED_IN_TIME not in page
+    assert catalogue("de").gettext(NOT_CLAIMED_IN_TIME) in page
+
+
+def do(engine: Engine, what: Callable[..., object], *given: object, **named: object) -> None:
+    with Session(engine) as session, session.begin():
+        what(session, *given, **named)
 
 
 @pytest.mark.usefixtures("three_days")
