@@ -92,6 +92,25 @@ def test_a_day_is_closed_at_midnight_and_drawn_when_its_round_is_there(
     assert relays.asked == [BEACON_ROUND]
 
 
+def test_the_draw_screen_says_when_the_number_of_a_closed_day_comes(
+    app: Flask, session: Session, relays: Relays
+) -> None:
+    def screen(now: datetime) -> str:
+        with time_machine.travel(now, tick=False):
+            return text_of(Visitor(app.test_client()).get("/screen"))
+
+    assert "Today’s ballots close in" in screen(MIDNIGHT - timedelta(hours=1))
+    assert "It comes some minutes after midnight UTC." in screen(MIDNIGHT)
+
+    tick(session, MIDNIGHT, relays)
+    assert "It’s being made now." in screen(MIDNIGHT)
+    assert f"It comes at {DUE:%H:%M:%S} UTC." in screen(DUE - timedelta(seconds=1))
+    assert "which is late" in screen(DUE + timedelta(minutes=1))
+
+    tick(session, DUE + timedelta(minutes=2), relays)
+    assert "No ballots were added" in screen(DUE + timedelta(minutes=2))
+
+
 def test_nobody_is_asked_before_the_rounds_time(session: Session, relays: Relays) -> None:
     tick(session, MIDNIGHT, relays)
 

@@ -12,7 +12,7 @@ from tests.browser.states import AT_ONCE, SMALL, STATES, width_of
 from tests.browser.test_lighthouse import PRIVATE_PAGES, PUBLIC_PAGES
 from tests.stand_ins.processes import Gunicorn
 
-PAGES = [*(("", path) for path in PUBLIC_PAGES), *PRIVATE_PAGES]
+PAGES = [*(("", path) for path in (*PUBLIC_PAGES, "/screen")), *PRIVATE_PAGES]
 #: bytes, compressed as a server does: less than this
 LIGHT, LIGHT_SCRIPTS = 50_000, 10_000
 KINDS = ("document", "stylesheet", "script")
@@ -59,7 +59,11 @@ def first_view(page: Page, path: str) -> Counter[str]:
     def keep(response: Response) -> None:
         responses.append(response)
 
+    def end(route: Route) -> None:
+        route.fulfill(status=204)
+
     page.on("response", keep)
+    page.route("**/live", end)  # or the network is never idle where a script reads the stream
     page.goto(path, wait_until="networkidle")
     weights: Counter[str] = Counter()
     for response in responses:

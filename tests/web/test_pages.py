@@ -21,6 +21,7 @@ PAGES = [
     "/winners",
     "/winners/2026-11-19",
     "/how-it-works",
+    "/screen",
     "/nowhere",
 ]
 

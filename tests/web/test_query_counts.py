@@ -32,6 +32,7 @@ MOST = {
     "/how-it-works": 1,  # and yet it says that a prize waits
     "/prizes": 2,
     f"/prizes/{FIRST_DAY}/1": 2,
+    "/screen": 3,
 }
 MOST_FOR_A_RECEIPT = 1
 MOST_FOR_A_CLICK = 7

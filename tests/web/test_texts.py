@@ -114,7 +114,7 @@ def test_a_text_that_is_new_is_found_to_be_missing(
 
 def test_scripts_say_nothing_that_is_not_in_the_catalogues() -> None:
     """Whatever has a space and a capital, and is shown, goes through `say`."""
-    for name in ("draw.js", "lottery.js", "verifier/report.js"):
+    for name in ("draw.js", "lottery.js", "screen.js", "verifier/report.js"):
         code = re.sub(r"//.*|/\*[\s\S]*?\*/", "", (SCRIPTS / name).read_text(encoding="utf-8"))
         unsaid = re.sub(r"\bsay\(\s*\"[^\"]*\"", "", code)
         assert re.findall(r"[\"`][A-Z][a-z’]* [^\"`]*[\"`]", unsaid) == [], name

@@ -15,6 +15,7 @@ from lottery_system.web.pages import (
     organiser,
     prizes,
     rules,
+    screen,
     verifiers,
     welcome,
     winners,
@@ -22,5 +23,5 @@ from lottery_system.web.pages import (
 
 PAGES = (
     accounts, ballots, cards, draws, exports, handovers, live, logs, lotteries, monitoring,
-    my_account, organiser, prizes, rules, verifiers, welcome, winners,
+    my_account, organiser, prizes, rules, screen, verifiers, welcome, winners,
 )  # fmt: skip
