@@ -6,6 +6,7 @@ being served.
 """
 
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
@@ -21,7 +22,7 @@ from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.ggevent import GeventWorker
 
-from config.settings import LONGEST_BODY
+from config.settings import LONGEST_BODY, LONGEST_UPLOAD
 from lottery_system.addresses import forwarded_value, network_of
 
 #: seconds that a client may take until the first byte of its first request; browsers connect
@@ -39,10 +40,26 @@ MOST_OF_ONE = 600
 #: Refused here, before the application, since a flood of refusals by it would hold up all others
 LIVE = "/live"
 MOST_STREAMS = 300
+#: the addresses of forms with a picture, and how many of these a worker reads and answers at once,
+#: and of one client: so that strangers fill no memory, whom the application refuses later
+UPLOADS = re.compile(r"/organiser/(site|lotteries/(new|[0-9]+))$")
+MOST_UPLOADS = 8
+MOST_UPLOADS_OF_ONE = 4
+#: bytes of such a form that are too many, but are read all the same, and let go at once
+LONGEST_DISCARDED = 50_000_000
+DISCARDED_AT_ONCE = 64 * 1024
 #: connections that wait for their request in a worker; for one more, the oldest is cut
 MOST_WAITING = 2000
 #: seconds that a connection may wait in any case
 LEAST_WAIT = 1
+
+
+def is_upload(req: Any) -> bool:
+    """Tell whether a request is for a form that takes a picture, below whatever path it is reached.
+
+    What ends like it and is none has its body read, and then refused by the application.
+    """
+    return req.method == "POST" and bool(UPLOADS.search(unquote(req.path)))
 
 
 def is_stream(req: Any) -> bool:
@@ -134,6 +151,8 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._held: Counter[tuple[str, str]] = Counter()
+        #: forms with a picture that are read or answered
+        self._uploads = 0
         #: connections that wait for a request, the oldest first, and since when
         self._waiting: dict[Connection, float] = {}
 
@@ -162,11 +181,13 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
     ) -> None:
         """Read a request to its end, and have the application answer it."""
         sock.expect_body()
-        self._read_body(req, sock, addr)
-        del self._waiting[sock]
         client = self._forwarded_client(req) or addr[0]
         try:
             with ExitStack() as held:
+                if is_upload(req):
+                    held.enter_context(self._place_for_upload(client))
+                self._read_body(req, sock)
+                del self._waiting[sock]
                 if is_stream(req):
                     held.enter_context(self._share_of(client, LIVE, MOST_STREAMS))
                     held.enter_context(_while_there(sock))
@@ -205,7 +226,7 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
                 del self._waiting[oldest]
                 oldest.cut()
 
-    def _read_body(self, req: Any, connection: Connection, addr: tuple[Any, ...]) -> None:
+    def _read_body(self, req: Any, connection: Connection) -> None:
         """Put the body of a request into memory.
 
         Raises:
@@ -216,7 +237,13 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
         length = reader.length if isinstance(reader, LengthReader) else None
         if length == 0:
             return
-        if length is not None and length > LONGEST_BODY:
+        # in chunks, without a length, no browser sends a picture
+        longest = LONGEST_UPLOAD if length is not None and is_upload(req) else LONGEST_BODY
+        if length is not None and length > longest:
+            if is_upload(req) and length <= LONGEST_DISCARDED:
+                # browsers show nobody the answer to a form that is not taken in to its end
+                while req.body.read(DISCARDED_AT_ONCE):
+                    pass
             req.force_close()
             return
         if req._expected_100_continue:
@@ -224,12 +251,28 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
             req._expected_100_continue = False
         client = self._forwarded_client(req)
         with self._share_of(client) if client else nullcontext():
-            body = req.body.read(LONGEST_BODY + 1)
+            body = req.body.read(longest + 1)
         if length is not None and len(body) < length:
             raise NoMoreData(body)
-        if len(body) > LONGEST_BODY:  # in chunks, without a length
+        if len(body) > longest:  # in chunks, without a length
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         req.body = io.BytesIO(body)
+
+    @contextmanager
+    def _place_for_upload(self, client: str) -> Iterator[None]:
+        """Count a form with a picture from when it is read until it is answered.
+
+        Raises:
+            Refused: there are too many at once, of this client or of all.
+        """
+        if self._uploads >= MOST_UPLOADS:
+            raise Refused(HTTPStatus.TOO_MANY_REQUESTS)
+        self._uploads += 1
+        try:
+            with self._share_of(client, "upload", MOST_UPLOADS_OF_ONE):
+                yield
+        finally:
+            self._uploads -= 1
 
     def _forwarded_client(self, req: Any) -> str:
         """Return the client that the outermost trusted proxy tells; nothing if there is none."""

@@ -25,6 +25,8 @@ SECRET_KEY_BYTES = 32
 ENVIRONMENTS = ("development", "production", "testing")
 #: bytes of a body; larger ones are refused unread
 LONGEST_BODY = 64 * 1024
+#: bytes of a form with a picture of 5 MB and the site's texts
+LONGEST_UPLOAD = 6_000_000
 #: wildcard addresses, each with its loopback address
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
@@ -45,7 +47,7 @@ class Settings:
     database_url: str = field(repr=False)
     #: signs cookies; at least 32 bytes in production
     secret_key: str = field(repr=False)
-    #: the lottery's name: origin and key name of its logs
+    #: the technical name: origin and key name of the logs; the title that people read is another
     name: str
     #: the folder of the database file, keys and exports
     storage: Path
@@ -155,7 +157,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         env=env,
         database_url=_database_url(values["LOTTERY_DATABASE_URL"], storage),
         secret_key=_secret_key(values["LOTTERY_SECRET_KEY"], env, storage),
-        name=_matching(values, "LOTTERY_NAME", r"[a-z0-9]([a-z0-9./-]{0,98}[a-z0-9])?"),
+        name=_technical_name(values, env, given),
         storage=storage,
         mark=_second_mark(values["LOTTERY_MARK"], storage),
         beacon=_one_of(values, "LOTTERY_BEACON", ("off", "drand")),
@@ -355,13 +357,26 @@ def _chain_hash(values: Mapping[str, str], name: str) -> bytes:
     return bytes.fromhex(values[name])
 
 
-def _matching(values: Mapping[str, str], name: str, pattern: str) -> str:
-    if not re.fullmatch(pattern, values[name]):
+def _technical_name(values: Mapping[str, str], env: str, given: Mapping[str, str]) -> str:
+    """Read the name of the logs; in production nobody gets one that they did not choose.
+
+    The journal and its key keep it for ever.
+    """
+    name = values["LOTTERY_NAME"]
+    if env == "production" and "LOTTERY_NAME" not in given:
         raise SettingsError(
-            f"{name} is {values[name]!r}; it must look like a host name, at most 100 characters of "
-            "a to z, 0 to 9, dot, hyphen and slash."
+            "LOTTERY_NAME must be given in production. It is the technical name of this lottery, "
+            "which its logs and keys have for ever: choose one before the first start, such as the "
+            "site's host name. A lottery that has begun without keeps the one that it has: "
+            f"LOTTERY_NAME={DEFAULTS['LOTTERY_NAME']}."
         )
-    return values[name]
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9./-]{0,98}[a-z0-9])?", name):
+        raise SettingsError(
+            f"LOTTERY_NAME is {name!r}; it must look like a host name, at most 100 characters of "
+            "a to z, 0 to 9, dot, hyphen and slash. The title that people read is set in the "
+            "browser, under Organise."
+        )
+    return name
 
 
 def _networks(values: Mapping[str, str], name: str) -> tuple[Network, ...]:

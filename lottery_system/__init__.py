@@ -51,6 +51,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from lottery_system.rollback import Rollback
     from lottery_system.runtime import database
     from lottery_system.runtime.gathering import Gathering
+    from lottery_system.site_cache import SiteCache
 
     keep_files_private()
     settings = settings or config.load(os.environ)
@@ -98,6 +99,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
             log_in_waits=BoundedSemaphore(web.log_in_throttle.PLACES_TO_WAIT),
             downloads=DownloadTurns(app.app_context),
             broadcast=web.pages.live.broadcast_of(app),
+            site=SiteCache(settings.name),
         ),
     )
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))

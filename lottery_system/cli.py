@@ -31,6 +31,7 @@ from lottery_system.passwords import enforce_password, hash_password
 from lottery_system.queries.claims import to_hand_over
 from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import last_record
+from lottery_system.queries.site import load_site
 from lottery_system.recovery import NothingLost, assess, describe, recover
 from lottery_system.rollback import Rollback
 from lottery_system.runtime.database import READING, reading_engine, snapshot, wait_for_access
@@ -80,7 +81,10 @@ def create_user(name: str, organiser: bool) -> None:
     """Create a user; asks for the password, or reads it from standard input."""
     text = _password()
     username = enforce_username(name)
-    password = enforce_password(text, username, parts().settings.name)
+    technical_name = parts().settings.name
+    with reading() as connection:
+        title = load_site(connection, technical_name).title
+    password = enforce_password(text, username, technical_name, title)
     created = User.sign_up(username, hash_password(password), utcnow(), is_organiser=organiser)
     try:
         with transaction() as session:

@@ -233,16 +233,16 @@ def _demand_unused(settings: Settings) -> None:
 
 
 def _demand_own_name(settings: Settings) -> None:
-    """Refuse to begin in production by the name that stands in where none is set.
+    """Refuse to begin in production by the name that stands in elsewhere where none is given.
 
     Raises:
-        UnfitKeys: LOTTERY_NAME is not set.
+        UnfitKeys: LOTTERY_NAME is that one.
     """
     if settings.is_production and settings.name == DEFAULTS["LOTTERY_NAME"]:
         raise UnfitKeys(
             f"LOTTERY_NAME is {settings.name!r}, as it is where none is set, and the journal keeps "
-            "its name for ever. Set it to the name of this lottery, such as its host's, before the "
-            "first start."
+            "its name for ever. Set it to a name of this lottery's own, such as its host's, before "
+            "the first start."
         )
 
 

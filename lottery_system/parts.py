@@ -18,6 +18,7 @@ from lottery_system.queries.live import Moment
 from lottery_system.rollback import Rollback
 from lottery_system.runtime.broadcast import Broadcast
 from lottery_system.runtime.gathering import Gathering
+from lottery_system.site_cache import SiteCache
 
 #: where Flask keeps what belongs to an application
 NAME = "lottery"
@@ -41,6 +42,7 @@ class Parts:
     log_in_waits: BoundedSemaphore
     downloads: DownloadTurns
     broadcast: Broadcast[Moment]
+    site: SiteCache
 
 
 def keep(app: Flask, parts: Parts) -> None:

@@ -46,11 +46,16 @@ class BadPassword(LotteryError):
     """The password may not be chosen."""
 
 
-def enforce_password(text: str, username: str, lottery_name: str) -> str:
+def enforce_password(text: str, username: str, *site_names: str) -> str:
     """Return a new password in the one form in which it is hashed (RFC 8265 section 4.2).
 
     It must be long enough, not common, and not made of obvious words; there are no other rules,
     following NIST SP 800-63B-4 section 3.1.1.2.
+
+    Args:
+        text: what was typed.
+        username: whose it is to be.
+        site_names: what the lottery is called: its technical name, its title.
 
     Raises:
         BadPassword: with a sentence for whoever chose it.
@@ -60,7 +65,8 @@ def enforce_password(text: str, username: str, lottery_name: str) -> str:
         raise _bad_length()
     if f"\n{password.casefold()}\n".encode() in _common():
         raise BadPassword("This password is too common. Choose another one.")
-    names = (username, lottery_name, *re.split(r"\W+", lottery_name), *LOTTERY)
+    words = (word for name in site_names for word in re.split(r"\W+", name))
+    names = (username, *site_names, *words, *LOTTERY)
     if len(_without(names, password)) < OF_ONES_OWN:
         raise BadPassword(
             "This password is too similar to your username or the lottery’s name. Choose another "

@@ -124,6 +124,45 @@ def demand_few_marks(text: str) -> None:
         before = sign
 
 
+def enforce_line(text: str, most: int, too_long: BadText) -> str:
+    """Return a text of one line in the one form in which it is stored: NFC, single spaces.
+
+    Args:
+        text: what was typed.
+        most: characters that it may have.
+        too_long: raised where it has more.
+
+    Raises:
+        BadText: with a sentence for whoever typed it.
+    """
+    is_short = len(text) <= RAW_TIMES * most
+    line = unicodedata.normalize("NFC", " ".join(text.split())) if is_short else text
+    if len(line) > most:
+        raise too_long
+    demand_visible(line, with_emoji=True)
+    demand_few_marks(line)
+    return line
+
+
+def enforce_paragraphs(text: str, most: int, too_long: BadText) -> str:
+    """Return a text of any number of lines in the one form in which it is stored.
+
+    Args:
+        text: what was typed.
+        most: characters that it may have.
+        too_long: raised where it has more.
+
+    Raises:
+        BadText: with a sentence for whoever typed it.
+    """
+    found = text.strip().replace("\r\n", "\n")
+    if len(found) > most:
+        raise too_long
+    if not is_printable(found.replace("\n", " ").replace("\t", " ")):
+        raise BadText("Remove the invisible characters and use plain text.")
+    return found
+
+
 def _script(sign: str) -> str:
     """Return what a character's name begins with, which for letters and marks is their script."""
     return unicodedata.name(sign, "").partition(" ")[0]

@@ -56,7 +56,7 @@ def test_production_begins_no_journal_under_a_name_that_nobody_chose(
     production = {"LOTTERY_ENV": "production", "LOTTERY_SECRET_KEY": "k" * 32}
 
     with pytest.raises(UnfitKeys, match=r"as it is where none is set"):
-        start(engine, storage, **production)
+        start(engine, storage, **production, LOTTERY_NAME="lottery.local")
 
     assert list(storage.iterdir()) == []
     with Session(engine) as session:
@@ -72,7 +72,10 @@ def test_a_journal_that_was_begun_as_lottery_local_goes_on_in_production(
     storage = folder(tmp_path / "storage")
     begun = start(engine, storage)
 
-    went_on = start(engine, storage, LOTTERY_ENV="production", LOTTERY_SECRET_KEY="k" * 32)
+    went_on = start(
+        engine, storage,
+        LOTTERY_ENV="production", LOTTERY_SECRET_KEY="k" * 32, LOTTERY_NAME="lottery.local",
+    )  # fmt: skip
 
     assert went_on == begun
 

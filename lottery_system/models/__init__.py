@@ -11,7 +11,9 @@ from lottery_system.models.lottery import Limits, Lottery
 from lottery_system.models.lottery_change import LotteryChange
 from lottery_system.models.offer import Offer
 from lottery_system.models.offer_note import OfferNote
+from lottery_system.models.picture import Picture
 from lottery_system.models.recovery import Recovery
+from lottery_system.models.site_change import SiteChange
 from lottery_system.models.submission import AskedBallots, GrantedBallots, Submission
 from lottery_system.models.throttle import Throttle
 from lottery_system.models.tile import BallotTile, JournalTile
@@ -42,7 +44,9 @@ __all__ = [
     "LotteryChange",
     "Offer",
     "OfferNote",
+    "Picture",
     "Recovery",
+    "SiteChange",
     "Submission",
     "Throttle",
     "User",

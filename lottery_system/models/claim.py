@@ -38,12 +38,12 @@ from lottery_system.models.claim_event import (
     ClaimEvent,
 )
 from lottery_system.models.draw import Draw
-from lottery_system.models.lottery import Lottery, enforce_lines
+from lottery_system.models.lottery import Lottery
 from lottery_system.models.lottery_edit import demand_organiser
 from lottery_system.models.prizes import Waiting, finish_won, latest_standing, waiting_places
 from lottery_system.models.user import User
 from lottery_system.models.winner import Winner
-from lottery_system.text_input import BadText
+from lottery_system.text_input import BadText, enforce_paragraphs
 
 #: how long what a winner tells the organisers is kept once the prize is handed over or lapsed
 CONTACT_KEPT = timedelta(days=30)
@@ -422,7 +422,5 @@ def _add(
 
 
 def _enforce(text: str, most: int) -> str:
-    enforced = enforce_lines(text)
-    if len(enforced) > most:
-        raise BadText("This can be at most %(most)s characters long.", most=most)
-    return enforced
+    too_long = BadText("This can be at most %(most)s characters long.", most=most)
+    return enforce_paragraphs(text, most, too_long)

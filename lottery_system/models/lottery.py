@@ -1,6 +1,5 @@
 """Lottery: a name, a prize, a first and a last day, and limits. Ballots are submitted to it."""
 
-import unicodedata
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -10,13 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from lottery_system.clock import ONE_DAY, day_of
 from lottery_system.errors import LotteryError
 from lottery_system.models.base import Base
-from lottery_system.text_input import (
-    RAW_TIMES,
-    BadText,
-    demand_few_marks,
-    demand_visible,
-    is_printable,
-)
+from lottery_system.models.picture import DIGEST_LENGTH
+from lottery_system.pictures import ALTERNATIVE_LENGTH, enforce_alternative
+from lottery_system.text_input import BadText, enforce_line, enforce_paragraphs
 
 NAME_LENGTH = 80
 PRIZE_LENGTH = 5000
@@ -51,14 +46,10 @@ def enforce_name(text: str) -> str:
     Raises:
         BadText: with a sentence for whoever chose it.
     """
-    is_short = len(text) <= RAW_TIMES * NAME_LENGTH
-    name = unicodedata.normalize("NFC", " ".join(text.split())) if is_short else text
-    if len(name) > NAME_LENGTH:
-        raise BadText("The name can be at most %(most)s characters long.", most=NAME_LENGTH)
+    too_long = BadText("The name can be at most %(most)s characters long.", most=NAME_LENGTH)
+    name = enforce_line(text, NAME_LENGTH, too_long)
     if not name:
         raise BadText("Enter a name.")
-    demand_visible(name, with_emoji=True)
-    demand_few_marks(name)
     return name
 
 
@@ -68,10 +59,8 @@ def enforce_prize(text: str) -> str:
     Raises:
         BadText: with a sentence for whoever wrote it.
     """
-    prize = enforce_lines(text)
-    if len(prize) > PRIZE_LENGTH:
-        raise BadText("The prize can be at most %(most)s characters long.", most=PRIZE_LENGTH)
-    return prize
+    too_long = BadText("The prize can be at most %(most)s characters long.", most=PRIZE_LENGTH)
+    return enforce_paragraphs(text, PRIZE_LENGTH, too_long)
 
 
 def enforce_claim(text: str) -> str:
@@ -80,22 +69,8 @@ def enforce_claim(text: str) -> str:
     Raises:
         BadText: with a sentence for whoever wrote it.
     """
-    claim = enforce_lines(text)
-    if len(claim) > CLAIM_LENGTH:
-        raise BadText("This can be at most %(most)s characters long.", most=CLAIM_LENGTH)
-    return claim
-
-
-def enforce_lines(text: str) -> str:
-    """Return a text of several lines in the one form in which such are stored.
-
-    Raises:
-        BadText: it has characters that nobody sees.
-    """
-    lines = text.strip().replace("\r\n", "\n")
-    if not is_printable(lines.replace("\n", " ").replace("\t", " ")):
-        raise BadText("Remove the invisible characters and use plain text.")
-    return lines
+    too_long = BadText("This can be at most %(most)s characters long.", most=CLAIM_LENGTH)
+    return enforce_paragraphs(text, CLAIM_LENGTH, too_long)
 
 
 def enforce_limit(limit: int | None) -> int | None:
@@ -120,6 +95,7 @@ class Lottery(Base):
     __table_args__ = (
         CheckConstraint("most_a_day >= 1", "most_a_day"),
         CheckConstraint("winnable >= 1", "winnable"),
+        CheckConstraint("(picture_digest IS NULL) = (picture_alt IS NULL)", "picture_has_words"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -137,6 +113,12 @@ class Lottery(Base):
     changed_at: Mapped[datetime]
     #: the organiser's number; None for the operator's commands, and where the last prize was won
     changed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    #: digest of a stored picture; None for none
+    picture_digest: Mapped[str | None] = mapped_column(
+        String(DIGEST_LENGTH), ForeignKey("pictures.digest"), index=True
+    )
+    #: alternative text: what is on it, for people who cannot see it; None where there is none
+    picture_alt: Mapped[str | None] = mapped_column(String(ALTERNATIVE_LENGTH))
 
     @classmethod
     def create(
@@ -210,6 +192,17 @@ class Lottery(Base):
         # one that was withdrawn before it opened may be saved as it is
         if opens_on > closes_on and (opens_on, closes_on) != (self.opens_on, self.closes_on):
             raise BadOpening("The first day can’t be after the last day. Choose an earlier one.")
+
+    def show_picture(self, digest: str | None, alternative: str) -> None:
+        """Show a stored picture, or none; part of an edit, which says when and who.
+
+        Raises:
+            BadText: the picture has no description, or one that cannot be taken as it is.
+        """
+        words = enforce_alternative(alternative)
+        if digest and not words:
+            raise BadText("Describe the picture in a few words, for people who can’t see it.")
+        self.picture_digest, self.picture_alt = digest, words if digest else None
 
     def withdraw(self, now: datetime, by: int | None = None) -> None:
         """Take no more ballots, not even today; those already in stay in their draw.

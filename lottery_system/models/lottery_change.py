@@ -7,6 +7,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from lottery_system.models.base import Base
 from lottery_system.models.lottery import NAME_LENGTH
+from lottery_system.models.picture import DIGEST_LENGTH
+from lottery_system.pictures import ALTERNATIVE_LENGTH
 
 
 class LotteryChange(Base):
@@ -30,3 +32,7 @@ class LotteryChange(Base):
     claim: Mapped[str | None] = mapped_column(Text)
     most_a_day: Mapped[int | None]
     winnable: Mapped[int | None]
+    picture_digest: Mapped[str | None] = mapped_column(
+        String(DIGEST_LENGTH), ForeignKey("pictures.digest")
+    )
+    picture_alt: Mapped[str | None] = mapped_column(String(ALTERNATIVE_LENGTH))

@@ -54,6 +54,7 @@ def edit_lottery(
     opens_on: date | None = None,
     claim: str | None = None,
     limits: Limits | None = None,
+    also: Callable[[Session, Lottery], None] = lambda session, lottery: None,
 ) -> Lottery:
     """Change a lottery; a later last day opens a finished one again, unless all prizes are won.
 
@@ -61,6 +62,7 @@ def edit_lottery(
 
     Args:
         opens_on: None leaves it as it is, and so with `claim` and `limits`.
+        also: edits more of it, as part of the same change.
 
     Raises:
         NotAnOrganiser: `by` is none.
@@ -80,6 +82,7 @@ def edit_lottery(
         lottery.most_a_day = enforce_limit(limits.most_a_day)
         lottery.winnable = enforce_limit(limits.winnable)
     with session.no_autoflush:
+        also(session, lottery)
         _demand_most_a_day(session, lottery, before)
         _demand_winnable(session, lottery, before, closed_on)
     session.flush()

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, bindparam, func, literal, select, true, union_all
 
-from lottery_system.models import Draw, Holding, Lottery
+from lottery_system.models import Draw, Holding, Lottery, Picture
 from lottery_system.models.base import table_of
 from lottery_system.queries.day import LATEST_DRAWN
-from lottery_system.queries.lottery_page import LotteryShown
+from lottery_system.queries.lottery_page import SAID, LotteryShown
 
 #: open lotteries of a page
 PAGE = 24
@@ -77,7 +77,9 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-_draw, _lottery, _holding = (table_of(model).c for model in (Draw, Lottery, Holding))
+_draw, _lottery, _holding, _picture = (
+    table_of(model).c for model in (Draw, Lottery, Holding, Picture)
+)
 
 _ballot_count = select(_draw.ballot_count).where(_draw.day == bindparam("day")).scalar_subquery()
 _mine_count = (
@@ -91,7 +93,7 @@ _my_latest = (
     .where(_holding.user_id == bindparam("user_id"), _holding.day < bindparam("day"))
     .scalar_subquery()
 )
-_lotteries = select(*(_lottery[name] for name in LotteryShown._fields[:-1]))
+_lotteries = select(*(_lottery[name] for name in SAID))
 _recently_finished = (
     _lotteries.where(_lottery.closes_on < bindparam("day"))
     .order_by(_lottery.closes_on.desc(), _lottery.name)
@@ -135,8 +137,15 @@ def _front_page(*wanted: Any) -> Select[Any]:
             _my_latest.label("my_latest"),
             shown,
             func.coalesce(_holding.ballot_count, 0).label("mine"),
+            _picture.width,
+            _picture.height,
+            _picture.small_width,
         )
-        .select_from(_always.outerjoin(shown, true()).outerjoin(table_of(Holding), my_holding))
+        .select_from(
+            _always.outerjoin(shown, true())
+            .outerjoin(table_of(Holding), my_holding)
+            .outerjoin(table_of(Picture), _picture.digest == shown.c.picture_digest)
+        )
         .order_by(shown.c.closes_on, shown.c.name)
     )
 

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, bindparam, func, select
 
 from lottery_system.clock import starts_at
-from lottery_system.models import Holding, Lottery, LotteryChange, Submission
+from lottery_system.models import Holding, Lottery, LotteryChange, Picture, Submission
 from lottery_system.models.base import UTCDateTime, table_of
 
 
 class LotteryShown(NamedTuple):
-    """A lottery as it stands now, and how many ballots of the day one has in it."""
+    """A lottery as it stands now, how many ballots of the day one has in it, and its picture."""
 
     id: int
     name: str
@@ -23,7 +23,17 @@ class LotteryShown(NamedTuple):
     winnable: int | None
     created_at: datetime
     changed_at: datetime
+    picture_digest: str | None
+    picture_alt: str | None
     mine: int
+    #: pixels of the picture; None where there is none
+    width: int | None
+    height: int | None
+    small_width: int | None
+
+
+#: the columns of the lottery itself
+SAID = LotteryShown._fields[: LotteryShown._fields.index("mine")]
 
 
 class Offered(NamedTuple):
@@ -91,8 +101,8 @@ def changes_under(
     }
 
 
-_lottery, _holding, _change, _submission = (
-    table_of(model).c for model in (Lottery, Holding, LotteryChange, Submission)
+_lottery, _holding, _change, _submission, _picture = (
+    table_of(model).c for model in (Lottery, Holding, LotteryChange, Submission, Picture)
 )
 
 _mine = (
@@ -109,11 +119,20 @@ _in_it = (
     .where(_holding.day == bindparam("day"), _holding.lottery_id == bindparam("lottery_id"))
     .scalar_subquery()
 )
-_LOTTERY = select(
-    *(_lottery[name] for name in LotteryShown._fields[:-1]),
-    func.coalesce(_mine, 0).label("mine"),
-    _in_it.label("in_it"),
-).where(_lottery.id == bindparam("lottery_id"))
+_LOTTERY = (
+    select(
+        *(_lottery[name] for name in SAID),
+        func.coalesce(_mine, 0).label("mine"),
+        _picture.width,
+        _picture.height,
+        _picture.small_width,
+        _in_it.label("in_it"),
+    )
+    .select_from(
+        table_of(Lottery).outerjoin(table_of(Picture), _picture.digest == _lottery.picture_digest)
+    )
+    .where(_lottery.id == bindparam("lottery_id"))
+)
 _OPEN = (
     select(_lottery.id, _lottery.name, _lottery.prize)
     .where(_lottery.opens_on <= bindparam("day"), _lottery.closes_on >= bindparam("day"))

@@ -10,7 +10,10 @@ from lottery_system.models import Holding, Lottery, LotteryChange, User
 from lottery_system.models.base import table_of
 
 #: what is said of a lottery
-SAID = ("name", "prize", "claim", "opens_on", "closes_on", "most_a_day", "winnable")
+SAID = (
+    "name", "prize", "claim", "opens_on", "closes_on", "most_a_day", "winnable", "picture_digest",
+    "picture_alt",
+)  # fmt: skip
 
 
 class Figures(NamedTuple):
@@ -48,6 +51,8 @@ class Change(NamedTuple):
     closes_on: date
     most_a_day: int | None
     winnable: int | None
+    picture_digest: str | None
+    picture_alt: str | None
     #: what was said before; all None for a creation
     old_name: str | None
     old_prize: str | None
@@ -56,6 +61,8 @@ class Change(NamedTuple):
     old_closes_on: date | None
     old_most_a_day: int | None
     old_winnable: int | None
+    old_picture_digest: str | None
+    old_picture_alt: str | None
 
 
 def figures(connection: Connection, day: date) -> Figures:

@@ -32,6 +32,7 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None, "gettext": None, "lazy_gettext": None, "say": None, "N_": None, "ngettext": (1, 2),
     # errors, which are told to people in their language (`web.words.translated`)
     "__init__": None, "LotteryError": None, "BadBallots": None, "BadPassword": None,
+    "BadPicture": None,
     "BadText": None, "BadUsername": None, "ClosesInThePast": None, "NoSuchReceipt": None,
     "NoOffers": None, "NotDrawn": None, "BadOpening": None, "BadHandOver": None,
     "NoPrizeLeft": None, "TooFewADay": None, "TooFewPrizes": None, "Reason": None,

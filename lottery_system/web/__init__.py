@@ -6,6 +6,7 @@ from config import Settings
 from lottery_system.web import (
     confirmations,
     cookies,
+    current_site,
     days,
     errors,
     headers,
@@ -32,6 +33,7 @@ def register(app: Flask, settings: Settings) -> None:
     errors.register(app)
     languages.register(app)
     resuming.register(app)
+    current_site.register(app, settings)
     static_files.register(app)
     words.register(app, settings)
     remembered.register(app)

@@ -27,6 +27,7 @@ from lottery_system.errors import (
 )
 from lottery_system.models.login_session import Viewer
 from lottery_system.security_log import note
+from lottery_system.web.current_site import show_last_site
 from lottery_system.web.languages import use_browser_language
 from lottery_system.web.refused_forms import why_refused
 from lottery_system.web.resuming import form_again
@@ -73,7 +74,10 @@ TITLES = {
 SENTENCES = {
     404: lazy_gettext("Check the address, or start again from the front page."),
     405: lazy_gettext("Go back and use the buttons on the page."),
-    413: lazy_gettext("What you sent is larger than any form here. Nothing was saved."),
+    413: lazy_gettext(
+        "What you sent is larger than any form here. Nothing was saved. A picture can be up to "
+        "5 MB."
+    ),
     415: lazy_gettext(
         "We only accept forms here. Send the fields as a browser does, as "
         "application/x-www-form-urlencoded. Nothing was saved."
@@ -112,6 +116,7 @@ def error_page(status: int, sentence: str | None = None, **context: object) -> R
     """Render the page of an error."""
     if status >= 500:
         use_browser_language()
+        show_last_site()
     html = render_template(
         "errors/error.html",
         status=status,

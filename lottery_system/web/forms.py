@@ -28,7 +28,9 @@ from lottery_system.models.claim import (
     enforce_reason,
 )
 from lottery_system.models.lottery import Limits, enforce_claim, enforce_name, enforce_prize
+from lottery_system.pictures import enforce_alternative
 from lottery_system.text_input import BadText
+from lottery_system.web.picture_field import PictureField
 from lottery_system.web.words import translated
 
 DIGITS = 9
@@ -114,9 +116,12 @@ class LotteryForm(Form):
     )
     most_a_day = LimitField(lazy_gettext("Ballots per person a day"))
     winnable = LimitField(lazy_gettext("How often the prize can be won"))
+    picture = PictureField(lazy_gettext("Picture"))
+    remove_picture = BooleanField(lazy_gettext("Remove the picture"))
+    picture_alt = StringField(lazy_gettext("Description of the picture"))
 
     def fields(self) -> dict[str, Any]:
-        """Return what a valid form says."""
+        """Return what a valid form says, but for the picture."""
         return {
             "name": self.name.data,
             "prize": self.prize.data or "",
@@ -127,13 +132,16 @@ class LotteryForm(Form):
         }
 
     def validate_name(self, field: Field) -> None:
-        _enforce(enforce_name, field)
+        enforce(enforce_name, field)
 
     def validate_prize(self, field: Field) -> None:
-        _enforce(enforce_prize, field)
+        enforce(enforce_prize, field)
+
+    def validate_picture_alt(self, field: Field) -> None:
+        enforce(enforce_alternative, field)
 
     def validate_claim(self, field: Field) -> None:
-        _enforce(enforce_claim, field)
+        enforce(enforce_claim, field)
 
 
 class ClaimForm(Form):
@@ -143,10 +151,10 @@ class ClaimForm(Form):
     message = TextAreaField(lazy_gettext("Message to the organisers (optional)"))
 
     def validate_contact(self, field: Field) -> None:
-        _enforce(enforce_contact, field)
+        enforce(enforce_contact, field)
 
     def validate_message(self, field: Field) -> None:
-        _enforce(enforce_message, field)
+        enforce(enforce_message, field)
 
 
 class HandOverForm(Form):
@@ -159,7 +167,7 @@ class HandOverForm(Form):
     note = TextAreaField(lazy_gettext("Note (optional)"))
 
     def validate_note(self, field: Field) -> None:
-        _enforce(enforce_note, field)
+        enforce(enforce_note, field)
 
 
 class LapseForm(Form):
@@ -172,10 +180,10 @@ class LapseForm(Form):
     )
 
     def validate_reason(self, field: Field) -> None:
-        _enforce(enforce_reason, field)
+        enforce(enforce_reason, field)
 
 
-def _enforce(rule: Callable[[str], str], field: Field) -> None:
+def enforce(rule: Callable[[str], str], field: Field) -> None:
     """Validate a field by a rule of the domain, whose message is shown beside it."""
     try:
         rule(field.data or "")

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, request
+from flask import Flask, Request, abort, current_app, request
 from werkzeug.wrappers import Response
 
+from config.settings import LONGEST_UPLOAD
 from lottery_system.models.lottery import PRIZE_LENGTH
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def field_of(characters: int) -> int:
+    """Return how long a field may be whose text may have so many characters."""
+    return 2 * characters + 240
+
 
 #: bytes of path and query, and of a header's value; gunicorn's own limits are for single lines,
 #: of which it joins up to a hundred
 LONGEST_ADDRESS = 4096
 LONGEST_HEADER = 8190
 #: characters of a field: a prize, whose every line end a browser sends as two, and some more
-LONGEST_FIELD = 2 * PRIZE_LENGTH + 240
+LONGEST_FIELD = field_of(PRIZE_LENGTH)
 #: fields of a form; ours have far fewer
 MOST_FIELDS = 64
 
@@ -31,10 +41,31 @@ ORIGINS = ("HTTP_ORIGIN", "HTTP_REFERER")
 NOWHERE = "null"
 
 
+class FormRequest(Request):
+    """A request whose files stay in memory, where its whole body is already, and touch no disk."""
+
+    def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
+        return BytesIO()
+
+
 def register(app: Flask) -> None:
     """Refuse bodies that are no forms; before all that reads them, so to be called first."""
+    app.request_class = FormRequest
     app.config["MAX_FORM_PARTS"] = MOST_FIELDS
     app.before_request(_refuse_body)
+
+
+def takes_upload(longest_field: int = LONGEST_FIELD) -> Callable[[View], View]:
+    """Declare that a view's form has a file, and how long its other fields may be.
+
+    The server's connections know its address, too (`config/connections.py`).
+    """
+
+    def declare(view: View) -> View:
+        view.longest_field = longest_field  # type: ignore[attr-defined]
+        return view
+
+    return declare
 
 
 class Limits:
@@ -87,8 +118,12 @@ def _refuse_body() -> None:
     has_body = request.content_length or "Transfer-Encoding" in request.headers
     if has_body and request.mimetype not in FORMS:
         abort(415)
+    view = current_app.view_functions.get(request.endpoint or "")
+    longest_field = getattr(view, "longest_field", None)
+    if longest_field is not None:
+        request.max_content_length = LONGEST_UPLOAD
     fields = list(request.form.items(multi=True))
     if len(fields) > MOST_FIELDS or any(
-        len(text) > LONGEST_FIELD for pair in fields for text in pair
+        len(text) > (longest_field or LONGEST_FIELD) for pair in fields for text in pair
     ):
         abort(413)

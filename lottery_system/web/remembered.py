@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from lottery_system.csrf_tokens import csrf_token
 from lottery_system.models.login_session import Viewer
+from lottery_system.web.current_site import site
 from lottery_system.web.languages import language
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Seen(NamedTuple):
     code: str
     root: str
     here: str
+    #: names of the site's texts
+    texts: tuple[str, ...]
     username: str
     is_organiser: bool
 
@@ -95,7 +98,8 @@ class Frame:
     def __call__(self) -> Markup:
         """Return it as it is for whoever looks at the page in use."""
         viewer = current_user._get_current_object()
-        place = (language(), request.environ.get("SCRIPT_NAME", ""), request.endpoint or "")
+        root, here = request.environ.get("SCRIPT_NAME", ""), request.endpoint or ""
+        place = (language(), root, here, site().texts)
         if isinstance(viewer, Viewer):
             part = self._remembered(Seen(*place, viewer.username, viewer.is_organiser))
             return Markup(part.replace(TOKEN, csrf_token()))  # noqa: S704 - a template

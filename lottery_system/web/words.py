@@ -122,7 +122,7 @@ def why_lapsed(reason: str) -> str:
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Give these, and the lottery's name, to the templates."""
+    """Give these to the templates."""
     for filter_ in (long_day, short_day, month, number, numbers, ballots, short, why_lapsed):
         app.add_template_filter(filter_)
     app.add_template_filter(day_element, "day")
@@ -131,7 +131,6 @@ def register(app: Flask, settings: Settings) -> None:
     app.add_template_global(percent)
     app.add_template_global(weekdays)
     app.add_template_global(lambda: bool(parts().pause.reasons), "is_paused")
-    app.jinja_env.globals["lottery_name"] = settings.name
     # which it keeps for ever, and which every page says
     app.jinja_env.globals["mode"] = "operator" if settings.beacon == "off" else "beacon"
 

@@ -25,6 +25,7 @@ function prepare(part) {
   for (const each of part.querySelectorAll("[data-scripted]")) each.hidden = false;
   for (const each of part.querySelectorAll("[data-unscripted]")) each.hidden = true;
   for (const field of part.querySelectorAll("[data-reveal]")) offerToReveal(field);
+  for (const input of part.querySelectorAll("[data-largest]")) refuseLarge(input);
   for (const each of part.querySelectorAll("[data-countdown]")) {
     began = Date.parse(each.dataset.now) - performance.now();
     each.hidden = false;
@@ -61,6 +62,17 @@ function offerToReveal(field) {
   });
   input.form.addEventListener("submit", () => { input.type = "password"; });
   input.after(button);
+}
+
+/** Refuse a file that is too large before it is uploaded, which may take a minute. */
+function refuseLarge(input) {
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    const isTooLarge = Boolean(file) && file.size > Number(input.dataset.largest);
+    input.setCustomValidity(isTooLarge ? input.dataset.tooLarge : "");
+    input.reportValidity();
+    if (isTooLarge) input.value = "";
+  });
 }
 
 // The countdown: hidden from screen readers, which only announce once that the day has closed.

@@ -104,6 +104,7 @@ PICTURES = (
     Picture("organiser-participants", "/organiser/participants", "alice"),
     Picture("organiser-changes", "/organiser/changes", "alice"),
     Picture("organiser-edit", "/organiser/lotteries/1", "alice"),
+    Picture("organiser-site", "/organiser/site", "alice"),
     Picture("how-it-works", "/how-it-works", ""),
     Picture("nothing-here", "/nowhere", ""),
 )

@@ -173,6 +173,10 @@ STATES = {
     "draws": State("/organiser/draws", "not drawn yet", "alice"),
     "participants": State("/organiser/participants", "organiser", "alice"),
     "changes": State("/organiser/changes", "from the command line", "alice"),
+    "site": State("/organiser/site", "Technical name", "alice"),
+    "site, refused": State(
+        "/organiser/site", "at most 80 characters", "alice", fill("Save", title="x" * 81)
+    ),
     "withdraw a lottery": State("/organiser/lotteries/1/withdraw", "Withdraw lottery", "alice"),
     "withdraw a lottery, finished": State(
         "/organiser/lotteries/2/withdraw", "has already finished", "alice"

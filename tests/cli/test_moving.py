@@ -23,11 +23,15 @@ from lottery_system.models import (
     JournalRecord,
     LoginSession,
     Lottery,
+    Picture,
+    SiteChange,
     Throttle,
     User,
 )
 from lottery_system.models.claim import claim
+from lottery_system.models.site_change import TEXTS
 from lottery_system.moving import CannotMove, move, target_of
+from lottery_system.pictures import Encoded, Rendition
 from lottery_system.runtime.database import READING, reading_engine, snapshot
 from tests.conftest import FIRST_NOON, Cast, Clock, Submit, migrate
 from tests.stand_ins.log_keys import LOG_KEYS, run_due
@@ -77,9 +81,15 @@ def _played(
         )
         LoginSession.open(session, cast.bob, FIRST_NOON)
         session.add(Throttle(key="é", attempt_count=1, expires_at=FIRST_NOON))
-        session.get_one(Lottery, big_chance.id).change(
+        lottery = session.get_one(Lottery, big_chance.id)
+        lottery.change(
             "Bigger Chance", "“Käse”\n\t\\", big_chance.closes_on, FIRST_NOON, by=cast.alice.id
         )
+        rendition = Rendition(2, 1, bytes(range(256)))
+        picture = Picture.keep(session.connection(), Encoded(rendition, rendition))
+        lottery.show_picture(picture, "“Käse”")
+        said = {"title": "“Käse”", **dict.fromkeys(TEXTS, "Käse.")}
+        SiteChange.add(session, said, picture, FIRST_NOON, cast.alice.id)
 
 
 def rows_of(engine: Engine) -> dict[str, list[tuple[object, ...]]]:

@@ -201,6 +201,48 @@ def test_a_request_comes_in_time_and_whole_or_counts_for_nothing(serve: Serve) -
         assert "Traceback" not in server.log()
 
 
+#: a form with a picture of which little comes, and one that comes whole
+SLOW_UPLOAD = SLOW_FORM.replace(b"/login", b"/organiser/site").replace(b"10000", b"5000000")
+UPLOAD = SLOW_UPLOAD.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) + b"x" * 4_999_991
+
+
+@ON_SQLITE
+def test_a_form_with_a_picture_may_be_large_and_nobody_fills_the_memory_with_them(
+    serve: Serve,
+) -> None:
+    def status_of(upload: bytes) -> bytes:
+        return answer_to(server.port, upload).split(b" ")[1]
+
+    def is_taken() -> bool:
+        return status_of(UPLOAD) == b"413"  # by the application, for a field of that length
+
+    with serve("", LOTTERY_WORKERS="1") as server:
+        player = Player(server, "player")
+        wait_for(is_taken, "a form with a picture is read")
+        assert b"X-Content-Type-Options" in answer_to(server.port, UPLOAD)
+        longer = answer_to(server.port, UPLOAD.replace(b"5000000", b"9000000"), b"x" * 4_000_000)
+        assert longer.startswith(b"HTTP/1.1 413 ")
+        assert b"A picture can be up to 5 MB" in longer  # which a browser comes to see
+        head = UPLOAD.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        assert status_of(head.replace(b"5000000", b"50000001")) == b"413"
+        in_chunks = head.replace(b"Content-Length: 5000000", b"Transfer-Encoding: chunked")
+        endless = b"10000\r\n%b\r\n" % (b"x" * 0x10000) + b"1\r\nx\r\n"
+        assert status_of(in_chunks + endless) == b"413"
+
+        with closing(Attack(server.port, SLOW_UPLOAD)) as attack:
+            attack.connect(20)
+            wait_for(partial(is_over, attack, 16), "a client has four and no more")
+            assert (attack.held, attack.over["429"]) == (4, 16)
+            assert is_taken()
+            with closing(Attack(server.port, SLOW_UPLOAD, address="127.0.1.10")) as other:
+                other.connect(20)
+                wait_for(partial(is_over, other, 16), "a worker has eight and no more")
+                assert status_of(head) == b"429"
+                plays(player)
+        wait_for(is_taken, "those that have gone leave their places")
+        assert "Traceback" not in server.log()
+
+
 def waits_for_end(port: int, begin: bytes) -> bytes:
     """Send the beginning of a request, and return what comes until the server hangs up."""
     with socket.create_connection(("127.0.0.1", port), 30) as connection:

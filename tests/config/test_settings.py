@@ -79,6 +79,19 @@ def test_production_needs_a_key_of_its_own(key: str) -> None:
     assert not key or key not in str(error.value)
 
 
+@pytest.mark.parametrize("given", [{}, {"LOTTERY_NAME": ""}])
+def test_production_needs_a_technical_name_that_somebody_chose(given: dict[str, str]) -> None:
+    production = {"LOTTERY_ENV": "production", "LOTTERY_SECRET_KEY": "k" * 32}
+
+    with pytest.raises(config.SettingsError, match="LOTTERY_NAME must be given in production"):
+        config.load({**production, **given})
+
+    # one that was begun before there was this rule goes on under its own
+    for name in ("lottery.example", "lottery.local"):
+        assert config.load({**production, "LOTTERY_NAME": name}).name == name
+    assert load().name == "lottery.local"
+
+
 def test_an_empty_setting_is_as_good_as_none() -> None:
     assert load(LOTTERY_PORT="", LOTTERY_HOST_FILE="").port == 8080
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from flask_migrate import upgrade
+from flask_migrate import downgrade, upgrade
 from sqlalchemy import (
     Connection,
     Date,
@@ -43,13 +43,13 @@ FIRST_FORMS = Path(__file__).with_name("first_forms")
 DRAWN_DAY, CLOSED_DAY, OPEN_DAY = (date(2026, 11, day) for day in (21, 22, 23))
 
 Row = dict[str, Any]
+#: what is no migration up to 0003
+LATER = shutil.ignore_patterns("000[4-9]*", "00[1-9]*", "__pycache__")
 
 
 def first_form(folder: Path, *names: str) -> str:
     """Make a folder of migrations, up to 0003, of which some are in their first form."""
-    shutil.copytree(
-        MIGRATIONS, folder, ignore=shutil.ignore_patterns("000[4-9]*", "00[1-9]*", "__pycache__")
-    )
+    shutil.copytree(MIGRATIONS, folder, ignore=LATER)
     for form in FIRST_FORMS.glob("*.txt"):
         if form.name[:4] in names:
             (folder / "versions" / form.stem).write_bytes(form.read_bytes())
@@ -212,6 +212,24 @@ def rows_of(connection: Connection) -> dict[str, list[Row]]:
 
 #: columns by one or some of which the rows of any table can be told apart
 KEYS = ("day", "level", "number", "first", "place", "token", "id", "user_id", "lottery_id")
+
+
+def test_pictures_leave_the_triggers_and_checks_of_claims_and_offers(empty_url: str) -> None:
+    """Also a step back, which restores those of the log of changes."""
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0010")
+        with db.engine.connect() as connection:
+            before = schema_of(connection)
+        upgrade(revision="0011")
+        with db.engine.connect() as connection:
+            after = {str(row).lower() for row in schema_of(connection)}
+        downgrade(revision="0010")
+
+        with db.engine.connect() as connection:
+            assert schema_of(connection) == before
+        for name in ("ck_lotteries_most_a_day", "ck_lotteries_winnable", "claim_events_in_order",
+                     "offers_kept_on_insert", "old.most_a_day"):  # fmt: skip
+            assert any(name in row for row in after), name
 
 
 def schema_of_fresh(fresh: Engine) -> set[tuple[object, ...]]:

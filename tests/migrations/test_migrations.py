@@ -65,6 +65,8 @@ LANDED = {
         "67bc1be1470234db382abae66a9a413cd32ce428b48ed1cb5ad8ac01f713b935",
     "0010_offers_signed.py":
         "ff0ccece8f938d186661d26003bbf735e6ff6630d1cc9de277994b88ecd66ad3",
+    "0011_title_texts_pictures.py":
+        "6672ea37b6e3ebc5ec6a55448e3889ef9cc624bcce6ded66eb8ed04995270309",
 }  # fmt: skip
 
 
@@ -302,8 +304,15 @@ def test_notes_of_offers_are_not_lost_by_a_step_back_and_days_closed_before_have
         with Session(db.engine) as session:
             with session.begin():
                 at = datetime(2026, 11, 19, 12, tzinfo=UTC)
-                session.add(Lottery.create("Withdrawn by hand", "", TODAY, at))
-                session.add(Lottery.create("Over", "", FIRST - timedelta(1), at - timedelta(2)))
+                created_at = bindparam("at", at, UTCDateTime())
+                session.execute(  # without what later migrations add
+                    text(
+                        "INSERT INTO lotteries (id, name, prize, claim, opens_on, closes_on,"
+                        " created_at, changed_at)"
+                        " VALUES (1, 'Withdrawn by hand', '', '', '2026-11-19', '2026-11-21', :at,"
+                        " :at), (2, 'Over', '', '', '2026-11-17', '2026-11-18', :at, :at)"
+                    ).bindparams(created_at)
+                )
                 for day, status in ((FIRST, CLOSED), (CLOSED_DAY, OPEN)):
                     is_over = status == CLOSED
                     session.add(

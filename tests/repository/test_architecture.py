@@ -29,6 +29,7 @@ FLOORS = (
         "moving",
         "closing_check",
         "parts",
+        "site_cache",
         "throttles",
     },
     {"rollback"},
@@ -38,7 +39,7 @@ FLOORS = (
     {"form_origin"},
     {"clock_check"},
     {"models", "drand"},
-    {"passwords", "free_space", "ballot_rate"},
+    {"passwords", "pictures", "free_space", "ballot_rate"},
     {
         "usernames",
         "confusables",

@@ -47,13 +47,40 @@ assert answer.get() == b"x"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="niceness is each thread's own on Linux only")
-def test_passwords_stand_back_behind_pages() -> None:
-    run_under_gevent("""
+@pytest.mark.parametrize("module", ["passwords", "pictures"])
+def test_what_takes_long_stands_back_behind_pages(module: str) -> None:
+    run_under_gevent(f"""
 import os
-from lottery_system import passwords
+from lottery_system import {module} as module
 
-assert passwords._offload(os.getpriority, os.PRIO_PROCESS, 0) == 10
+assert module._offload(os.getpriority, os.PRIO_PROCESS, 0) == 10
 assert os.getpriority(os.PRIO_PROCESS, 0) == 0
+""")
+
+
+def test_pages_are_served_while_a_picture_is_decoded_and_one_at_a_time_is() -> None:
+    run_under_gevent("""
+import gevent
+from gevent.monkey import get_original
+from lottery_system import pictures
+
+Event = get_original("threading", "Event")
+decoding, at_once, go_on = [0], [], Event()
+
+def decode(data, sides):
+    decoding[0] += 1
+    at_once.append(decoding[0])
+    go_on.wait()
+    decoding[0] -= 1
+    return data
+
+pictures._encoded = decode
+waiting = [gevent.spawn(pictures.encoded, b"x") for _ in range(5)]
+while not at_once:
+    gevent.sleep(0)  # which comes back while one is decoded
+go_on.set()
+gevent.joinall(waiting, raise_error=True)
+assert at_once == [1] * 5, at_once
 """)
 
 

@@ -17,6 +17,7 @@ from lottery_system.clock import ONE_DAY
 from lottery_system.models import Lottery
 from lottery_system.parts import parts_of
 from lottery_system.queries.live import Moment
+from lottery_system.queries.site import Site
 from lottery_system.web.pages import winners
 from lottery_system.web.pages.winners import SeenAs
 from lottery_system.web.remembered import Frame, path_for
@@ -170,7 +171,7 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
         app,
         FIRST_DAY,
         0.0,
-        SeenAs("de", "https://lottery.example/below/", False),
+        SeenAs("de", "https://lottery.example/below/", False, Site("Ours")),
     ),
     "web/words.py _closing_element": lambda app: (FIRST_DAY, "de"),
     "web/words.py _day_element": lambda app: (FIRST_DAY, "de"),
@@ -183,6 +184,7 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
 ELSEWHERE = {
     "keys.py _keys",  # tests/test_keys.py
     "mark_files.py _read",  # tests/test_mark.py
+    "site_cache.py _seen",  # by the clock alone, tests/web/pages/test_site.py
     "web/cookies.py _read",  # by a key alone, tests/web/test_cookies.py
     "web/cookies.py _signer",
     "web/remembered.py _remembered",  # above

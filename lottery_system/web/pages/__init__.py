@@ -13,15 +13,19 @@ from lottery_system.web.pages import (
     monitoring,
     my_account,
     organiser,
+    pictures,
     prizes,
     rules,
     screen,
+    site_form,
+    site_texts,
     verifiers,
     welcome,
     winners,
-)  # fmt: skip
+)
 
 PAGES = (
     accounts, ballots, cards, draws, exports, handovers, live, logs, lotteries, monitoring,
-    my_account, organiser, prizes, rules, screen, verifiers, welcome, winners,
+    my_account, organiser, pictures, prizes, rules, screen, site_form, site_texts, verifiers,
+    welcome, winners,
 )  # fmt: skip

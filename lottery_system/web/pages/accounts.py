@@ -23,6 +23,7 @@ from lottery_system.security_log import note
 from lottery_system.throttles import Limit, count, look
 from lottery_system.usernames import BadUsername, enforce_username
 from lottery_system.web import login
+from lottery_system.web.current_site import site
 from lottery_system.web.errors import retry_after, wait_for
 from lottery_system.web.forms import AccountForm
 from lottery_system.web.log_in_throttle import AN_HOUR, Attempt
@@ -52,7 +53,9 @@ def create() -> Response | tuple[str, int]:
         return _sign_up_page(form), 422
     try:
         username = enforce_username(form.username.data or "")
-        password = enforce_password(form.password.data or "", username, parts().settings.name)
+        password = enforce_password(
+            form.password.data or "", username, parts().settings.name, site().title
+        )
     except BadUsername as error:
         form.username.errors = [translated(error)]
         return _sign_up_page(form), 422

@@ -22,6 +22,7 @@ from lottery_system.parts import parts
 from lottery_system.queries.day import look_up
 from lottery_system.queries.lottery_page import load_lottery
 from lottery_system.runtime.offload import Offload
+from lottery_system.web import current_site
 from lottery_system.web.days import day_or_404
 from lottery_system.web.languages import DEFAULT, LANGUAGES
 from lottery_system.web.public import A_MOMENT, public
@@ -34,6 +35,8 @@ WIDTH, HEIGHT = 1200, 630
 MARGIN = 80
 FONTS = Path(__file__).resolve().parents[1] / "fonts"
 PAPER, INK, QUIET, ACCENT, ON_ACCENT = "#fbfaf7", "#1b2023", "#545d62", "#0b6e4f", "#ffffff"
+#: the characters that the fonts have, see their README
+LETTERS = ((0x20, 0x17F), (0x2010, 0x2027), (0x202F, 0x202F), (0x20AC, 0x20AC))
 A_DAY = "public, max-age=86400"
 REMEMBERED = 64
 #: letters that the fonts have, see their README.md, and that a card has room for
@@ -54,7 +57,7 @@ def site() -> Response:
 
 def _of_site(caching: str) -> Response:
     title, subtitle = gettext("One draw a day"), gettext("that anyone can check")
-    drawn = _offload(_drawn, parts().settings.name, title, subtitle, "", "")
+    drawn = _offload(_drawn, _name(), title, subtitle, "", "")
     return public(drawn, "image/png", caching)
 
 
@@ -71,7 +74,7 @@ def lottery(lottery_id: int) -> Response:
     title = name or gettext("One draw a day")
     day = gettext("Last day: %(day)s", day=long_day(found[0].closes_on))
     subtitle = prize or gettext("that anyone can check")
-    card = _offload(_drawn, parts().settings.name, title, subtitle, "", day)
+    card = _offload(_drawn, _name(), title, subtitle, "", day)
     return public(card, "image/png", A_MOMENT)
 
 
@@ -97,8 +100,15 @@ def winner(day: str) -> Response:
         )
     else:
         title, subtitle = "–", gettext("Nobody entered")
-    card = _offload(_drawn, parts().settings.name, title, subtitle, prize, long_day(utc_day))
+    card = _offload(_drawn, _name(), title, subtitle, prize, long_day(utc_day))
     return public(card, "image/png", A_DAY)
+
+
+def _name() -> str:
+    """Return the title, or the technical name where the fonts have not all of its letters."""
+    title = current_site.site().title
+    has_all = all(any(first <= ord(each) <= last for first, last in LETTERS) for each in title)
+    return title if has_all else parts().settings.name
 
 
 def _use_requested_language() -> None:

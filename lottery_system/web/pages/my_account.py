@@ -32,6 +32,7 @@ from lottery_system.passwords import (
 )
 from lottery_system.security_log import note
 from lottery_system.web import login
+from lottery_system.web.current_site import site
 from lottery_system.web.downloads import download
 from lottery_system.web.exported_rows import my_claims, my_submissions
 from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm
@@ -65,7 +66,9 @@ def change_password() -> Answer | tuple[str, int]:
     if checked is None:
         return _page(form), 422
     try:
-        password = enforce_password(form.new.data or "", viewer().username, parts().settings.name)
+        password = enforce_password(
+            form.new.data or "", viewer().username, parts().settings.name, site().title
+        )
     except BadPassword as error:
         form.new.errors = [translated(error)]
         return _page(form), 422

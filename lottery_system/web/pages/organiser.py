@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from lottery_system.access import lottery_or_404, organisers, viewer
@@ -13,7 +14,7 @@ from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.errors import LotteryError
 from lottery_system.extensions import db, reading, transaction
 from lottery_system.health import standing
-from lottery_system.models import Lottery
+from lottery_system.models import Lottery, Picture
 from lottery_system.models.lottery import NAME_LENGTH, BadOpening, ClosesInThePast
 from lottery_system.models.lottery_edit import (
     NoPrizeLeft,
@@ -27,9 +28,11 @@ from lottery_system.queries.claims import to_hand_over, winners_of
 from lottery_system.queries.day import first_day
 from lottery_system.queries.days import days_between
 from lottery_system.queries.organisation import changes, figures, participants
+from lottery_system.text_input import BadText
 from lottery_system.web.calendar import chart_begins, chart_of
 from lottery_system.web.confirmations import Done, confirm
 from lottery_system.web.forms import LotteryForm, parse_number, parse_page
+from lottery_system.web.incoming import takes_upload
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import translated
 
@@ -42,7 +45,7 @@ LATEST = 5
 #: prizes to hand over that the overview shows
 TO_HAND_OVER = 10
 #: fields of a lottery that a log-in does not lose
-KEPT = ("name", "prize", "claim", "opens_on", "closes_on", "most_a_day", "winnable")
+KEPT = ("name", "prize", "claim", "opens_on", "closes_on", "most_a_day", "winnable", "picture_alt")
 #: fields that a copy takes over; its days are its own
 COPIED = ("prize", "claim", "most_a_day", "winnable")
 #: fields beside which the domain's refusals stand
@@ -157,6 +160,7 @@ def new() -> str:
 
 @blueprint.post("/lotteries/new")
 @organisers
+@takes_upload()
 @resumes_at(new, *KEPT)
 def create() -> Response | tuple[str, int]:
     """Create a lottery."""
@@ -173,6 +177,7 @@ def edit(lottery_id: int) -> str:
 
 @blueprint.post("/lotteries/<int(max=2147483647):lottery_id>")
 @organisers
+@takes_upload()
 @resumes_at(edit, *KEPT)
 def update(lottery_id: int) -> Response | tuple[str, int]:
     """Change a lottery; a later date opens it again."""
@@ -203,15 +208,27 @@ def _save(form: LotteryForm, lottery: Lottery | None) -> Response | tuple[str, i
     if not form.validate():
         return _page(form, lottery), 422
     now, me = utcnow(), viewer().id
+
+    def show_picture(session: Session, said: Lottery) -> None:
+        digest = None if form.remove_picture.data else said.picture_digest
+        if form.picture.encoded:
+            digest = Picture.keep(session.connection(), form.picture.encoded)
+        said.show_picture(digest, form.picture_alt.data or "")
+
     try:
         with transaction() as session:
             if lottery is None:
-                session.add(Lottery.create(**form.fields(), now=now, by=me))
+                created = Lottery.create(**form.fields(), now=now, by=me)
+                show_picture(session, created)
+                session.add(created)
             else:
-                edit_lottery(session, lottery.id, now, me, **form.fields())
+                edit_lottery(session, lottery.id, now, me, **form.fields(), also=show_picture)
     except tuple(error for error, _ in BESIDE) as error:
         beside = next(name for kind, name in BESIDE if isinstance(error, kind))
         form[beside].errors = [translated(error)]
+        return _page(form, lottery), 422
+    except BadText as error:  # of the picture; the other texts are checked by the form
+        form.picture_alt.errors = [translated(error)]
         return _page(form, lottery), 422
     except IntegrityError:  # the name's unique key
         form.name.errors = [
@@ -223,8 +240,10 @@ def _save(form: LotteryForm, lottery: Lottery | None) -> Response | tuple[str, i
 
 
 def _page(form: LotteryForm, lottery: Lottery | None) -> str:
+    digest = lottery.picture_digest if lottery else None
+    picture = db.session.get(Picture, digest) if digest else None
     return render_template(
-        "organiser/edit.html", form=form, lottery=lottery, today=day_of(utcnow())
+        "organiser/edit.html", form=form, lottery=lottery, picture=picture, today=day_of(utcnow())
     )
 
 

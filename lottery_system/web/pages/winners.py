@@ -24,7 +24,9 @@ from lottery_system.queries.claims import page_of, wins
 from lottery_system.queries.day import first_day, look_up
 from lottery_system.queries.days import days_between
 from lottery_system.queries.logs import freeze_of
+from lottery_system.queries.site import Site
 from lottery_system.web.calendar import by_day, chart_begins, chart_of, month_of, neighbour_months
+from lottery_system.web.current_site import show_site, site
 from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page
 from lottery_system.web.languages import language
 from lottery_system.web.public_address import is_known_here_only, public_root, site_root
@@ -77,7 +79,7 @@ def show(day: str) -> tuple[str, int]:
     if current_user.is_authenticated:
         return _answer(utc_day, utcnow(), viewer().id)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    seen_as = SeenAs(language(), site_root(), bool(parts().pause.reasons))
+    seen_as = SeenAs(language(), site_root(), bool(parts().pause.reasons), site())
     return _drawn_day(app, utc_day, monotonic() // MOMENT, seen_as) or _answer(utc_day, utcnow())
 
 
@@ -110,6 +112,7 @@ class SeenAs(NamedTuple):
     root: str
     #: which every page says at its top
     is_paused: bool
+    site: Site
 
 
 @lru_cache(DAYS_REMEMBERED)
@@ -121,6 +124,7 @@ def _drawn_day(app: Flask, day: date, moment: float, seen_as: SeenAs) -> tuple[s
     """
 
     def made() -> tuple[str, int] | None:
+        show_site(seen_as.site)
         with reading() as connection:
             page = day_page(connection, day, utcnow(), None)
             is_drawn = page.draw is not None and page.draw.status == DRAWN

@@ -172,7 +172,10 @@ def test_a_forged_cookie_logs_nobody_in(cast: Cast, stranger: Visitor) -> None:
 
 
 def test_the_cookie_is_host_only_and_secure_in_production(cast: Cast, database_url: str) -> None:
-    settings = settings_for(database_url, LOTTERY_ENV="production", LOTTERY_SECRET_KEY="k" * 32)
+    settings = settings_for(
+        database_url,
+        LOTTERY_ENV="production", LOTTERY_SECRET_KEY="k" * 32, LOTTERY_NAME="lottery.example",
+    )  # fmt: skip
     site = "https://localhost"
     with running(settings) as app:
         client = app.test_client()
