@@ -1,5 +1,6 @@
 """Usernames: which are allowed, and which look alike."""
 
+import sys
 import time
 from hashlib import sha256
 
@@ -165,6 +166,12 @@ def test_a_new_table_of_look_alikes_comes_with_a_migration() -> None:
     ), "write a migration that makes all look-alike keys anew, then enter the digest here"
 
 
-@given(st.text(st.characters(categories=["L", "M", "N"]), max_size=32))
-def test_the_skeleton_of_a_skeleton_is_itself(text: str) -> None:
-    assert confusables.skeleton(confusables.skeleton(text)) == confusables.skeleton(text)
+def test_the_skeleton_of_a_skeleton_is_itself_but_for_few_characters() -> None:
+    """UTS 39 promises it for none; the table of a newer version may lead further."""
+    characters = map(chr, (*range(0xD800), *range(0xE000, sys.maxunicode + 1)))
+    once = {each: confusables.skeleton(each) for each in characters}
+
+    moving = {each for each, skeleton in once.items() if confusables.skeleton(skeleton) != skeleton}
+
+    # Serbian digraphs, a Cyrillic letter, a Hangul in brackets, Arabic presentation forms
+    assert moving == set("Ǆǅǆҋ㈝ﮤﮥﮰﮱﺁﺂﻵﻶ")

@@ -1,6 +1,7 @@
 """Databases made by early versions of migrations 0001 and 0003 are upgraded completely."""
 
 import json
+import re
 import shutil
 from base64 import b64decode
 from datetime import UTC, date, datetime
@@ -239,14 +240,21 @@ def schema_of_fresh(fresh: Engine) -> set[tuple[object, ...]]:
     return found
 
 
+def _sorted(sql: str) -> str:
+    """Return a statement with the constraints of its table in the order of their names.
+
+    Alembic's batch mode writes them in an order that changes from one process to the next, and that
+    means nothing.
+    """
+    begin, *constraints = re.split(r", (?=CONSTRAINT )", " ".join(sql.replace('"', "").split()))
+    return ", ".join([begin, *sorted(each.removesuffix(" )") for each in constraints)])
+
+
 def schema_of(connection: Connection) -> set[tuple[object, ...]]:
     """Return all that a schema is, as the database itself writes it."""
     if connection.dialect.name == "sqlite":
         rows = connection.execute(text("SELECT type, name, tbl_name, sql FROM sqlite_master"))
-        return {
-            (*row[:3], " ".join(row.sql.replace('"', "").split()) if row.sql else None)
-            for row in rows
-        }
+        return {(*row[:3], _sorted(row.sql) if row.sql else None) for row in rows}
     return {
         tuple(row)
         for statement in (

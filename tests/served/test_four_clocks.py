@@ -100,7 +100,7 @@ def right_database(url: str, now: datetime) -> Iterator[None]:
 
 def test_one_draw_is_made_and_nothing_is_closed_early(database_url: str, tmp_path: Path) -> None:
     engine = engine_for(database_url)
-    (user_id, *_), (lottery_id, _) = populate(engine)
+    (user_id, *_), (lottery_id, *_) = populate(engine)
     with Session(engine) as session:
         log_keys.begin(session, MIDNIGHT - BEFORE)
     engine.dispose()

@@ -239,6 +239,7 @@ def test_no_refusal_is_left_outside_the_catalogues(
     alice: Visitor, log_in: LogIn, stranger: Visitor, app: Flask
 ) -> None:
     bob = log_in("bob")
+    bob.submit(1, count="2")
     refused = [
         stranger.get("/login"),
         stranger.get("/signup"),
