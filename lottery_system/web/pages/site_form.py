@@ -35,7 +35,7 @@ class SiteForm(Form):
     privacy = TextAreaField(lazy_gettext("Privacy"))
     imprint = TextAreaField(lazy_gettext("Imprint"))
 
-    def said(self) -> dict[str, str]:
+    def texts(self) -> dict[str, str]:
         """Return what a valid form says, by its names in the model."""
         return {name: self[name].data or "" for name in ("title", *TEXTS)}
 
@@ -71,7 +71,7 @@ def save() -> Response | tuple[str, int]:
         logo = before.logo_digest if before and not form.remove_logo.data else None
         if form.logo.encoded:
             logo = Picture.keep(session.connection(), form.logo.encoded)
-        SiteChange.add(session, form.said(), logo, utcnow(), viewer().id)
+        SiteChange.add(session, form.texts(), logo, utcnow(), viewer().id)
     return redirect(url_for("site_form.edit"), code=303)
 
 
