@@ -1,4 +1,4 @@
-"""The front page, which shows what was just submitted, or the form that was refused."""
+"""Front page, with the receipt of the last submission or a refused form."""
 
 from datetime import date
 from unicodedata import normalize
@@ -27,7 +27,7 @@ from lottery_system.web.forms import parse_page
 #: the cookie that remembers the token of what was submitted last
 RECEIPT = "receipt"
 AN_HOUR = 60 * 60
-#: prizes to claim that are shown; the others come up once these are claimed
+#: most prizes to claim that are shown; others follow once these are claimed
 PRIZES = 3
 
 
@@ -60,9 +60,9 @@ def front_page(
             seen = me.seen_until or date.min
             if min(page.my_latest, page.latest_drawn) > seen:
                 results = results_of(connection, me.id, after=seen, until=page.latest_drawn)
-    said = {(each.day, each.place) for each in prizes}
-    if results and results.places:  # what stands above is no news
-        places = [each for each in results.places if (each.day, each.place) not in said]
+    shown = {(each.day, each.place) for each in prizes}
+    if results and results.places:  # prizes to claim are shown above already
+        places = [each for each in results.places if (each.day, each.place) not in shown]
         results = results._replace(places=places) if places else None
     return render_template(
         "lotteries/index.html",
