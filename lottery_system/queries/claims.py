@@ -30,28 +30,9 @@ class Win(NamedTuple):
     #: as they stood at the close
     lottery_name: str
     prize: str
-    #: as in `ClaimState`; None for draws before claims were kept
+    #: `offered`, `claimed`, `handed_over`, `lapsed` or `waiting`; None before claims were kept
     state: str | None
-    claim_until: date | None
-    reason: str | None
-    handed_on: date | None
-    note: str | None
-
-
-class ClaimState(NamedTuple):
-    """The state of the prize of a place; public."""
-
-    place: int
-    number: int
-    #: `offered`, `claimed`, `handed_over`, `lapsed`, or `waiting`
-    state: str
-    user_id: int
-    username: str
-    lottery_id: int
-    #: as they stood at the close
-    lottery_name: str
-    prize: str
-    #: the last day on which it can be claimed; None for no deadline
+    #: the last day to claim it; None for no deadline
     claim_until: date | None
     #: why it lapsed; in English and translatable if it lapsed automatically
     reason: str | None
@@ -69,6 +50,15 @@ def my_open_prizes(connection: Connection, user_id: int) -> Sequence[AnyRow]:
     An offered prize may be past its deadline: compare `claim_until`.
     """
     return connection.execute(_MINE, {"user_id": user_id}).all()
+
+
+def prizes_to_claim(connection: Connection, user_id: int, day: date) -> Sequence[AnyRow]:
+    """List a user's prizes that can be claimed on a day, with the columns of `my_open_prizes`."""
+    return [
+        row
+        for row in my_open_prizes(connection, user_id)
+        if row.state == OFFERED and (row.claim_until is None or row.claim_until >= day)
+    ]
 
 
 def my_prizes(
@@ -115,15 +105,14 @@ def winners_of(connection: Connection, days: Collection[date]) -> dict[date, Any
     return {row.day: row for row in connection.execute(_WINNERS, {"days": days})}
 
 
-def states_of(connection: Connection, days: Collection[date]) -> dict[date, list[ClaimState]]:
+def states_of(connection: Connection, days: Collection[date]) -> dict[date, list[Win]]:
     """Return the states of prizes of some days, by place.
 
     Days before claims were kept are missing, and so are reserves whose turn never came.
     """
-    states: dict[date, list[ClaimState]] = {}
+    states: dict[date, list[Win]] = {}
     for row in connection.execute(_STATES, {"days": list(days)}):
-        state = ClaimState(*(getattr(row, name) for name in ClaimState._fields))
-        states.setdefault(row.day, []).append(state)
+        states.setdefault(row.day, []).append(Win._make(row))
     return states
 
 
@@ -301,6 +290,18 @@ CLAIM: tuple[ColumnElement[Any], ...] = (
     _handed_over.c.handed_on,
     _handed_over.c.note,
 )
+#: columns of `Win`
+_WIN: tuple[ColumnElement[Any], ...] = (
+    _winner.day,
+    _winner.place,
+    _winner.number,
+    _user.id.label("user_id"),
+    _user.username,
+    _ballot.lottery_id,
+    LOTTERY_NAME,
+    PRIZE,
+    *CLAIM,
+)
 _WINNERS = (
     select(
         _winner.day,
@@ -321,17 +322,7 @@ _WINNERS = (
     .order_by(_winner.day, _winner.place)
 )
 _STATES = (
-    select(
-        _winner.day,
-        _winner.place,
-        _winner.number,
-        _user.id.label("user_id"),
-        _user.username,
-        _ballot.lottery_id,
-        LOTTERY_NAME,
-        PRIZE,
-        *CLAIM,
-    )
+    select(*_WIN)
     .select_from(with_turns(_places(table_of(Winner))))
     .where(_winner.day.in_(bindparam("days", expanding=True)), _has_turn)
     .order_by(_winner.day, _winner.place)
@@ -366,17 +357,7 @@ def _wins(*conditions: ColumnElement[bool]) -> Select[Any]:
         table_of(Winner), (_winner.day == taken.c.day) & (_winner.place == taken.c.place)
     )
     return (
-        select(
-            _winner.day,
-            _winner.place,
-            _winner.number,
-            _user.id.label("user_id"),
-            _user.username,
-            _ballot.lottery_id,
-            LOTTERY_NAME,
-            PRIZE,
-            *CLAIM,
-        )
+        select(*_WIN)
         .select_from(with_turns(_places(rows, is_outer=True)))
         .order_by(_winner.day.desc(), _winner.place)
     )

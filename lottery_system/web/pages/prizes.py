@@ -11,10 +11,9 @@ from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.errors import AlreadyClaimed, ClaimOver, NotYourPrize, Paused
 from lottery_system.extensions import reading, transaction
 from lottery_system.models.claim import claim
-from lottery_system.models.claim_event import OFFERED
 from lottery_system.parts import parts
 from lottery_system.queries import AnyRow
-from lottery_system.queries.claims import claim_of, my_open_prizes, my_prizes
+from lottery_system.queries.claims import claim_of, my_prizes, prizes_to_claim
 from lottery_system.web.confirmations import Done, confirm
 from lottery_system.web.days import day_or_404
 from lottery_system.web.errors import RETRY_AFTER
@@ -47,10 +46,9 @@ def to_claim() -> Response:
     """Redirect to the first prize that the user can claim; without one, to the list."""
     today = day_of(utcnow())
     with reading() as connection:
-        rows = my_open_prizes(connection, viewer().id)
-    for row in rows:
-        if row.state == OFFERED and (row.claim_until is None or row.claim_until >= today):
-            return redirect(_address(row.day, row.place), code=303)
+        prizes = prizes_to_claim(connection, viewer().id, today)
+    if prizes:
+        return redirect(_address(prizes[0].day, prizes[0].place), code=303)
     return redirect(url_for("prizes.index"), code=303)
 
 
