@@ -137,7 +137,7 @@ def test_without_a_date_who_won_is_listed_and_days_without_a_ballot_are_skipped(
     number = session.get_one(Winner, (FIRST_DAY, 1)).number
     listed = f"Thursday 19 November 2026 Big Chance Ballot {number}: bob"
     assert listed in text_of(answer)
-    assert "Prize: waiting to be claimed" in text_of(answer)
+    assert "Prize: not claimed yet" in text_of(answer)
     assert "Friday 20 November 2026" not in text_of(answer).split("Ballots per day")[0]
     assert f'<a href="{winners_of(FIRST_DAY + ONE_DAY)}" class="none">' in answer.text
 
