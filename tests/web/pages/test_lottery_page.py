@@ -92,9 +92,7 @@ def test_what_was_won_in_it_is_listed_with_the_prize_as_offered_then(
 
     won, changes = text_of(stranger.get(page_of(garden))).split("Changes of name and prize")
 
-    assert (
-        "Thursday 19 November 2026 A pear tree. Ballot 1: bob Prize: not claimed yet" in won
-    )
+    assert "Thursday 19 November 2026 A pear tree. Ballot 1: bob Prize: not claimed yet" in won
     assert "charlie" not in won
     assert "Prize before A pear tree. Prize after A plum tree." in changes
 
