@@ -41,7 +41,7 @@ NO_LIMITS = Limits()
 
 
 def enforce_name(text: str) -> str:
-    """Return a lottery's name in the one form in which it is stored: NFC, single spaces.
+    """Validate a lottery's name and return it normalised: NFC, single spaces.
 
     Raises:
         BadText: with a sentence for the person who chose it.
@@ -54,7 +54,7 @@ def enforce_name(text: str) -> str:
 
 
 def enforce_prize(text: str) -> str:
-    """Return what is said of a prize in the one form in which it is stored.
+    """Validate the text of a prize and return it normalised.
 
     Raises:
         BadText: with a sentence for the person who wrote it.
@@ -64,7 +64,7 @@ def enforce_prize(text: str) -> str:
 
 
 def enforce_claim(text: str) -> str:
-    """Return what is said of how a prize is claimed in the one form in which it is stored.
+    """Validate the text on how to claim a prize and return it normalised.
 
     Raises:
         BadText: with a sentence for the person who wrote it.
@@ -103,7 +103,7 @@ class Lottery(Base):
     prize: Mapped[str] = mapped_column(Text, default="")
     #: how and where the prize is had; winners are shown it as it stands now
     claim: Mapped[str] = mapped_column(Text, default="")
-    #: the first and the last UTC day on which it takes ballots
+    #: the first and the last UTC day on which it accepts ballots
     opens_on: Mapped[date]
     closes_on: Mapped[date] = mapped_column(index=True)
     #: see `Limits`
@@ -111,7 +111,7 @@ class Lottery(Base):
     winnable: Mapped[int | None]
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
-    #: the organiser's number; None for the operator's commands, and where the last prize was won
+    #: the organiser's id; None for the operator's commands, and if the last prize was won
     changed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     #: digest of a stored picture; None for none
     picture_digest: Mapped[str | None] = mapped_column(
