@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
+from functools import partial
 from threading import Barrier
 
 import pytest
@@ -48,7 +49,7 @@ from lottery_system.models.lottery_edit import edit_lottery
 from lottery_system.queries.claims import my_open_prizes, states_of, to_hand_over
 from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.prizes import CLAIM_DAYS, end_days, open_lottery
+from tests.stand_ins.prizes import CLAIM_DAYS, end_days, in_transaction, open_lottery
 
 SECOND_NOON = FIRST_NOON + ONE_DAY
 #: by then a prize of the first day's draw must be claimed, which was made at noon of the second
@@ -81,13 +82,8 @@ Do = Callable[..., None]
 
 @pytest.fixture
 def do(engine: Engine) -> Do:
-    """Return a function that does something in a transaction of its own."""
-
-    def do(what: Callable[..., object], *given: object, **named: object) -> None:
-        with Session(engine) as session, session.begin():
-            what(session, *given, **named)
-
-    return do
+    """Return a function that calls another one in a transaction of its own."""
+    return partial(in_transaction, engine)
 
 
 @pytest.fixture

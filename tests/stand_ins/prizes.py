@@ -1,9 +1,10 @@
 """Lotteries with limits, their edits, and days that end with claims."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from lottery_system import claims, draws
@@ -45,6 +46,14 @@ def rename(
     with session.begin():
         stored = session.get_one(Lottery, lottery.id)
         stored.change(name, prize, stored.closes_on, now)
+
+
+def in_transaction(
+    engine: Engine, action: Callable[..., object], *args: object, **options: object
+) -> None:
+    """Call a function of the models in a transaction of its own."""
+    with Session(engine) as session, session.begin():
+        action(session, *args, **options)
 
 
 def end_days(session: Session, now: datetime, places: int = 1) -> None:
