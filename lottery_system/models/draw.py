@@ -70,7 +70,7 @@ class Turn(NamedTuple):
     frontier: Frontier
     #: how many records the journal has
     journal_size: int
-    #: what the host's clock and the database's said, for whoever compares them
+    #: times of the host's and the database's clocks, to be compared
     clocks: Clocks
 
 
@@ -330,7 +330,7 @@ class Draw(Base):
         return _rows(moved) == 1
 
 
-#: holds off whoever locks or writes rows of draws, and nobody who reads
+#: blocks transactions that lock or write rows of draws, but no readers
 _HOLDING = text("LOCK TABLE draws IN EXCLUSIVE MODE")
 
 

@@ -101,7 +101,7 @@ class Lottery(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
     prize: Mapped[str] = mapped_column(Text, default="")
-    #: how and where the prize is had; winners are shown it as it stands now
+    #: how to claim the prize; winners see the current text
     claim: Mapped[str] = mapped_column(Text, default="")
     #: the first and the last UTC day on which it accepts ballots
     opens_on: Mapped[date]
