@@ -40,12 +40,12 @@ MOST_OF_ONE = 600
 #: Refused here, before the application, since a flood of refusals by it would hold up all others
 LIVE = "/live"
 MOST_STREAMS = 300
-#: the addresses of forms with a picture, and how many of these a worker reads and answers at once,
-#: and of one client: so that strangers fill no memory, whom the application refuses later
+#: addresses of upload forms, and how many of these requests a worker handles at once, of all and of
+#: one client, so that strangers cannot fill the memory before the application refuses them
 UPLOADS = re.compile(r"/organiser/(site|lotteries/(new|[0-9]+))$")
 MOST_UPLOADS = 8
 MOST_UPLOADS_OF_ONE = 4
-#: bytes of such a form that are too many, but are read all the same, and let go at once
+#: bytes up to which a body that is too large is read and discarded
 LONGEST_DISCARDED = 50_000_000
 DISCARDED_AT_ONCE = 64 * 1024
 #: connections that wait for their request in a worker; for one more, the oldest is cut
@@ -55,9 +55,9 @@ LEAST_WAIT = 1
 
 
 def is_upload(req: Any) -> bool:
-    """Tell whether a request is for a form that takes a picture, below whatever path it is reached.
+    """Tell whether a request is for an upload form, under any path prefix.
 
-    What ends like it and is none has its body read, and then refused by the application.
+    Other addresses with such an ending have their body read, and the application refuses them.
     """
     return req.method == "POST" and bool(UPLOADS.search(unquote(req.path)))
 
@@ -151,7 +151,7 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._held: Counter[tuple[str, str]] = Counter()
-        #: forms with a picture that are read or answered
+        #: upload forms being read or answered
         self._uploads = 0
         #: connections that wait for a request, the oldest first, and since when
         self._waiting: dict[Connection, float] = {}
@@ -237,11 +237,11 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
         length = reader.length if isinstance(reader, LengthReader) else None
         if length == 0:
             return
-        # in chunks, without a length, no browser sends a picture
+        # browsers send uploads with a length, not in chunks
         longest = LONGEST_UPLOAD if length is not None and is_upload(req) else LONGEST_BODY
         if length is not None and length > longest:
             if is_upload(req) and length <= LONGEST_DISCARDED:
-                # browsers show nobody the answer to a form that is not taken in to its end
+                # browsers show the response only after the whole body is read
                 while req.body.read(DISCARDED_AT_ONCE):
                     pass
             req.force_close()
@@ -260,7 +260,7 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc]
 
     @contextmanager
     def _place_for_upload(self, client: str) -> Iterator[None]:
-        """Count a form with a picture from when it is read until it is answered.
+        """Count an upload form while it is read and answered.
 
         Raises:
             Refused: there are too many at once, of this client or of all.

@@ -82,7 +82,7 @@ def admit(
         mark: what was published before; None if nothing is known of it.
         check: refuses them all, by an exception, if the clocks disagree.
         ballots_per_hour: the rate that each participant keeps to; None for any.
-        gap: from a day's closing to its draw, for whoever is told to wait for it.
+        gap: from a day's closing to its draw, for the message to participants who have to wait.
 
     Raises:
         Paused: the database is behind the mark or differs from it.

@@ -70,7 +70,7 @@ class NoOffers(LotteryError):
 
 
 class UnsoundOffers(LotteryError):
-    """What is stored of a day's offers is not what was signed, and is not published."""
+    """A day's stored offers do not match their signed note, and are not published."""
 
     def __init__(self, day: date) -> None:
         super().__init__(
@@ -148,11 +148,11 @@ def certificate_of(connection: Connection, day: date, log_keys: LogKeys) -> str:
 
 
 def signed_offers_of(connection: Connection, day: date, log_keys: LogKeys) -> str:
-    """Return a day's signed list of offers as JSON, having checked that it is what was signed.
+    """Verify a day's signed list of offers and return it as JSON.
 
     Raises:
         NoOffers: there is none, or not yet.
-        UnsoundOffers: what is stored is something else; the log says why.
+        UnsoundOffers: the stored offers do not match the note; the log says why.
     """
     frozen = freeze_of(connection, day)
     if frozen is None or frozen.offers_note is None:
@@ -178,13 +178,13 @@ def signed_offers_of(connection: Connection, day: date, log_keys: LogKeys) -> st
 def open_offers_of(
     connection: Connection, frozen: StoredRecord, log_keys: LogKeys
 ) -> tuple[SignedOffers, Offers]:
-    """Return what is stored of a day's offers, having checked that the note is of just that.
+    """Verify the note of a day's stored offers and return both.
 
     Args:
-        frozen: the journal's record of the day's end, with the note.
+        frozen: the day's freeze, with the note.
 
     Raises:
-        ValueError: the note is of something else.
+        ValueError: the stored offers do not match the note.
     """
     genesis = journal_record(connection, 0, frozen.timeline)
     assert genesis is not None

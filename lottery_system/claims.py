@@ -1,6 +1,6 @@
-"""Claims that are due: prizes that lapse unclaimed, reserves who wait, contacts to be deleted.
+"""Scheduled work on claims: lapse late prizes, offer to waiting reserves, delete contacts.
 
-Whoever calls, however often, in however many processes: the database decides what is due.
+The database decides what is due, so any number of processes may call this at any time.
 """
 
 import logging
@@ -21,14 +21,14 @@ def run_due(
     *,
     rollback: Rollback | None = None,
 ) -> int:
-    """Let prizes lapse that were not claimed in time, move reserves up, delete old contacts.
+    """Let late prizes lapse, offer prizes to waiting reserves, delete old contacts.
 
-    Each step is a transaction of its own; nothing is locked where nothing is due.
+    Each step is a transaction of its own. If nothing is due, nothing is locked.
 
     Args:
         session: without a transaction begun.
-        claim_days: days after its turn on which a reserve can claim; None for any.
-        rollback: asked in each transaction whether the database may be believed.
+        claim_days: days that a reserve has to claim it after its turn began; None for no deadline.
+        rollback: checks in each transaction that the database has not been rolled back.
 
     Returns:
         How many places this call changed.

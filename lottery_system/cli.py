@@ -378,9 +378,9 @@ def _audit(
 )
 @with_appcontext
 def wait_for_database(seconds: int) -> None:
-    """Wait until the database lets the lottery in, as while both are starting.
+    """Wait until PostgreSQL accepts connections, for example while both are starting.
 
-    A database file of SQLite needs no waiting.
+    With SQLite it returns at once.
     """
     try:
         wait_for_access(db.engine, seconds)
@@ -393,7 +393,7 @@ def wait_for_database(seconds: int) -> None:
 
 @prize.command("list")
 def list_prizes() -> None:
-    """List the prizes that are offered or claimed and not handed over, the claimed ones first."""
+    """List the prizes that are offered or claimed and not handed over, claimed ones first."""
     with reading() as connection:
         rows = to_hand_over(connection)
     for row in rows:
@@ -418,7 +418,7 @@ def list_prizes() -> None:
 @click.option("--on", "handed_on", type=Day(), help="When it was; today if left out.")
 @click.option("--note", default="", help="Everyone can read it.")
 def hand_prize_over(day: date, place: int, handed_on: date | None, note: str) -> None:
-    """Write down that a claimed prize of a day's draw was handed over."""
+    """Mark a claimed prize of a day's draw as handed over."""
     now = utcnow()
     with transaction() as session:
         hand_over(session, day, place, handed_on=handed_on or day_of(now), note=note, now=now)
@@ -430,7 +430,7 @@ def hand_prize_over(day: date, place: int, handed_on: date | None, note: str) ->
 @click.option("--place", type=click.IntRange(1), default=1, help="1 for the winner, the default.")
 @click.option("--reason", required=True, help="Everyone can read it.")
 def let_prize_lapse(day: date, place: int, reason: str) -> None:
-    """End the right to a prize of a day's draw; it is then the next reserve's turn."""
+    """Let a prize of a day's draw lapse and offer it to the next reserve."""
     claim_days = parts().settings.claim_days
     with transaction() as session:
         lapse(session, day, place, reason=reason, now=utcnow(), claim_days=claim_days)

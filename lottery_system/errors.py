@@ -84,7 +84,7 @@ class LotteryFinished(LotteryError):
 
 
 class LotteryNotOpen(LotteryError):
-    """The lottery takes ballots from a later day on."""
+    """The lottery opens on a later day."""
 
     def __init__(self, name: str, opens_on: date) -> None:
         super().__init__(
@@ -95,7 +95,7 @@ class LotteryNotOpen(LotteryError):
 
 
 class TooManyADay(LotteryError):
-    """More ballots than a participant may have in a lottery on a day; none was added.
+    """A submission exceeds the lottery's limit of ballots per person a day; none was added.
 
     Args:
         most: what the lottery allows.
@@ -133,11 +133,11 @@ class AllPrizesWon(LotteryError):
 
 
 class LastPrizeUndecided(LotteryError):
-    """Draws that are not made yet may win the last prize of the lottery.
+    """Pending draws may win the last prize of the lottery.
 
     Args:
-        day: the first of these draws.
-        at: when it is known.
+        day: of the first of these draws.
+        at: about when it takes place.
     """
 
     def __init__(self, name: str, day: date, at: datetime) -> None:
@@ -162,7 +162,7 @@ class LastPrizeWaits(LotteryError):
 
 
 class OrganiserMayNotPlay(LotteryError):
-    """Organisers take no part in lotteries that they run."""
+    """Organisers cannot add ballots, unless LOTTERY_ORGANISERS_PLAY is on."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -179,7 +179,7 @@ class NotAnOrganiser(LotteryError):
 
 
 class NotYourPrize(LotteryError):
-    """There is no prize of that place that its claimer was offered."""
+    """The user was not offered the prize of that place."""
 
     def __init__(self) -> None:
         super().__init__("You have no prize to claim here. Look at your ballots for the results.")
@@ -193,14 +193,14 @@ class AlreadyClaimed(LotteryError):
 
 
 class ClaimOver(LotteryError):
-    """The prize lapsed, or can be claimed no more."""
+    """The prize lapsed, or its deadline is over."""
 
     def __init__(self) -> None:
         super().__init__("This prize can’t be claimed any more. The time to claim it is over.")
 
 
 class NotClaimed(LotteryError):
-    """The prize was not claimed, so that it cannot be handed over."""
+    """The prize cannot be handed over, since it was not claimed."""
 
     def __init__(self) -> None:
         super().__init__("This prize hasn’t been claimed yet. Ask the winner to claim it first.")
@@ -214,7 +214,7 @@ class AlreadyHandedOver(LotteryError):
 
 
 class AlreadyLapsed(LotteryError):
-    """The right to the prize lapsed before."""
+    """The prize lapsed before."""
 
     def __init__(self) -> None:
         super().__init__("This prize has lapsed already. Nothing was changed.")

@@ -233,10 +233,10 @@ def _demand_unused(settings: Settings) -> None:
 
 
 def _demand_own_name(settings: Settings) -> None:
-    """Refuse to begin in production by the name that stands in elsewhere where none is given.
+    """Refuse to begin a journal in production with the default name.
 
     Raises:
-        UnfitKeys: LOTTERY_NAME is that one.
+        UnfitKeys: LOTTERY_NAME is the default.
     """
     if settings.is_production and settings.name == DEFAULTS["LOTTERY_NAME"]:
         raise UnfitKeys(

@@ -20,7 +20,7 @@ from lottery_system.runtime.broadcast import Broadcast
 from lottery_system.runtime.gathering import Gathering
 from lottery_system.site_cache import SiteCache
 
-#: where Flask keeps what belongs to an application
+#: key in Flask's `app.extensions`
 NAME = "lottery"
 
 
@@ -38,7 +38,7 @@ class Parts:
     ballot_box: BallotBox
     #: who is logged in, by token
     viewers: Gathering[str, Viewer]
-    #: places for tries to log in that wait
+    #: slots for attempts to log in that wait
     log_in_waits: BoundedSemaphore
     downloads: DownloadTurns
     broadcast: Broadcast[Moment]
@@ -46,17 +46,17 @@ class Parts:
 
 
 def keep(app: Flask, parts: Parts) -> None:
-    """Give an application its parts, in place of any before."""
+    """Store the parts of an application, replacing any before."""
     app.extensions[NAME] = parts
 
 
 def parts_of(app: Flask) -> Parts:
     """Return the parts of an application."""
-    found = app.extensions[NAME]
-    assert isinstance(found, Parts)
-    return found
+    stored = app.extensions[NAME]
+    assert isinstance(stored, Parts)
+    return stored
 
 
 def parts() -> Parts:
-    """Return the parts of the application at hand."""
+    """Return the parts of the current application."""
     return parts_of(current_app)

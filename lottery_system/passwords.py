@@ -54,11 +54,11 @@ def enforce_password(text: str, username: str, *site_names: str) -> str:
 
     Args:
         text: what was typed.
-        username: whose it is to be.
-        site_names: what the lottery is called: its technical name, its title.
+        username: of the user.
+        site_names: names of the lottery: technical name and title.
 
     Raises:
-        BadPassword: with a sentence for whoever chose it.
+        BadPassword: with a sentence for the person who chose it.
     """
     password = _normalised(text) if text else ""
     if len(password) < SHORTEST:

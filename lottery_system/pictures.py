@@ -1,9 +1,9 @@
-"""Image uploads: decoding pictures of strangers, and encoding them anew.
+"""Image uploads: decode untrusted pictures and re-encode them as WebP in two sizes.
 
-Only pixels are kept, whatever else a file has: metadata, places where a photo was taken, colour
-profiles, something appended. A file can be a trap: it declares more pixels than fit into memory, or
-takes for ever to decode. So the size that it declares is read first, by Pillow's readers of these
-three formats and no others, and one picture at a time is decoded in a process.
+Only pixels are kept: no metadata, GPS position, colour profile or appended data. A file may declare
+more pixels than fit into memory, or take very long to decode. So the declared size is checked
+first, only Pillow's readers of three formats are used, and each process decodes one picture at a
+time.
 """
 
 from hashlib import sha256
@@ -28,23 +28,23 @@ JPEG, START_OF_SCAN = b"\xff\xd8", b"\xff\xda"
 ALTERNATIVE_LENGTH = 200
 
 FORMATS = ("JPEG", "PNG", "WEBP")
-#: pixels of either side at most, large and small: of a picture for a card on screens of one and of
-#: two dots a pixel, of a logo that stands beside the title
+#: pixels of the longer side at most, large and small: pictures fit a card on screens of two and of
+#: one dots a pixel; logos fit beside the title
 OF_PICTURE = (1200, 480)
 OF_LOGO = (480, 112)
 QUALITY = 80
-#: how thoroughly is encoded, of 6
+#: effort of the WebP encoder, 0 to 6
 EFFORT = 4
 
-#: of greys of 16 bits, which Pillow would cut off at 255 instead of scaling them
+#: greyscale of 16 bits, which Pillow would clip at 255 instead of scaling
 MODES_OF_16_BITS = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
-# As for passwords: behind whatever serves pages. Decoding the largest takes two seconds and 300 MB.
+# As for passwords: at lower priority than pages. Decoding the largest takes two seconds and 300 MB.
 _offload = Offload(threads=1, niceness=10)
 
 
 class BadPicture(LotteryError):
-    """A file cannot be taken as a picture."""
+    """An uploaded file is not an acceptable picture."""
 
 
 class Rendition(NamedTuple):
@@ -57,22 +57,22 @@ class Rendition(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """A picture as it is kept."""
+    """A picture as it is stored, in two sizes."""
 
     large: Rendition
     small: Rendition
 
     @property
     def digest(self) -> str:
-        """Return what names it: SHA-256 of the large one, in hex."""
+        """Return its id: SHA-256 of the large rendition, in hex."""
         return sha256(self.large.content).hexdigest()
 
 
 def enforce_alternative(text: str) -> str:
-    """Return what is said of a picture to those who do not see it, in its one form.
+    """Validate a picture's alternative text and return it normalised.
 
     Raises:
-        BadText: with a sentence for whoever wrote it.
+        BadText: with a sentence for the organiser.
     """
     too_long = BadText(
         "The description can be at most %(most)s characters long.", most=ALTERNATIVE_LENGTH
@@ -81,14 +81,14 @@ def enforce_alternative(text: str) -> str:
 
 
 def encoded(data: bytes, sides: tuple[int, int] = OF_PICTURE) -> Encoded:
-    """Decode a file and encode it anew in two sizes, in a thread, one at a time.
+    """Decode a file and re-encode it in two sizes, in a thread, one at a time.
 
     Args:
         data: a JPEG, PNG or WebP.
         sides: pixels of the longer side at most, large and small; nothing is enlarged.
 
     Raises:
-        BadPicture: with a sentence for whoever chose the file.
+        BadPicture: with a sentence for the organiser.
     """
     if not data:
         raise BadPicture("This file is empty. Choose another one.")
@@ -115,10 +115,10 @@ def _demand_few_pixels(size: tuple[int, int]) -> None:
 
 
 def _opened(data: bytes) -> Image.Image:
-    """Open a file, of which Pillow reads no more than its head.
+    """Open a file; Pillow reads only its header.
 
     Raises:
-        BadPicture: it is no picture, or one of too many pixels.
+        BadPicture: it is not a picture, or has too many pixels.
     """
     try:
         return Image.open(BytesIO(data), formats=FORMATS)
@@ -126,12 +126,12 @@ def _opened(data: bytes) -> Image.Image:
         raise _too_many_pixels() from None
     except UnidentifiedImageError:
         raise BadPicture("Choose a JPEG, PNG or WebP picture.") from None
-    except Exception:  # whatever a reader of files trips over
+    except Exception:  # readers raise any kind on malformed headers
         raise _damaged() from None
 
 
 def _encoded(data: bytes, sides: tuple[int, int]) -> Encoded:
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":  # which Pillow makes room for as it opens it
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":  # Pillow allocates its pixels on opening
         _demand_few_pixels(_size_of_webp(data[12:]))
     if data.startswith(JPEG) and data.count(START_OF_SCAN) > MOST_SCANS:
         raise _damaged()
@@ -144,13 +144,13 @@ def _encoded(data: bytes, sides: tuple[int, int]) -> Encoded:
         return Encoded(_rendition(large), _rendition(small))
     except LotteryError:
         raise
-    except Exception:  # decoders raise whatever they come upon, MemoryError too
+    except Exception:  # decoders raise any kind, including MemoryError
         raise _damaged() from None
 
 
 def _decoded(image: Image.Image, side: int) -> Image.Image:
-    """Return the first frame, upright, in plain colours, and no larger than is asked for."""
-    image.draft("RGB", (side, side))  # a JPEG is decoded in an eighth of its size where that does
+    """Return the first frame, upright, as RGB or RGBA, its sides at most `side` pixels."""
+    image.draft("RGB", (side, side))  # decodes a large JPEG at 1/2, 1/4 or 1/8 of its size
     image.load()
     if image.mode in MODES_OF_16_BITS:
         grey = image.convert("I").point(lambda value: value * (1 / 257))
@@ -158,7 +158,7 @@ def _decoded(image: Image.Image, side: int) -> Image.Image:
     elif image.mode in ("P", "PA", "1", "LA", "La", "RGBa"):
         has_holes = image.mode in ("PA", "LA", "La", "RGBa") or "transparency" in image.info
         plain = image.convert("RGBA" if has_holes else "RGB")
-    elif "transparency" in image.info:  # one colour that stands for nothing
+    elif "transparency" in image.info:  # one colour is transparent
         plain = image.convert("RGBA")
     else:
         plain = image
@@ -168,7 +168,7 @@ def _decoded(image: Image.Image, side: int) -> Image.Image:
 
 
 def _rendition(image: Image.Image) -> Rendition:
-    bare = Image.new(image.mode, image.size)  # without what a file said beside its pixels
+    bare = Image.new(image.mode, image.size)  # without the file's metadata
     bare.paste(image)
     written = BytesIO()
     bare.save(written, "WEBP", quality=QUALITY, method=EFFORT)

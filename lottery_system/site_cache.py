@@ -1,7 +1,7 @@
 """Cache of the site's title, logo and list of texts: each process reads them every two seconds.
 
-So a change is on all pages of all hosts within two seconds, and busy pages do not query more often
-than quiet ones.
+So all pages of all hosts show a change within two seconds, and the number of queries does not grow
+with the number of requests.
 """
 
 from time import monotonic
@@ -11,15 +11,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from lottery_system.extensions import reading
 from lottery_system.queries.site import Site, load_site
 
-#: seconds for which what was read is shown, by the monotonic clock
+#: seconds for which a value is kept, by the monotonic clock
 MOMENT = 2
 
 
 class SiteCache:
-    """What a process has read of the site.
+    """The site's title, logo and list of texts, cached in one process.
 
     Args:
-        name: the technical name, which is shown if there is no title.
+        name: the technical name, shown if there is no title.
     """
 
     def __init__(self, name: str) -> None:
@@ -28,18 +28,18 @@ class SiteCache:
 
     @property
     def last(self) -> Site:
-        """Return what was read last, without a query; before the first, the technical name."""
+        """Return the last value without a query; at first only the technical name."""
         return self._seen[1] if self._seen else Site(self._name)
 
     def look(self) -> Site:
-        """Return what was read within the last two seconds, else read it.
+        """Return the cached value if it is at most two seconds old, otherwise query it.
 
-        If the database does not answer, what was read last is shown: a page queries it for more,
-        and reports the error itself.
+        If the database does not answer, return the last value: the page needs other queries, which
+        report the error.
         """
         now = monotonic()
         if self._seen is None or now - self._seen[0] >= MOMENT:
-            if self._seen:  # other requests need not wait meanwhile
+            if self._seen:  # so that other requests do not query it, too
                 self._seen = (now, self._seen[1])
             try:
                 self._seen = (now, self.read())
@@ -48,6 +48,6 @@ class SiteCache:
         return self._seen[1]
 
     def read(self) -> Site:
-        """Query the site as it is now, past the cache."""
+        """Query the site, bypassing the cache."""
         with reading() as connection:
             return load_site(connection, self._name)

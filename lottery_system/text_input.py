@@ -89,7 +89,7 @@ def demand_visible(text: str, *, with_emoji: bool = False) -> None:
         with_emoji: whether it may have those by which phones write pictures.
 
     Raises:
-        BadText: with a sentence for whoever typed it.
+        BadText: with a sentence for the person who typed it.
     """
     if with_emoji:
         text = _FLAG_TAGS.sub("", text)
@@ -105,7 +105,7 @@ def demand_few_marks(text: str) -> None:
     """Refuse a name whose combining marks pile up, or have nothing to stand on.
 
     Raises:
-        BadText: with a sentence for whoever typed it.
+        BadText: with a sentence for the person who typed it.
     """
     row, before = 0, " "
     for sign in unicodedata.normalize("NFD", text):
@@ -125,15 +125,15 @@ def demand_few_marks(text: str) -> None:
 
 
 def enforce_line(text: str, most: int, too_long: BadText) -> str:
-    """Return a text of one line in the one form in which it is stored: NFC, single spaces.
+    """Validate a text of one line and return it normalised: NFC, single spaces.
 
     Args:
         text: what was typed.
-        most: characters that it may have.
-        too_long: raised where it has more.
+        most: characters.
+        too_long: raised if the text is longer.
 
     Raises:
-        BadText: with a sentence for whoever typed it.
+        BadText: with a sentence for the person who typed it.
     """
     is_short = len(text) <= RAW_TIMES * most
     line = unicodedata.normalize("NFC", " ".join(text.split())) if is_short else text
@@ -145,22 +145,22 @@ def enforce_line(text: str, most: int, too_long: BadText) -> str:
 
 
 def enforce_paragraphs(text: str, most: int, too_long: BadText) -> str:
-    """Return a text of any number of lines in the one form in which it is stored.
+    """Validate a text of several lines and return it normalised: LF, no blanks at the ends.
 
     Args:
         text: what was typed.
-        most: characters that it may have.
-        too_long: raised where it has more.
+        most: characters.
+        too_long: raised if the text is longer.
 
     Raises:
-        BadText: with a sentence for whoever typed it.
+        BadText: with a sentence for the person who typed it.
     """
-    found = text.strip().replace("\r\n", "\n")
-    if len(found) > most:
+    normalised = text.strip().replace("\r\n", "\n")
+    if len(normalised) > most:
         raise too_long
-    if not is_printable(found.replace("\n", " ").replace("\t", " ")):
+    if not is_printable(normalised.replace("\n", " ").replace("\t", " ")):
         raise BadText("Remove the invisible characters and use plain text.")
-    return found
+    return normalised
 
 
 def _script(sign: str) -> str:

@@ -37,7 +37,7 @@ def normalise_username(text: str) -> str:
     which also applies the bidi rule of RFC 5893 and lets joiners stand where RFC 5892 does.
 
     Raises:
-        BadUsername: with a sentence for whoever typed it.
+        BadUsername: with a sentence for the person who typed it.
     """
     _demand_raw_length(text)
     try:
@@ -55,7 +55,7 @@ def enforce_username(text: str) -> str:
     Letters, marks and digits of any script, and dot, hyphen and underscore between them.
 
     Raises:
-        BadUsername: with a sentence for whoever chose it.
+        BadUsername: with a sentence for the person who chose it.
     """
     username = normalise_username(text)
     try:

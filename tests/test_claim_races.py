@@ -20,7 +20,8 @@ from lottery_system.models.lottery_edit import edit_lottery
 from lottery_system.models.prizes import standings
 from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.test_claims import CLAIM_DAYS, draw_with_first, end_days, events, reopen
+from tests.stand_ins.prizes import CLAIM_DAYS, end_days
+from tests.test_claims import draw_with_first, events, reopen
 
 DAYS = 8
 PRIZES = 3
@@ -47,10 +48,10 @@ class Worker:
 
 @pytest.fixture
 def workers(database_url: str) -> Iterator[list[Worker]]:
-    """Return workers, as many as do something at once."""
-    found = [Worker(database_url) for _ in range(6)]
-    yield found
-    for each in found:
+    """Return six workers."""
+    workers = [Worker(database_url) for _ in range(6)]
+    yield workers
+    for each in workers:
         each.engine.dispose()
 
 

@@ -1,8 +1,9 @@
-"""From the draw to the prize: offered, claimed, handed over or lapsed; whose turn it is then."""
+"""Claims: a prize is offered, claimed, handed over or lapses, and reserves move up."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
+from functools import partial
 from threading import Barrier
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from lottery_system import claims, draws
+from lottery_system import claims
 from lottery_system.clock import ONE_DAY, closes_at, starts_at
 from lottery_system.errors import (
     AlreadyClaimed,
@@ -48,21 +49,13 @@ from lottery_system.models.lottery_edit import edit_lottery
 from lottery_system.queries.claims import my_open_prizes, states_of, to_hand_over
 from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.log_keys import LOG_KEYS, begin
+from tests.stand_ins.prizes import CLAIM_DAYS, end_days, in_transaction, open_lottery
 
 SECOND_NOON = FIRST_NOON + ONE_DAY
-CLAIM_DAYS = 14
 #: by then a prize of the first day's draw must be claimed, which was made at noon of the second
 DEADLINE = FIRST_DAY + (1 + CLAIM_DAYS) * ONE_DAY
 WORKERS = 6
 KINDS = [OFFERED, CLAIMED, HANDED_OVER, LAPSED]
-
-
-def end_days(session: Session, now: datetime, places: int = 1) -> None:
-    """Do what is due, as a tick does, with a deadline for claims."""
-    begin(session, now)
-    draws.run_due(session, now, places, LOG_KEYS, claim_days=CLAIM_DAYS)
-    claims.run_due(session, now, CLAIM_DAYS)
 
 
 def events(session: Session, day: date = FIRST_DAY) -> list[tuple[int, str]]:
@@ -71,8 +64,8 @@ def events(session: Session, day: date = FIRST_DAY) -> list[tuple[int, str]]:
         rows = session.execute(
             select(ClaimEvent.place, ClaimEvent.kind).where(ClaimEvent.day == day)
         )
-        found = [(row.place, row.kind) for row in rows]
-    return sorted(found, key=lambda each: (each[0], KINDS.index(each[1])))
+        happened = [(row.place, row.kind) for row in rows]
+    return sorted(happened, key=lambda each: (each[0], KINDS.index(each[1])))
 
 
 def holder_of(session: Session, place: int, day: date = FIRST_DAY) -> int:
@@ -89,13 +82,8 @@ Do = Callable[..., None]
 
 @pytest.fixture
 def do(engine: Engine) -> Do:
-    """Return a function that does something in a transaction of its own."""
-
-    def do(what: Callable[..., object], *given: object, **named: object) -> None:
-        with Session(engine) as session, session.begin():
-            what(session, *given, **named)
-
-    return do
+    """Return a function that calls another one in a transaction of its own."""
+    return partial(in_transaction, engine)
 
 
 @pytest.fixture
@@ -395,12 +383,7 @@ def test_of_a_claim_and_the_end_of_its_time_one_comes_first_and_the_other_knows(
 @pytest.fixture
 def rare(session: Session, clock: Clock) -> Lottery:
     """Open a lottery whose prize can be won once."""
-    with session.begin():
-        lottery = Lottery.create(
-            "Rare", "", FIRST_DAY + 30 * ONE_DAY, FIRST_NOON, limits=Limits(winnable=1)
-        )
-        session.add(lottery)
-    return lottery
+    return open_lottery(session, "Rare", winnable=1)
 
 
 def draw_with_first(

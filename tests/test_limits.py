@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -40,6 +41,7 @@ from lottery_system.models.lottery_edit import (
 )
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import LOG_KEYS, run_due
+from tests.stand_ins.prizes import edit, open_lottery
 from tests.stand_ins.processes import wait_for
 
 GAP = timedelta(minutes=10)
@@ -47,46 +49,29 @@ Open = Callable[..., Lottery]
 
 
 @pytest.fixture
-def open_lottery(session: Session, clock: Clock) -> Open:
+def open_rare(session: Session, clock: Clock) -> Open:
     """Return a function that creates a lottery."""
 
-    def open_lottery(name: str = "Rare", opens_on: date = FIRST_DAY, **limits: int) -> Lottery:
-        lottery = Lottery.create(
-            name, "", FIRST_DAY + 30 * ONE_DAY, FIRST_NOON, opens_on=opens_on,
-            limits=Limits(**limits),
-        )  # fmt: skip
-        with session.begin():
-            session.add(lottery)
-        return lottery
+    def open_rare(name: str = "Rare", **terms: Any) -> Lottery:
+        return open_lottery(session, name, **terms)
 
-    return open_lottery
-
-
-def edit(session: Session, lottery: Lottery, now: datetime = FIRST_NOON, **said: object) -> None:
-    """Change one thing of a lottery, as an organiser's form does, which sends all of it."""
-    with Session(session.get_bind()) as another, another.begin():
-        found = another.get_one(Lottery, lottery.id)
-        terms = {
-            "name": found.name, "prize": found.prize, "claim": found.claim,
-            "opens_on": found.opens_on, "closes_on": found.closes_on, "limits": found.limits,
-        }  # fmt: skip
-        edit_lottery(another, lottery.id, now, **(terms | said))  # type: ignore[arg-type]
+    return open_rare
 
 
 def standing(session: Session, lottery: Lottery) -> tuple[date, int | None]:
     with session.begin():
         session.expire_all()
-        found = session.get_one(Lottery, lottery.id)
-        return found.closes_on, found.winnable
+        stored = session.get_one(Lottery, lottery.id)
+        return stored.closes_on, stored.winnable
 
 
 # The first day
 
 
 def test_a_lottery_takes_ballots_from_its_first_day_on(
-    cast: Cast, open_lottery: Open, submit: Submit, clock: Clock
+    cast: Cast, open_rare: Open, submit: Submit, clock: Clock
 ) -> None:
-    later = open_lottery(opens_on=FIRST_DAY + ONE_DAY)
+    later = open_rare(opens_on=FIRST_DAY + ONE_DAY)
 
     with pytest.raises(LotteryNotOpen, match="“Rare” opens on 2026-11-20"):
         submit(cast.bob, later)
@@ -96,9 +81,9 @@ def test_a_lottery_takes_ballots_from_its_first_day_on(
 
 
 def test_a_first_day_moves_until_it_has_come_and_never_into_the_past(
-    session: Session, open_lottery: Open
+    session: Session, open_rare: Open
 ) -> None:
-    later = open_lottery(opens_on=FIRST_DAY + 2 * ONE_DAY)
+    later = open_rare(opens_on=FIRST_DAY + 2 * ONE_DAY)
 
     with pytest.raises(BadOpening, match="This day is over"):
         edit(session, later, opens_on=FIRST_DAY - ONE_DAY)
@@ -117,9 +102,9 @@ def test_a_lottery_cannot_be_created_to_open_in_the_past_or_after_its_end() -> N
 
 
 def test_one_that_was_withdrawn_before_it_opened_can_be_saved_as_it_is(
-    session: Session, open_lottery: Open
+    session: Session, open_rare: Open
 ) -> None:
-    later = open_lottery(opens_on=FIRST_DAY + 2 * ONE_DAY)
+    later = open_rare(opens_on=FIRST_DAY + 2 * ONE_DAY)
     with session.begin():
         session.get_one(Lottery, later.id).withdraw(FIRST_NOON)
 
@@ -132,10 +117,10 @@ def test_one_that_was_withdrawn_before_it_opened_can_be_saved_as_it_is(
 
 
 def test_a_submission_beyond_what_a_day_allows_is_refused_whole_and_told_what_is_left(
-    session: Session, cast: Cast, open_lottery: Open, big_chance: Lottery, submit: Submit,
+    session: Session, cast: Cast, open_rare: Open, big_chance: Lottery, submit: Submit,
     clock: Clock,
 ) -> None:  # fmt: skip
-    few = open_lottery("Few", most_a_day=3)
+    few = open_rare("Few", most_a_day=3)
     submit(cast.bob, few, 2)
     submit(cast.bob, big_chance, 9)
 
@@ -158,9 +143,9 @@ def test_a_submission_beyond_what_a_day_allows_is_refused_whole_and_told_what_is
 
 
 def test_a_limit_a_day_holds_within_a_batch_too(
-    session: Session, cast: Cast, open_lottery: Open
+    session: Session, cast: Cast, open_rare: Open
 ) -> None:
-    few = open_lottery("Few", most_a_day=3)
+    few = open_rare("Few", most_a_day=3)
     several = [
         AskedBallots.of(
             token=uuid4(), user_id=cast.bob.id, username="bob", lottery_id=few.id, ballot_count=2
@@ -175,9 +160,9 @@ def test_a_limit_a_day_holds_within_a_batch_too(
 
 
 def test_a_submission_sent_again_gets_its_first_answer_though_the_limit_is_reached(
-    cast: Cast, open_lottery: Open, submit: Submit
+    cast: Cast, open_rare: Open, submit: Submit
 ) -> None:
-    few, token = open_lottery("Few", most_a_day=3), uuid4()
+    few, token = open_rare("Few", most_a_day=3), uuid4()
     first = submit(cast.bob, few, 3, token)
 
     assert submit(cast.bob, few, 3, token).first_number == first.first_number
@@ -197,11 +182,11 @@ def test_a_limit_a_day_is_not_set_below_what_somebody_has_today(
 
 
 def test_no_ballot_plays_for_a_prize_that_the_draw_of_yesterday_may_win(
-    session: Session, cast: Cast, open_lottery: Open, big_chance: Lottery, submit: Submit,
+    session: Session, cast: Cast, open_rare: Open, big_chance: Lottery, submit: Submit,
     clock: Clock,
 ) -> None:  # fmt: skip
     """As in the minutes after midnight in which the beacon is waited for."""
-    rare = open_lottery(winnable=1)
+    rare = open_rare(winnable=1)
     submit(cast.bob, rare)
     clock.set(closes_at(FIRST_DAY) + timedelta(minutes=5))
     submit(cast.charlie, big_chance)
@@ -225,10 +210,10 @@ def test_no_ballot_plays_for_a_prize_that_the_draw_of_yesterday_may_win(
 
 
 def test_where_yesterday_has_no_ballot_in_it_a_lottery_takes_ballots_at_once(
-    session: Session, cast: Cast, open_lottery: Open, big_chance: Lottery, submit: Submit,
+    session: Session, cast: Cast, open_rare: Open, big_chance: Lottery, submit: Submit,
     clock: Clock,
 ) -> None:  # fmt: skip
-    rare = open_lottery(winnable=1)
+    rare = open_rare(winnable=1)
     submit(cast.bob, big_chance)
     clock.set(closes_at(FIRST_DAY) + timedelta(seconds=1))
     with pytest.raises(LastPrizeUndecided):  # not closed yet: some host may add one
@@ -241,9 +226,9 @@ def test_where_yesterday_has_no_ballot_in_it_a_lottery_takes_ballots_at_once(
 
 
 def test_a_lottery_finishes_with_its_last_prize_once_and_nobody_is_said_to_have_done_it(
-    session: Session, cast: Cast, open_lottery: Open, submit: Submit, clock: Clock
+    session: Session, cast: Cast, open_rare: Open, submit: Submit, clock: Clock
 ) -> None:
-    rare = open_lottery(winnable=2)
+    rare = open_rare(winnable=2)
     for _ in range(2):
         submit(cast.bob, rare)
         clock.turn(ONE_DAY)
@@ -261,9 +246,9 @@ def test_a_lottery_finishes_with_its_last_prize_once_and_nobody_is_said_to_have_
 
 
 def test_a_lottery_whose_prizes_are_won_opens_again_only_with_more_of_them(
-    session: Session, cast: Cast, open_lottery: Open, submit: Submit, clock: Clock
+    session: Session, cast: Cast, open_rare: Open, submit: Submit, clock: Clock
 ) -> None:
-    rare = open_lottery(winnable=1)
+    rare = open_rare(winnable=1)
     submit(cast.bob, rare)
     clock.turn(ONE_DAY)
     tomorrow = FIRST_NOON + ONE_DAY

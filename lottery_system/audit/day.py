@@ -226,7 +226,7 @@ def _outcome(
 
 
 def _offers(connection: Connection, frozen: StoredRecord, log_keys: LogKeys) -> Iterator[Fault]:
-    """Compare a day's offers with what was signed of them, and with what was won."""
+    """Verify the note of a day's offers, and that they contain the lotteries of all winners."""
     day = frozen.day
     assert day is not None
     if frozen.offers_note is None:

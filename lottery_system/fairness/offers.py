@@ -1,8 +1,8 @@
-"""Offers: what lotteries were called and gave when a day closed, signed.
+"""Signed offers: names and prizes of the lotteries when a day closed.
 
-See daily-draw/v1, section 17: offers. The list is a canonical JSON text: of one list there is one
-text. Its hash stands in a signed note of the log's key, whose origin names lottery and day. No such
-note is a checkpoint, which has one line more, and no checkpoint is such a note.
+See daily-draw/v1, section 17: offers. The list is a canonical JSON text, so one list has exactly
+one text. A note signed with the log's key contains its hash and an origin that names lottery and
+day. A checkpoint has one line more, so neither can be mistaken for the other.
 """
 
 import re
@@ -26,7 +26,7 @@ from lottery_system.fairness.records import DAY, NAME, RecordError, read_day
 
 OFFERS = "daily-draw/v1 offers"
 SIGNED_OFFERS = "daily-draw/v1 signed offers"
-#: bytes of a list, and of the file that it is served in; 3,000 of the longest prizes
+#: bytes of a list, and of the file that contains it; 3,000 of the longest prizes
 MAX_OFFERS_BYTES = 64 * 1024 * 1024
 
 _HEAD = re.compile(rf"(?P<origin>{NAME}/offers/{DAY})\n(?P<hash>[A-Za-z0-9+/]{{43}}=)\n", re.ASCII)
@@ -34,7 +34,7 @@ _DAY = re.compile(DAY, re.ASCII)
 
 
 class Offered(NamedTuple):
-    """What a lottery was called, and gave."""
+    """A lottery's name and prize when the day closed."""
 
     #: the lottery's id, as ballots name it
     lottery: int
@@ -43,18 +43,19 @@ class Offered(NamedTuple):
 
 
 class Offers(NamedTuple):
-    """What a day's ballots could win, by the lottery's id."""
+    """The list of a day's offers."""
 
     day: date
+    #: ordered by id
     lotteries: Sequence[Offered]
 
 
 class OffersHead(NamedTuple):
-    """What a note of offers says: whose list, of which day, and its hash."""
+    """The content of a note of offers: lottery, day, and hash of the list."""
 
     #: `<name>/offers/<day>`
     origin: str
-    #: of the text, 32 bytes
+    #: of the list's text, 32 bytes
     digest: bytes
 
 
@@ -68,7 +69,7 @@ class SignedOffers(NamedTuple):
 
 
 def format_offers(offers: Offers) -> str:
-    """Write a list of offers as its one canonical text, which ends with a line feed."""
+    """Write a list of offers as its canonical text, which ends with a line feed."""
     return write_json(
         {
             "format": OFFERS,
@@ -85,10 +86,10 @@ def parse_offers(text: str) -> Offers:
     """Read the canonical text of a list of offers.
 
     Raises:
-        Unreadable: this is no JSON of a sensible size.
-        FormatError: it is no list of offers, its lotteries are not in their order, or it is not
-            written in the one canonical way.
-        RecordError: the calendar has no such day.
+        Unreadable: it is not JSON, or too large.
+        FormatError: it is not a list of offers, its lotteries are out of order, or the text is
+            not canonical.
+        RecordError: the day does not exist.
     """
     root = Fields(load_strictly(text.encode(), MAX_OFFERS_BYTES), "the list of offers")
     root.constant("format", OFFERS)
@@ -107,12 +108,12 @@ def parse_offers(text: str) -> Offers:
 
 
 def hash_offers(text: str) -> bytes:
-    """Return H of a list's text."""
+    """Return the hash H of a list's text."""
     return sha256(text.encode()).digest()
 
 
 def offers_origin(name: str, day: date) -> str:
-    """Return the first line of the note of a lottery's offers of a day."""
+    """Return the first line of the note of a day's offers."""
     return f"{name}/offers/{day}"
 
 
@@ -125,44 +126,44 @@ def parse_head(text: str) -> OffersHead:
     """Read the text of a note of offers.
 
     Raises:
-        NoteError: it is none.
+        NoteError: it is not a note of offers.
     """
-    found = _HEAD.fullmatch(text)
-    hashed = decode_base64(found["hash"]) if found else b""
-    if not found or len(hashed) != HASH_BYTES:
+    head = _HEAD.fullmatch(text)
+    digest = decode_base64(head["hash"]) if head else b""
+    if not head or len(digest) != HASH_BYTES:
         raise NoteError("this is not a note of offers: origin and hash, a line each")
-    return OffersHead(found["origin"], hashed)
+    return OffersHead(head["origin"], digest)
 
 
 def sign_offers(offers: Offers, key: SigningKey) -> SignedOffers:
-    """Return a list of offers with its note, signed by the lottery's key and under its name."""
+    """Return a list of offers with its note, signed with the lottery's key and name."""
     text = format_offers(offers)
     head = OffersHead(offers_origin(key.name, offers.day), hash_offers(text))
     return SignedOffers(text, sign(format_head(head), key))
 
 
 def open_head(note: str, key: VerifierKey) -> OffersHead:
-    """Return what a note of offers says whose signature by a key holds.
+    """Verify the signature of a note of offers and return its content.
 
     Raises:
         NoteError: as `open_note` and `parse_head`.
-        CryptographyMissing: nothing can be checked here.
+        CryptographyMissing: the library that checks signatures is not installed.
     """
     return parse_head(open_note(note, key))
 
 
 def open_offers(signed: SignedOffers, key: VerifierKey, name: str, day: date) -> Offers:
-    """Return the offers of a lottery's day, having checked note, hash and text.
+    """Verify note, hash and text, and return the offers of a lottery's day.
 
     Args:
         key: of the journal that has the day's freeze.
-        name: the lottery's, as its genesis has it.
+        name: of the lottery, from its genesis.
 
     Raises:
-        NoteError: the note is malformed, not signed by the key, of another lottery or day, or its
+        NoteError: the note is malformed, not signed by the key, for another lottery or day, or its
             hash is not that of the text.
-        FormatError, RecordError, Unreadable: the text is not the canonical one of that day.
-        CryptographyMissing: nothing can be checked here.
+        FormatError, RecordError, Unreadable: the text is not canonical, or for another day.
+        CryptographyMissing: the library that checks signatures is not installed.
     """
     head, origin = open_head(signed.note, key), offers_origin(name, day)
     if head.origin != origin:
@@ -181,11 +182,11 @@ def format_signed_offers(signed: SignedOffers) -> str:
 
 
 def parse_signed_offers(json_text: bytes) -> SignedOffers:
-    """Read a list of offers with its note, neither of which is looked at.
+    """Read a list of offers with its note, without verifying either.
 
     Raises:
-        Unreadable: this is no JSON of a sensible size.
-        FormatError: it is, but has not the form.
+        Unreadable: it is not JSON, or too large.
+        FormatError: it does not have these fields.
     """
     root = Fields(load_strictly(json_text, MAX_OFFERS_BYTES), "the signed list of offers")
     root.constant("format", SIGNED_OFFERS)
@@ -194,5 +195,5 @@ def parse_signed_offers(json_text: bytes) -> SignedOffers:
     return signed
 
 
-def _offered(found: Fields) -> Offered:
-    return Offered(found.integer("id"), found.text("name"), found.text("prize"))
+def _offered(fields: Fields) -> Offered:
+    return Offered(fields.integer("id"), fields.text("name"), fields.text("prize"))

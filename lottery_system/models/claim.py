@@ -1,8 +1,8 @@
-"""Claiming a prize: who may claim it, hand it over or let it lapse, and whose turn it is then.
+"""Claims of prizes: claim, hand over, let lapse, and offer a lapsed prize to the next reserve.
 
-Each function locks the winner's row of the place, looks again and adds an event; what was done by
-then is refused with a sentence. Where a prize lapses the next reserve is offered the prize of its
-own ballot's lottery, in the same transaction: nothing is ever drawn anew.
+Each function locks the place's row of `winners`, reads its events again and adds one. If another
+request was faster, it refuses with a sentence. If a prize lapses, the same transaction offers the
+next reserve the prize of its own ballot's lottery. Nothing is ever drawn again.
 """
 
 from collections.abc import Sequence
@@ -45,10 +45,10 @@ from lottery_system.models.user import User
 from lottery_system.models.winner import Winner
 from lottery_system.text_input import BadText, enforce_paragraphs
 
-#: how long what a winner tells the organisers is kept once the prize is handed over or lapsed
+#: how long contacts are kept after the prize was handed over or lapsed
 CONTACT_KEPT = timedelta(days=30)
 Reason = NewType("Reason", str)
-#: why prizes lapse by themselves; stored in English, and in the catalogues for whoever shows them
+#: reasons of automatic lapses; stored in English, translated by the catalogues when shown
 NOT_CLAIMED_IN_TIME = Reason("The prize was not claimed in time.")
 ALL_WON = Reason("All prizes of this lottery are won.")
 LAPSED_BY_ITSELF = frozenset({NOT_CLAIMED_IN_TIME, ALL_WON})
@@ -59,26 +59,26 @@ class BadHandOver(LotteryError):
 
 
 def enforce_message(text: str) -> str:
-    """Return what a winner tells the organisers in the one form in which it is stored.
+    """Validate a winner's message to the organisers and return it normalised.
 
     Raises:
-        BadText: with a sentence for whoever wrote it; and so with the texts below.
+        BadText: with a sentence for its author; so do the functions below.
     """
     return _enforce(text, MESSAGE_LENGTH)
 
 
 def enforce_contact(text: str) -> str:
-    """Return how a winner can be reached in the one form in which it is stored."""
+    """Validate how a winner can be reached and return it normalised."""
     return _enforce(text, CONTACT_LENGTH)
 
 
 def enforce_note(text: str) -> str:
-    """Return what is said of a hand-over in the one form in which it is stored."""
+    """Validate the note of a hand-over and return it normalised."""
     return _enforce(text, NOTE_LENGTH)
 
 
 def enforce_reason(text: str) -> str:
-    """Return why a prize lapses in the one form in which it is stored; there must be a reason."""
+    """Validate the reason why a prize lapses, which is required, and return it normalised."""
     reason = _enforce(text, REASON_LENGTH)
     if not reason:
         raise BadText("Enter a reason. Everyone can read it.")
@@ -86,7 +86,7 @@ def enforce_reason(text: str) -> str:
 
 
 class Place(NamedTuple):
-    """A place of a drawn day, whose row is locked, and what happened to its prize."""
+    """A place of a drawn day, whose row is locked, with the events of its prize."""
 
     day: date
     number: int
@@ -103,12 +103,12 @@ class Place(NamedTuple):
 
     @property
     def latest(self) -> datetime:
-        """Return when the last thing happened."""
+        """Return the time of the latest event."""
         latest: datetime = max(event.at for event in self.events.values())
         return latest
 
     def is_over(self, day: date) -> bool:
-        """Tell whether it is too late, on a day, to claim the prize."""
+        """Tell whether the deadline to claim the prize is before a day."""
         until = self.events[OFFERED].claim_until
         return until is not None and until < day
 
@@ -123,24 +123,24 @@ def claim(
     contact: str = "",
     now: datetime,
 ) -> None:
-    """Claim a prize for its winner, who may tell the organisers how to be reached.
+    """Claim a prize for its winner, with an optional message and contact for the organisers.
 
     Raises:
-        NotYourPrize: the place is somebody else's, or was not offered to its holder.
+        NotYourPrize: the place is another user's, or was not offered to its holder.
         AlreadyClaimed: it was claimed before.
-        ClaimOver: it lapsed, or its deadline is over, whether or not anybody took note yet.
-        BadText: message or contact cannot be taken as they are.
+        ClaimOver: it lapsed, or its deadline is over, even if no tick has let it lapse yet.
+        BadText: message or contact is invalid.
     """
     connection = session.connection()
     message, contact = enforce_message(message), enforce_contact(contact)
-    found = _locked(connection, day, place)
-    if found is None or found.user_id != user_id or OFFERED not in found.events:
+    locked = _lock_place(connection, day, place)
+    if locked is None or locked.user_id != user_id or OFFERED not in locked.events:
         raise NotYourPrize
-    if CLAIMED in found.events and LAPSED not in found.events:
+    if CLAIMED in locked.events and LAPSED not in locked.events:
         raise AlreadyClaimed
-    if not found.is_open or found.is_over(day_of(now)):
+    if not locked.is_open or locked.is_over(day_of(now)):
         raise ClaimOver
-    _add(connection, found, CLAIMED, now, user_id)
+    _add(connection, locked, CLAIMED, now, user_id)
     if message or contact:
         connection.execute(
             insert(table_of(ClaimContact)),
@@ -158,29 +158,29 @@ def hand_over(
     note: str = "",
     now: datetime,
 ) -> None:
-    """Write down that a claimed prize was handed over.
+    """Record that a claimed prize was handed over.
 
     Args:
         by: the organiser; None for the operator.
         note: everyone can read it.
 
     Raises:
-        NotAnOrganiser: `by` is none.
+        NotAnOrganiser: `by` is not an organiser.
         NoPrize: nobody was offered the prize of that place.
         AlreadyHandedOver: it was handed over before.
-        AlreadyLapsed: the right to it lapsed.
+        AlreadyLapsed: it lapsed.
         NotClaimed: its winner has not claimed it.
-        BadHandOver: that day has not come, or was before the prize was offered.
-        BadText: the note cannot be taken as it is.
+        BadHandOver: that day is in the future, or before the prize was offered.
+        BadText: the note is invalid.
     """
     demand_organiser(session, by)
     note = enforce_note(note)
-    found = _locked_prize(session.connection(), day, place)
-    if CLAIMED not in found.events:
+    locked = _lock_open_prize(session.connection(), day, place)
+    if CLAIMED not in locked.events:
         raise NotClaimed
-    if not day_of(found.events[OFFERED].at) <= handed_on <= day_of(max(now, found.latest)):
+    if not day_of(locked.events[OFFERED].at) <= handed_on <= day_of(max(now, locked.latest)):
         raise BadHandOver("Choose a day from the draw up to today.")
-    _add(session.connection(), found, HANDED_OVER, now, by, handed_on=handed_on, note=note)
+    _add(session.connection(), locked, HANDED_OVER, now, by, handed_on=handed_on, note=note)
 
 
 def lapse(
@@ -193,31 +193,31 @@ def lapse(
     now: datetime,
     claim_days: int | None = None,
 ) -> None:
-    """End a winner's right to a prize, claimed or not; it is then the next reserve's turn.
+    """Let a prize lapse, claimed or not, and offer it to the next reserve.
 
     Args:
         by: the organiser; None for the operator.
         reason: everyone can read it.
-        claim_days: days after this one on which the reserve can claim; None for any.
+        claim_days: days that the reserve has to claim it after today; None for no deadline.
 
     Raises:
-        NotAnOrganiser: `by` is none.
+        NotAnOrganiser: `by` is not an organiser.
         NoPrize: nobody was offered the prize of that place.
         AlreadyHandedOver: it was handed over before.
         AlreadyLapsed: it lapsed before.
-        BadText: there is no reason, or it cannot be taken as it is.
+        BadText: the reason is missing or invalid.
     """
     connection = session.connection()
     Draw.hold_all(connection)
     demand_organiser(session, by)
     reason = enforce_reason(reason)
-    found = _locked_prize(connection, day, place)
-    _add(connection, found, LAPSED, now, by, reason=reason)
+    locked = _lock_open_prize(connection, day, place)
+    _add(connection, locked, LAPSED, now, by, reason=reason)
     _move_up(connection, day, place + 1, now, claim_days)
 
 
 def due_to_lapse(session: Session, now: datetime) -> Sequence[tuple[date, int]]:
-    """List the places whose prize was not claimed in time, those of the oldest draws first."""
+    """List the places whose prize was not claimed in time, oldest draws first."""
     other = aliased(ClaimEvent)
     rows = session.execute(
         select(ClaimEvent.day, ClaimEvent.place)
@@ -238,26 +238,26 @@ def due_to_lapse(session: Session, now: datetime) -> Sequence[tuple[date, int]]:
 def lapse_late(
     session: Session, day: date, place: int, now: datetime, claim_days: int | None = None
 ) -> bool:
-    """Let a prize lapse that was not claimed in time; tell whether this call did it."""
+    """Let a prize lapse if it was not claimed in time; tell whether this call did it."""
     connection = session.connection()
     Draw.hold_all(connection)
-    found = _locked(connection, day, place)
-    if found is None or found.events.keys() != {OFFERED} or not found.is_over(day_of(now)):
+    locked = _lock_place(connection, day, place)
+    if locked is None or locked.events.keys() != {OFFERED} or not locked.is_over(day_of(now)):
         return False
-    _add(connection, found, LAPSED, now, reason=NOT_CLAIMED_IN_TIME)
+    _add(connection, locked, LAPSED, now, reason=NOT_CLAIMED_IN_TIME)
     _move_up(connection, day, place + 1, now, claim_days)
     return True
 
 
 def waiting(session: Session) -> Sequence[Waiting]:
-    """List the reserves who wait until it is known whether a prize is left for them."""
+    """List the reserves that wait until it is known whether a prize is left for them."""
     return waiting_places(session.connection())
 
 
 def move_up_waiting(
     session: Session, day: date, place: int, now: datetime, claim_days: int | None = None
 ) -> bool:
-    """Offer a prize to a reserve who waits, or pass it over; tell whether this call did so."""
+    """Offer a prize to a waiting reserve, or skip the reserve; tell whether this call did so."""
     connection = session.connection()
     Draw.hold_all(connection)
     if not any((each.day, each.place) == (day, place) for each in waiting_places(connection)):
@@ -266,7 +266,7 @@ def move_up_waiting(
 
 
 def forget_contacts(session: Session, now: datetime) -> int:
-    """Delete what winners told organisers whose prizes ended a while ago, or whose accounts did.
+    """Delete contacts of prizes that ended 30 days ago, and of closed accounts.
 
     Returns:
         How many were deleted.
@@ -285,12 +285,12 @@ def forget_contacts(session: Session, now: datetime) -> int:
 
 
 def forget_contacts_of(session: Session, user_id: int) -> int:
-    """Delete what somebody told organisers who closes the account."""
+    """Delete the contacts of a user, who closes the account."""
     return _delete_contacts(session, _is_of(User.id == user_id))
 
 
 def _is_of(which: Any) -> Any:
-    """Return whether a contact is of a user."""
+    """Return the condition that a contact belongs to one of some users."""
     return (
         select(ClaimEvent.day)
         .join(User, User.id == ClaimEvent.holder_id)
@@ -317,23 +317,25 @@ def _move_up(
 ) -> bool:
     """Offer the prize to the reserve whose turn it is, unless it has to wait.
 
-    A reserve whose ballot is in a lottery without a prize left is passed over. One waits where
-    ballots that are in, or reserves who have waited for longer, may win the last one.
+    A reserve is skipped if its ballot's lottery has no prize left. It waits if accepted ballots,
+    or reserves that have waited longer, may win the last prize.
 
     Returns:
         Whether anything was added.
     """
     moved = False
-    while (found := _locked(connection, day, place)) is not None:
+    while (locked := _lock_place(connection, day, place)) is not None:
         lottery = table_of(Lottery).c
-        winnable = connection.scalar(select(lottery.winnable).where(lottery.id == found.lottery_id))
+        winnable = connection.scalar(
+            select(lottery.winnable).where(lottery.id == locked.lottery_id)
+        )
         gone = False
         if winnable is not None:
-            standing = latest_standing(connection, found.lottery_id)
+            standing = latest_standing(connection, locked.lottery_id)
             behind = [
                 each
                 for each in waiting_places(connection)
-                if each.lottery_id == found.lottery_id and each[:2] >= (day, place)
+                if each.lottery_id == locked.lottery_id and each[:2] >= (day, place)
             ]
             gone = standing.won >= winnable
             if not gone and standing.bound - len(behind) >= winnable:
@@ -342,9 +344,9 @@ def _move_up(
         ClaimEvent.offer(connection, day, place, at, None if gone else claim_days)
         moved = True
         if not gone:
-            finish_won(connection, found.lottery_id, now)
+            finish_won(connection, locked.lottery_id, now)
             return moved
-        offered = _locked(connection, day, place)
+        offered = _lock_place(connection, day, place)
         assert offered is not None
         _add(connection, offered, LAPSED, now, reason=ALL_WON)
         place += 1
@@ -352,7 +354,7 @@ def _move_up(
 
 
 def _latest_before(connection: Connection, day: date, place: int) -> datetime:
-    """Return when the place before lapsed: by another host's clock, maybe, which is ahead."""
+    """Return when the place before lapsed, maybe by the clock of another host, which is ahead."""
     event = table_of(ClaimEvent).c
     at: datetime = connection.execute(
         select(event.at).where(event.day == day, event.place == place - 1, event.kind == LAPSED)
@@ -360,26 +362,26 @@ def _latest_before(connection: Connection, day: date, place: int) -> datetime:
     return at
 
 
-def _locked_prize(connection: Connection, day: date, place: int) -> Place:
-    """Lock a place whose prize can still be handed over, or lapse.
+def _lock_open_prize(connection: Connection, day: date, place: int) -> Place:
+    """Lock a place whose prize can still be handed over or lapse.
 
     Raises:
         NoPrize: nobody was offered the prize of that place.
         AlreadyHandedOver: it was handed over before.
         AlreadyLapsed: it lapsed before.
     """
-    found = _locked(connection, day, place)
-    if found is None or OFFERED not in found.events:
+    locked = _lock_place(connection, day, place)
+    if locked is None or OFFERED not in locked.events:
         raise NoPrize
-    if HANDED_OVER in found.events:
+    if HANDED_OVER in locked.events:
         raise AlreadyHandedOver
-    if LAPSED in found.events:
+    if LAPSED in locked.events:
         raise AlreadyLapsed
-    return found
+    return locked
 
 
-def _locked(connection: Connection, day: date, place: int) -> Place | None:
-    """Lock a place, and only then look at what happened to its prize."""
+def _lock_place(connection: Connection, day: date, place: int) -> Place | None:
+    """Lock a place, and only then read the events of its prize."""
     winner, ballot, event = (table_of(model).c for model in (Winner, Ballot, ClaimEvent))
     number = connection.scalar(
         select(winner.number).where(winner.day == day, winner.place == place).with_for_update()
@@ -399,7 +401,7 @@ def _locked(connection: Connection, day: date, place: int) -> Place | None:
 
 def _add(
     connection: Connection,
-    found: Place,
+    locked: Place,
     kind: str,
     now: datetime,
     by: int | None = None,
@@ -408,13 +410,13 @@ def _add(
     connection.execute(
         insert(table_of(ClaimEvent)),
         {
-            "day": found.day,
-            "place": found.place,
+            "day": locked.day,
+            "place": locked.place,
             "kind": kind,
-            "lottery_id": found.lottery_id,
-            "holder_id": found.user_id,
+            "lottery_id": locked.lottery_id,
+            "holder_id": locked.user_id,
             # another host's clock may have been ahead
-            "at": max(now, found.latest),
+            "at": max(now, locked.latest),
             "done_by": by,
             **values,
         },

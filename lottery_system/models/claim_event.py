@@ -22,7 +22,7 @@ from lottery_system.models.winner import Winner
 
 OFFERED, CLAIMED, HANDED_OVER, LAPSED = "offered", "claimed", "handed_over", "lapsed"
 
-#: letters that texts of a claim have at most
+#: longest texts of a claim, in characters
 REASON_LENGTH = NOTE_LENGTH = 500
 MESSAGE_LENGTH = 1000
 CONTACT_LENGTH = 200
@@ -31,10 +31,11 @@ _HAS_ENDED = text(f"kind IN ('{HANDED_OVER}', '{LAPSED}')")
 
 
 class ClaimEvent(Base):
-    """What happened to the prize of a place; only ever added, kept for ever.
+    """An event of the prize of a place; append-only, kept for ever.
 
-    Triggers keep the order: a place is offered once its day is drawn, a reserve once the place
-    before it has lapsed; it is claimed in time, and ends once, handed over or lapsed.
+    Triggers enforce the order. A winner is offered the prize once its day is drawn, a reserve once
+    the place before it has lapsed. The prize is claimed before its deadline, and ends once: handed
+    over or lapsed.
     """
 
     __tablename__ = "claim_events"
@@ -62,13 +63,13 @@ class ClaimEvent(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     place: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(String(11), primary_key=True)
-    #: those of the ballot that took the place, which a trigger compares
+    #: lottery and owner of the ballot in this place, checked by a trigger
     lottery_id: Mapped[int] = mapped_column(ForeignKey("lotteries.id"))
     holder_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     at: Mapped[datetime]
-    #: None: by the tick, or by a command of the operator
+    #: None: the tick, or a command of the operator
     done_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    #: of an offer: the last UTC day on which it can be claimed; None for no deadline
+    #: of an offer: the last UTC day to claim it; None for no deadline
     claim_until: Mapped[date | None]
     #: why it lapsed; everyone can read it
     reason: Mapped[str | None] = mapped_column(String(REASON_LENGTH))
@@ -83,7 +84,7 @@ class ClaimEvent(Base):
         """Offer the prize of a place, and return the lottery whose prize it is.
 
         Args:
-            claim_days: days after the one of `at` on which it can still be claimed; None for any.
+            claim_days: days to claim it after that of `at`; None for no deadline.
         """
         winner, ballot = table_of(Winner).c, table_of(Ballot).c
         row = connection.execute(
@@ -114,7 +115,7 @@ class ClaimEvent(Base):
 
 
 class ClaimContact(Base):
-    """What a winner tells the organisers alone; deleted once it has done its service."""
+    """A winner's private message and contact for the organisers; deleted 30 days after the end."""
 
     __tablename__ = "claim_contacts"
     __table_args__ = (ForeignKeyConstraint(["day", "place"], ["winners.day", "winners.place"]),)

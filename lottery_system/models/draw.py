@@ -70,7 +70,7 @@ class Turn(NamedTuple):
     frontier: Frontier
     #: how many records the journal has
     journal_size: int
-    #: what the host's clock and the database's said, for whoever compares them
+    #: times of the host's and the database's clocks, to be compared
     clocks: Clocks
 
 
@@ -164,11 +164,11 @@ class Draw(Base):
 
     @classmethod
     def hold_all(cls, connection: Connection) -> None:
-        """Let no ballot come in and no day end until the transaction is over.
+        """Lock all days: no ballot comes in and no day closes until the transaction ends.
 
-        For whoever decides by how much is in, or was won. Not the open day's row alone: another
-        host, whose clock is ahead, may open the next one meanwhile. To be called before anything
-        else is locked. On SQLite the transaction itself is that lock.
+        For decisions that depend on counts of ballots or wins. The open day's row is not enough:
+        another host whose clock is ahead may open the next day. Call it before any other lock. On
+        SQLite the transaction itself is that lock.
         """
         if connection.dialect.name == "postgresql":
             connection.execute(_HOLDING)
@@ -330,7 +330,7 @@ class Draw(Base):
         return _rows(moved) == 1
 
 
-#: holds off whoever locks or writes rows of draws, and nobody who reads
+#: blocks transactions that lock or write rows of draws, but no readers
 _HOLDING = text("LOCK TABLE draws IN EXCLUSIVE MODE")
 
 

@@ -50,8 +50,8 @@ class Holding(Base):
         cls, connection: Connection, day: date, users: Collection[int], lotteries: Collection[int]
     ) -> Counter[tuple[int, int]]:
         """Return what some users hold in some lotteries on a day, by user and lottery."""
-        asked = {"day": day, "users": list(users), "lotteries": list(lotteries)}
-        rows = connection.execute(_HELD, asked)
+        parameters = {"day": day, "users": list(users), "lotteries": list(lotteries)}
+        rows = connection.execute(_HELD, parameters)
         return Counter({(row.user_id, row.lottery_id): row.ballot_count for row in rows})
 
 

@@ -47,7 +47,7 @@ class Viewer:
     seen_until: date | None
     #: what the browser holds
     token: str = field(repr=False)
-    #: the first day whose prize is this user's and can be claimed yet; None for none
+    #: the first day whose prize this user can claim; None for none
     prize_to_claim: date | None = None
 
     is_authenticated: ClassVar[bool] = True
@@ -114,8 +114,8 @@ class LoginSession(Base):
         it would cost more than the query.
         """
         by_hash = {_digest(token): token for token in tokens}
-        asked = {"token_hashes": list(by_hash), "now": now, "today": day_of(now)}
-        rows = connection.execute(_VIEWERS, asked)
+        parameters = {"token_hashes": list(by_hash), "now": now, "today": day_of(now)}
+        rows = connection.execute(_VIEWERS, parameters)
         tokens_and_rows = ((by_hash[bytes(row.token_hash)], row) for row in rows)
         return {
             token: Viewer(
@@ -167,8 +167,8 @@ class LoginSession(Base):
 
 _login, _user = table_of(LoginSession), table_of(User)
 _offer, _after = table_of(ClaimEvent).alias("offer"), table_of(ClaimEvent).alias("after")
-#: told along with who is there, so that every page can say it at the cost of no statement; found by
-#: the index of holders, in which whoever never won has no row
+#: a subquery of the login session's statement, so that no page needs another one; it uses the
+#: index of holders, in which users who never won have no row
 _prize_to_claim = (
     select(func.min(_offer.c.day))
     .where(

@@ -41,10 +41,10 @@ NO_LIMITS = Limits()
 
 
 def enforce_name(text: str) -> str:
-    """Return a lottery's name in the one form in which it is stored: NFC, single spaces.
+    """Validate a lottery's name and return it normalised: NFC, single spaces.
 
     Raises:
-        BadText: with a sentence for whoever chose it.
+        BadText: with a sentence for the person who chose it.
     """
     too_long = BadText("The name can be at most %(most)s characters long.", most=NAME_LENGTH)
     name = enforce_line(text, NAME_LENGTH, too_long)
@@ -54,20 +54,20 @@ def enforce_name(text: str) -> str:
 
 
 def enforce_prize(text: str) -> str:
-    """Return what is said of a prize in the one form in which it is stored.
+    """Validate the text of a prize and return it normalised.
 
     Raises:
-        BadText: with a sentence for whoever wrote it.
+        BadText: with a sentence for the person who wrote it.
     """
     too_long = BadText("The prize can be at most %(most)s characters long.", most=PRIZE_LENGTH)
     return enforce_paragraphs(text, PRIZE_LENGTH, too_long)
 
 
 def enforce_claim(text: str) -> str:
-    """Return what is said of how a prize is claimed in the one form in which it is stored.
+    """Validate the text on how to claim a prize and return it normalised.
 
     Raises:
-        BadText: with a sentence for whoever wrote it.
+        BadText: with a sentence for the person who wrote it.
     """
     too_long = BadText("This can be at most %(most)s characters long.", most=CLAIM_LENGTH)
     return enforce_paragraphs(text, CLAIM_LENGTH, too_long)
@@ -77,7 +77,7 @@ def enforce_limit(limit: int | None) -> int | None:
     """Return a limit, unless it cannot be one.
 
     Raises:
-        BadText: with a sentence for whoever chose it.
+        BadText: with a sentence for the person who chose it.
     """
     if limit is not None and not 1 <= limit <= MOST:
         raise BadText("Enter a whole number from 1 on, or leave this empty.")
@@ -101,9 +101,9 @@ class Lottery(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
     prize: Mapped[str] = mapped_column(Text, default="")
-    #: how and where the prize is had; winners are shown it as it stands now
+    #: how to claim the prize; winners see the current text
     claim: Mapped[str] = mapped_column(Text, default="")
-    #: the first and the last UTC day on which it takes ballots
+    #: the first and the last UTC day on which it accepts ballots
     opens_on: Mapped[date]
     closes_on: Mapped[date] = mapped_column(index=True)
     #: see `Limits`
@@ -111,13 +111,13 @@ class Lottery(Base):
     winnable: Mapped[int | None]
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
-    #: the organiser's number; None for the operator's commands, and where the last prize was won
+    #: the organiser's id; None for the operator's commands, and if the last prize was won
     changed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     #: digest of a stored picture; None for none
     picture_digest: Mapped[str | None] = mapped_column(
         String(DIGEST_LENGTH), ForeignKey("pictures.digest"), index=True
     )
-    #: alternative text: what is on it, for people who cannot see it; None where there is none
+    #: alternative text of the picture, for people who cannot see it; None without a picture
     picture_alt: Mapped[str | None] = mapped_column(String(ALTERNATIVE_LENGTH))
 
     @classmethod
@@ -194,10 +194,10 @@ class Lottery(Base):
             raise BadOpening("The first day can’t be after the last day. Choose an earlier one.")
 
     def show_picture(self, digest: str | None, alternative: str) -> None:
-        """Show a stored picture, or none; part of an edit, which says when and who.
+        """Set a stored picture, or none; call it as part of an edit, which records time and author.
 
         Raises:
-            BadText: the picture has no description, or one that cannot be taken as it is.
+            BadText: the description of the picture is missing or invalid.
         """
         words = enforce_alternative(alternative)
         if digest and not words:

@@ -12,7 +12,7 @@ from lottery_system.pictures import ALTERNATIVE_LENGTH
 
 
 class LotteryChange(Base):
-    """A lottery's name, prize and last day from an instant on; written by triggers, append-only.
+    """The fields of a lottery from an instant on; written by triggers, append-only.
 
     The first row of a lottery is its creation. A due date before the day of the change withdrew it.
     """
@@ -27,7 +27,7 @@ class LotteryChange(Base):
     name: Mapped[str] = mapped_column(String(NAME_LENGTH))
     prize: Mapped[str] = mapped_column(Text)
     closes_on: Mapped[date]
-    #: None, all four: a change of before these were kept
+    #: all four are None for changes before migration 0009
     opens_on: Mapped[date | None]
     claim: Mapped[str | None] = mapped_column(Text)
     most_a_day: Mapped[int | None]

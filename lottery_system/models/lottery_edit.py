@@ -1,7 +1,7 @@
-"""Edits of a lottery that must fit its ballots and wins: last day, limits, withdrawal.
+"""Lottery edits, checked against its ballots and wins: last day, limits, withdrawal.
 
-Made while nothing comes in and no day ends, so that what they are checked against stays so until
-they are stored.
+They hold the lock of all open days. So no ballot comes in and no day closes between the check and
+the commit.
 """
 
 from collections.abc import Callable
@@ -20,25 +20,25 @@ from lottery_system.models.user import User
 
 
 class TooFewADay(LotteryError):
-    """Somebody has more ballots of today than a lottery was to allow."""
+    """A user has more ballots today than the new limit allows."""
 
 
 class TooFewPrizes(LotteryError):
-    """More prizes are won, or may be won, than a lottery was to have."""
+    """More prizes are won, or may be won, than the new limit allows."""
 
 
 class NoPrizeLeft(LotteryError):
-    """A lottery was to open again all of whose prizes are won."""
+    """A lottery cannot reopen, since all its prizes are won."""
 
 
 def demand_organiser(session: Session, user_id: int | None) -> None:
-    """Refuse whoever is no organiser; None is a command of the operator.
+    """Refuse users who are not organisers; None stands for a command of the operator.
 
     Raises:
-        NotAnOrganiser: it is somebody else.
+        NotAnOrganiser: the user is not an organiser.
     """
-    asked = select(User.is_organiser).where(User.id == user_id)
-    if user_id is not None and not session.scalar(asked):
+    is_organiser = select(User.is_organiser).where(User.id == user_id)
+    if user_id is not None and not session.scalar(is_organiser):
         raise NotAnOrganiser
 
 
@@ -56,20 +56,20 @@ def edit_lottery(
     limits: Limits | None = None,
     also: Callable[[Session, Lottery], None] = lambda session, lottery: None,
 ) -> Lottery:
-    """Change a lottery; a later last day opens a finished one again, unless all prizes are won.
+    """Edit a lottery; a later last day reopens a finished one, unless all prizes are won.
 
-    A lottery whose limit of prizes is brought down to what is won finishes.
+    A lottery finishes if its limit of prizes is lowered to the number that is won.
 
     Args:
-        opens_on: None leaves it as it is, and so with `claim` and `limits`.
-        also: edits more of it, as part of the same change.
+        opens_on, claim, limits: None leaves them as they are.
+        also: edits more of the lottery, in the same entry of the audit log.
 
     Raises:
-        NotAnOrganiser: `by` is none.
-        BadText: one of the texts or limits cannot be taken as it is.
+        NotAnOrganiser: `by` is not an organiser.
+        BadText: one of the texts or limits is invalid.
         ClosesInThePast: the last day is changed to a day that is over.
         BadOpening: it cannot open on that day.
-        TooFewADay: somebody has more ballots today.
+        TooFewADay: a user has more ballots today.
         TooFewPrizes: more are won or may be won.
         NoPrizeLeft: all prizes are won, and the last day is a later one.
     """
@@ -98,15 +98,15 @@ def withdraw_lottery(
     by: int | None = None,
     check: Callable[[Clocks], None] = lambda clocks: None,
 ) -> None:
-    """Let a lottery take no more ballots, not one once this is committed.
+    """Withdraw a lottery: it accepts no ballot after this is committed.
 
-    The clock is read under the lock that ballots are admitted under.
+    The clock is read under the lock of the day, as for ballots.
 
     Args:
-        check: refuses it, by an exception, where the clocks disagree.
+        check: raises an exception if the clocks disagree.
 
     Raises:
-        NotAnOrganiser: `by` is none.
+        NotAnOrganiser: `by` is not an organiser.
     """
     turn = Draw.take_turn(session.connection(), utcnow)
     check(turn.clocks)

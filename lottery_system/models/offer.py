@@ -30,17 +30,16 @@ class Offer(Base):
     def keep(cls, connection: Connection, day: date) -> None:
         """Store the current change of each lottery that may have ballots that day.
 
-        To be called by the transaction that closes the day. The lotteries are those of which it was
-        ever said that they take ballots on that day, and that have opened: what is prepared for
-        later is nobody's to know yet. The database has written that down, whoever
-        withdrew them since and whatever they said of when, so that neither a ballot nor a clock
-        needs to be looked at.
+        Call it in the transaction that closes the day. A lottery may have ballots if it has opened
+        and any of its changes had a last day not before this one: it may have been withdrawn since.
+        The audit log has all changes, so this reads neither ballots nor the clock. Lotteries that
+        open later are left out, since they are not public yet.
         """
         connection.execute(_keeping(connection.dialect), {"day": day})
 
     @classmethod
     def of_day(cls, connection: Connection, day: date) -> Offers:
-        """Return what a day's close kept, as it is signed and published."""
+        """Return a day's stored offers, as they are signed and published."""
         rows = connection.execute(_OF_DAY, {"day": day})
         return Offers(day, [Offered(*row) for row in rows])
 

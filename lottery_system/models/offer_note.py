@@ -1,4 +1,4 @@
-"""The signed note of a day's offers: by it nobody can say later that something else was won."""
+"""Signed notes of offers: each proves which prizes a day's ballots could win."""
 
 from datetime import date
 
@@ -12,10 +12,10 @@ from lottery_system.models.offer import Offer
 
 
 class OfferNote(Base):
-    """What was signed of a day's offers when it closed; only ever added, kept for ever.
+    """The signed note of a day's offers, made when it closed; append-only, kept for ever.
 
-    Days that were closed before there were such notes have none. The text that is signed is not
-    stored: it follows from the offers, which are kept as well.
+    Days that closed before migration 0010 have none. The signed text is not stored, since it is
+    made of the offers, which are kept as well.
     """
 
     __tablename__ = "offer_notes"
@@ -26,9 +26,9 @@ class OfferNote(Base):
 
     @classmethod
     def sign(cls, connection: Connection, day: date, key: SigningKey) -> None:
-        """Sign a day's offers, in the transaction that closes it and has just kept them.
+        """Sign a day's offers; call it in the transaction that closes the day and has stored them.
 
-        The primary key refuses a second note of a day.
+        The primary key refuses a second note for a day.
         """
         note = sign_offers(Offer.of_day(connection, day), key).note
         connection.execute(insert(table_of(cls)).values(day=day, note=note))

@@ -1,4 +1,4 @@
-"""Pictures of lotteries and the logo, kept in the database: images that were uploaded."""
+"""Uploaded images in the database: pictures of lotteries, and the logo."""
 
 from sqlalchemy import Connection, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -11,9 +11,9 @@ MEDIA_TYPE = "image/webp"
 
 
 class Picture(Base):
-    """A picture in two sizes, as the lottery itself has encoded it; never changed, never deleted.
+    """A picture in two sizes, encoded by this application; never changed, never deleted.
 
-    In the database, since several hosts share it and its backups hold it.
+    It is in the database because hosts share that, and backups include it.
     """
 
     __tablename__ = "pictures"
@@ -26,13 +26,13 @@ class Picture(Base):
     height: Mapped[int]
     small_width: Mapped[int]
     small_height: Mapped[int]
-    # behind all else, so that SQLite need not go through them, and read only when asked for
+    # last, so that SQLite skips them when it reads other columns; loaded only on access
     small_bytes: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     bytes: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
 
     @classmethod
     def keep(cls, connection: Connection, encoded: Encoded) -> str:
-        """Keep a picture, once however often it comes, and return its digest."""
+        """Store a picture, unless it is stored already, and return its digest."""
         row = {
             "digest": encoded.digest,
             "media_type": MEDIA_TYPE,

@@ -1,9 +1,9 @@
-"""Prize limits: how often a lottery's prize was won, and how often it may be won yet.
+"""Prize limits: how often a lottery's prize was won, and how often it may still be won.
 
-A ballot is taken only while fewer prizes are won, or may be won before its draw, than there are. A
-draw never makes the sum larger: its day is pending before, and won or not after. So whoever reads
-both at one instant, under the lock of the day that ballots count in, may rely on it until the end
-of the transaction.
+A ballot is accepted only if fewer prizes are won, or may be won before its draw, than there are
+(`winnable`). A draw never makes the sum larger: its day counts as pending before, and as won or not
+after. So a transaction that reads both at one instant, under the lock of the ballot's day, can rely
+on them until it ends.
 """
 
 from collections.abc import Collection
@@ -35,11 +35,11 @@ from lottery_system.models.winner import Winner
 
 
 class Standing(NamedTuple):
-    """What became of a lottery's prizes, as seen from a day."""
+    """Counts of a lottery's prizes, won and pending, before a day."""
 
-    #: places that hold its prize: offered, and not lapsed
+    #: places that hold its prize: offered and not lapsed
     won: int
-    #: days before whose draws may win it yet: not drawn, and open or with ballots in it
+    #: earlier days whose draws may still win it: not drawn, and open or with ballots in it
     undrawn: int
     #: the first of them
     first_undrawn: date | None
@@ -50,32 +50,32 @@ class Standing(NamedTuple):
 
     @property
     def pending(self) -> int:
-        """Return how often the prize may be won before the day's own draw."""
+        """Return how often the prize may still be won before the day's own draw."""
         return self.undrawn + self.waiting
 
     def is_undecided(self, winnable: int) -> bool:
-        """Tell whether earlier draws may win all that is left, so that no ballot is taken."""
+        """Tell whether earlier draws may win all that is left, so that no ballot is accepted."""
         return self.won + self.pending >= winnable
 
     def decided_at(self, now: datetime, gap: timedelta) -> datetime | None:
-        """Return about when the next draw decides; None where none does.
+        """Return about when the next draw takes place; None if none is pending.
 
         Args:
             gap: from a day's closing to its draw.
         """
         if self.first_undrawn is None:
             return None
-        # a minute for the draw itself, also where it is late
+        # a minute for the draw itself, also if it is late
         return max(closes_at(self.first_undrawn) + gap, now) + timedelta(minutes=1)
 
     @property
     def bound(self) -> int:
-        """Return how many prizes are won, or may be won by what is acknowledged already."""
+        """Return how many prizes are won, or may be won by ballots that are accepted already."""
         return self.won + self.pending + self.has_ballots
 
 
 class Waiting(NamedTuple):
-    """A reserve whose turn it is and who has not been offered the prize."""
+    """A reserve whose turn it is, but who has not been offered the prize yet."""
 
     day: date
     place: int
@@ -85,7 +85,7 @@ class Waiting(NamedTuple):
 def standings(
     connection: Connection, lottery_ids: Collection[int], day: date
 ) -> dict[int, Standing]:
-    """Return how lotteries stand before a day, all of it as of one instant."""
+    """Return the counts of lotteries before a day, all as of one instant."""
     rows = connection.execute(_STANDING, {"ids": list(lottery_ids), "day": day})
     return {
         row.id: Standing(
@@ -96,23 +96,23 @@ def standings(
 
 
 def latest_standing(connection: Connection, lottery_id: int) -> Standing:
-    """Return how a lottery stands before the latest open day.
+    """Return the counts of a lottery before the latest open day.
 
-    For whoever holds all days (`Draw.hold_all`): only then does it stay so.
+    Call it under `Draw.hold_all`: otherwise the counts may change at once.
     """
     latest = connection.scalar(_LATEST_OPEN)
     return standings(connection, [lottery_id], latest or date.max)[lottery_id]
 
 
 def waiting_places(connection: Connection) -> list[Waiting]:
-    """List the reserves whose turn it is and who wait, those of the oldest draws first."""
+    """List the reserves whose turn it is and who wait, oldest draws first."""
     return [Waiting(*row) for row in connection.execute(_WAITING_PLACES)]
 
 
 def finish_won(connection: Connection, lottery_id: int, now: datetime) -> bool:
-    """Let a lottery take no more ballots where all of its prizes are won; tell whether it did so.
+    """Close a lottery if all its prizes are won; tell whether this call did it.
 
-    To be called by the transaction in which one was won.
+    Call it in the transaction that offers a prize.
     """
     last_day, lottery = day_of(now) - ONE_DAY, table_of(Lottery)
     finished = connection.execute(
@@ -146,7 +146,7 @@ def _standing() -> Select[Any]:
     lottery, holding = table_of(Lottery).c, table_of(Holding).c
     day = bindparam("day", type_=Date)
     draws = _draws
-    # whatever is not drawn comes after whatever is
+    # days that are not drawn all come after those that are
     newest = draws.alias("newest").c
     latest_drawn = (
         select(newest.day)
@@ -221,7 +221,7 @@ def _waiting_places() -> Select[Any]:
     )
 
 
-#: whose model needs this module
+#: `models.draw` imports this module, so the table is declared here
 _draws = table("draws", column("day", Date), column("status", String))
 
 _LATEST_OPEN = select(func.max(_draws.c.day)).where(_draws.c.status == "open")

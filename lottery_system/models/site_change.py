@@ -11,48 +11,48 @@ from lottery_system.text_input import BadText, enforce_line, enforce_paragraphs
 
 TITLE_LENGTH = 80
 TEXT_LENGTH = 20_000
-#: the texts that a site may have, each at the address of its name
+#: texts of the site, each served at the address of its name
 TEXTS = ("contact", "terms", "privacy", "imprint")
 
 
 def enforce_title(text: str) -> str:
-    """Return a title in the one form in which it is stored, as names of lotteries are; empty: none.
+    """Validate a title, which may be empty, and return it normalised as lottery names are.
 
     Raises:
-        BadText: with a sentence for whoever chose it.
+        BadText: with a sentence for the organiser.
     """
     too_long = BadText("The title can be at most %(most)s characters long.", most=TITLE_LENGTH)
     return enforce_line(text, TITLE_LENGTH, too_long)
 
 
 def enforce_text(text: str) -> str:
-    """Return a text of the site in the one form in which it is stored; empty: none.
+    """Validate a text of the site, which may be empty, and return it normalised.
 
     Raises:
-        BadText: with a sentence for whoever wrote it.
+        BadText: with a sentence for the organiser.
     """
     too_long = BadText("The text can be at most %(most)s characters long.", most=TEXT_LENGTH)
     return enforce_paragraphs(text, TEXT_LENGTH, too_long)
 
 
 class SiteChange(Base):
-    """What is said of the site from an instant on; the newest row holds, and all are kept for ever.
+    """Title, texts and logo from an instant on; append-only, and the newest row is in force.
 
-    Before the first one there is neither title nor text.
+    Before the first row the site has no title and no texts.
     """
 
     __tablename__ = "site_changes"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     changed_at: Mapped[datetime]
-    #: the organiser's number; None: by hand at the database
+    #: the organiser's id; None: by hand in the database
     changed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     #: empty: the technical name is shown
     title: Mapped[str] = mapped_column(String(TITLE_LENGTH))
     logo_digest: Mapped[str | None] = mapped_column(
         String(DIGEST_LENGTH), ForeignKey("pictures.digest")
     )
-    # plain texts, a blank line between paragraphs; empty: there is none
+    # plain texts, a blank line between paragraphs; empty for none
     contact: Mapped[str] = mapped_column(Text)
     terms: Mapped[str] = mapped_column(Text)
     privacy: Mapped[str] = mapped_column(Text)
@@ -60,30 +60,30 @@ class SiteChange(Base):
 
     @classmethod
     def newest(cls, session: Session) -> "SiteChange | None":
-        """Return what is said of the site now; None before anything was."""
+        """Return the row in force; None before the first."""
         return session.scalars(select(cls).order_by(cls.id.desc()).limit(1)).first()
 
     @classmethod
     def add(
         cls,
         session: Session,
-        said: dict[str, str],
+        texts: dict[str, str],
         logo_digest: str | None,
         now: datetime,
         by: int | None,
     ) -> None:
-        """Say something of the site from now on; nothing is written where it is said already.
+        """Change title, texts and logo from now on; if nothing differs, write nothing.
 
         Args:
-            said: the title and all texts, by their names.
-            logo_digest: of a picture that is kept; None for none.
+            texts: the title and all texts, by name.
+            logo_digest: of a stored picture; None for none.
 
         Raises:
-            BadText: the title or a text cannot be taken as it is.
+            BadText: the title or a text is invalid.
         """
         given: dict[str, str | None] = {
-            "title": enforce_title(said["title"]),
-            **{name: enforce_text(said[name]) for name in TEXTS},
+            "title": enforce_title(texts["title"]),
+            **{name: enforce_text(texts[name]) for name in TEXTS},
             "logo_digest": logo_digest,
         }
         before = cls.newest(session)

@@ -1,4 +1,4 @@
-"""Claims of prizes: what I have won, what organisers hand over, what everyone sees of a place."""
+"""Queries of claims: a user's prizes, prizes to hand over, and the public list of wins."""
 
 from collections.abc import Collection, Sequence
 from datetime import date
@@ -12,14 +12,14 @@ from lottery_system.models.claim_event import CLAIMED, HANDED_OVER, LAPSED, OFFE
 from lottery_system.queries import AnyRow
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
 
-#: the state of a reserve whose turn it is, until it is known whether a prize is left
+#: state of a reserve whose turn it is, until it is known whether a prize is left
 WAITING = "waiting"
-#: claims of a page of organisers
+#: rows of an organisers' page
 PAGE = 200
 
 
 class Win(NamedTuple):
-    """A place that won or may have won its day's prize, as everyone can see it."""
+    """A place that won its day's prize, or to which it was passed on; public."""
 
     day: date
     place: int
@@ -30,60 +30,50 @@ class Win(NamedTuple):
     #: as they stood at the close
     lottery_name: str
     prize: str
-    #: as in `ClaimState`; None where claims were not kept yet
+    #: `offered`, `claimed`, `handed_over`, `lapsed` or `waiting`; None before claims were kept
     state: str | None
+    #: the last day to claim it; None for no deadline
     claim_until: date | None
-    reason: str | None
-    handed_on: date | None
-    note: str | None
-
-
-class ClaimState(NamedTuple):
-    """What became of the prize of a place, as everyone can see it."""
-
-    place: int
-    number: int
-    #: `offered`, `claimed`, `handed_over`, `lapsed`, or `waiting`
-    state: str
-    user_id: int
-    username: str
-    lottery_id: int
-    #: as they stood at the close
-    lottery_name: str
-    prize: str
-    #: the last day on which it can be claimed; None for no deadline
-    claim_until: date | None
-    #: why it lapsed; in English and in the catalogues, where it lapsed by itself
+    #: why it lapsed; in English and translatable if it lapsed automatically
     reason: str | None
     handed_on: date | None
     note: str | None
 
 
 def my_open_prizes(connection: Connection, user_id: int) -> Sequence[AnyRow]:
-    """List the prizes that somebody won and has not got, those of the oldest draws first.
+    """List a user's prizes that are neither handed over nor lapsed, oldest draws first.
 
-    Each with `day`, `place`, `number`, `state` (`offered` or `claimed`), `claim_until`,
-    `offered_at`, `claimed_at`, `lottery_id`, `lottery_name`, `prize` as it stood at the close,
-    `claim` as it is said now of how the prize is had, and one's own `message` and `contact`.
+    Columns: `day`, `place`, `number`, `state` (`offered` or `claimed`), `claim_until`,
+    `offered_at`, `claimed_at`, `lottery_id`, `lottery_name` and `prize` when the day closed,
+    `claim` (how the lottery's prize is claimed now), and the user's own `message` and `contact`.
 
-    One that is offered may be past its deadline, which `claim_until` tells.
+    An offered prize may be past its deadline: compare `claim_until`.
     """
     return connection.execute(_MINE, {"user_id": user_id}).all()
+
+
+def prizes_to_claim(connection: Connection, user_id: int, day: date) -> Sequence[AnyRow]:
+    """List a user's prizes that can be claimed on a day, with the columns of `my_open_prizes`."""
+    return [
+        row
+        for row in my_open_prizes(connection, user_id)
+        if row.state == OFFERED and (row.claim_until is None or row.claim_until >= day)
+    ]
 
 
 def my_prizes(
     connection: Connection, user_id: int, *, before: date | None, limit: int
 ) -> Sequence[AnyRow]:
-    """List all prizes that somebody was offered, the newest first, each as in `claim_of`."""
-    asked = {"user_id": user_id, "before": before or date.max, "limit": limit}
-    return connection.execute(_MY_PRIZES, asked).all()
+    """List all prizes that a user was offered, newest first, with the columns of `claim_of`."""
+    parameters = {"user_id": user_id, "before": before or date.max, "limit": limit}
+    return connection.execute(_MY_PRIZES, parameters).all()
 
 
 def claim_of(connection: Connection, day: date, place: int) -> AnyRow | None:
-    """Return what became of the prize of a place, as its winner and organisers see it.
+    """Return the prize of a place for its winner and organisers; None if it was never offered.
 
-    As in `to_hand_over`, and with `handed_over_at`, `handed_on`, `note`, `lapsed_at` and `reason`.
-    None where nobody was offered it.
+    Columns: those of `to_hand_over`, and `handed_over_at`, `handed_on`, `note`, `lapsed_at` and
+    `reason`.
     """
     return connection.execute(_CLAIM, {"day": day, "place": place}).one_or_none()
 
@@ -91,40 +81,39 @@ def claim_of(connection: Connection, day: date, place: int) -> AnyRow | None:
 def my_claims_after(
     connection: Connection, user_id: int, day: date, place: int, limit: int
 ) -> Sequence[AnyRow]:
-    """List all that is kept of somebody's claims, behind one of them, the oldest first."""
-    asked = {"user_id": user_id, "day": day, "place": place, "limit": limit}
-    return connection.execute(_MY_CLAIMS, asked).all()
+    """List a user's claims after one of them, oldest first, for the export."""
+    parameters = {"user_id": user_id, "day": day, "place": place, "limit": limit}
+    return connection.execute(_MY_CLAIMS, parameters).all()
 
 
 def to_hand_over(connection: Connection, *, limit: int = PAGE, offset: int = 0) -> Sequence[AnyRow]:
-    """List the prizes that are offered or claimed and not handed over, the claimed ones first.
+    """List the prizes that are offered or claimed and not handed over, claimed ones first.
 
-    Each as in `my_open_prizes`, and with `user_id`, `username` and `closed_at`, which is None while
-    its winner's account is open.
+    Columns: those of `my_open_prizes`, and `user_id`, `username` and `closed_at`, which is None
+    while the winner's account is open.
     """
     return connection.execute(_TO_HAND_OVER, {"limit": limit, "offset": offset}).all()
 
 
 def winners_of(connection: Connection, days: Collection[date]) -> dict[date, AnyRow]:
-    """Return who holds the prize of some days, or held it last: the first, or a reserve moved up.
+    """Return who holds each day's prize, or held it last: place 1, or a reserve that moved up.
 
-    Each with `day`, `place`, `number`, `username`, `is_organiser`, `lottery_name`, `prize`, `state`
+    Columns: `day`, `place`, `number`, `username`, `is_organiser`, `lottery_name`, `prize`, `state`
     (None before claims were kept), `claim_until`, `handed_on` and `reason`.
     """
-    # by place, so that the last whose turn it was stays
+    # ordered by place, so the last one that was offered it remains
     return {row.day: row for row in connection.execute(_WINNERS, {"days": days})}
 
 
-def states_of(connection: Connection, days: Collection[date]) -> dict[date, list[ClaimState]]:
-    """Return what became of the prizes of some days, by place.
+def states_of(connection: Connection, days: Collection[date]) -> dict[date, list[Win]]:
+    """Return the states of prizes of some days, by place.
 
-    Days before claims were kept are missing, and so are reserves whose turn it never was.
+    Days before claims were kept are missing, and so are reserves whose turn never came.
     """
-    found: dict[date, list[ClaimState]] = {}
+    states: dict[date, list[Win]] = {}
     for row in connection.execute(_STATES, {"days": list(days)}):
-        state = ClaimState(*(getattr(row, name) for name in ClaimState._fields))
-        found.setdefault(row.day, []).append(state)
-    return found
+        states.setdefault(row.day, []).append(Win._make(row))
+    return states
 
 
 def wins(
@@ -134,24 +123,24 @@ def wins(
     lottery_id: int | None = None,
     limit: int,
 ) -> Sequence[Win]:
-    """List who won, the newest day first, each with the reserves that the prize was passed on to.
+    """List who won, newest day first, with the reserves that the prize was passed on to.
 
     Args:
         before: days before this one.
-        lottery_id: wins of this lottery.
-        limit: rows, of which a day may have several.
+        lottery_id: only wins of this lottery; None for all.
+        limit: of rows; a day may have several.
     """
     query = _WINS if lottery_id is None else _WINS_OF_LOTTERY
-    asked = {"before": before or date.max, "lottery_id": lottery_id, "limit": limit}
-    return [Win._make(row) for row in connection.execute(query, asked)]
+    parameters = {"before": before or date.max, "lottery_id": lottery_id, "limit": limit}
+    return [Win._make(row) for row in connection.execute(query, parameters)]
 
 
 def page_of(rows: Sequence[Win], limit: int) -> tuple[Sequence[Win], date | None]:
-    """Return the wins of a page, and before which day the next page begins; None where none does.
+    """Return the wins of a page, and `before` of the next page; None if this is the last.
 
     Args:
-        rows: of `wins`, one more than fit.
-        limit: rows of a page; a day that does not fit whole begins the next one.
+        rows: of `wins`, with a limit of one more.
+        limit: rows of a page; a day that does not fit moves to the next page.
     """
     if len(rows) <= limit:
         return rows, None
@@ -167,16 +156,16 @@ _offered, _claimed, _handed_over, _lapsed = (
 )
 _EVENTS = {OFFERED: _offered, CLAIMED: _claimed, HANDED_OVER: _handed_over, LAPSED: _lapsed}
 _before = table_of(ClaimEvent).alias("before")
-_what_came = (
+_states = (
     (_lapsed.c.at.is_not(None), LAPSED),
     (_handed_over.c.at.is_not(None), HANDED_OVER),
     (_claimed.c.at.is_not(None), CLAIMED),
     (_offered.c.at.is_not(None), OFFERED),
 )
-#: what became of a place's prize; None before claims were kept, and while it is nobody's turn
-OUTCOME = case(*_what_came).label("state")
-#: and what is said of it: until when it can be claimed, when it was handed over, why it lapsed
-OF_OUTCOME = (_offered.c.claim_until, _handed_over.c.handed_on, _lapsed.c.reason)
+#: state of a place's prize; None before claims were kept, and for reserves not offered it
+OUTCOME = case(*_states).label("state")
+#: details of the state: deadline, day of the hand-over, reason of the lapse
+OUTCOME_DETAILS = (_offered.c.claim_until, _handed_over.c.handed_on, _lapsed.c.reason)
 
 
 def with_claims(
@@ -186,12 +175,12 @@ def with_claims(
     *,
     is_offered: bool = False,
 ) -> FromClause:
-    """Join rows that are of a day and a place with what `OUTCOME` is made of.
+    """Join rows that have a day and a place with the events that `OUTCOME` needs.
 
-    Each row stays one, found by keys alone.
+    The number of rows stays the same; the joins use primary keys.
 
     Args:
-        is_offered: the rows are those of offers already.
+        is_offered: the rows contain the event `offered` already.
     """
     for kind, event in _EVENTS.items():
         if kind != OFFERED or not is_offered:
@@ -202,7 +191,7 @@ def with_claims(
 
 
 def _places(rows: FromClause, *, is_outer: bool = False) -> FromClause:
-    """Join winners with their ballots, users and what these could win."""
+    """Join winners with their ballots, users and offers."""
     is_ballot = (_ballot.day == _winner.day) & (_ballot.number == _winner.number)
     return with_offers(
         rows.join(table_of(Ballot), is_ballot, isouter=is_outer).join(
@@ -222,10 +211,10 @@ _with_events = with_claims(
 ).outerjoin(
     table_of(ClaimContact), (_contact.day == _winner.day) & (_contact.place == _winner.place)
 )
-_STATE = case(*_what_came, else_=WAITING)
+_STATE = case(*_states, else_=WAITING)
 
 
-def _claims(*wanted: ColumnElement[bool]) -> Select[Any]:
+def _claims(*conditions: ColumnElement[bool]) -> Select[Any]:
     return (
         select(
             _winner.day,
@@ -251,7 +240,7 @@ def _claims(*wanted: ColumnElement[bool]) -> Select[Any]:
             _user.closed_at,
         )
         .select_from(_with_events)
-        .where(_offered.c.kind == OFFERED, *wanted)
+        .where(_offered.c.kind == OFFERED, *conditions)
     )
 
 
@@ -282,7 +271,7 @@ _TO_HAND_OVER = (
 
 
 def with_turns(rows: FromClause) -> FromClause:
-    """Join winners with what `CLAIM` is made of; each row stays one, found by keys alone."""
+    """Join winners with the events that `CLAIM` needs; the number of rows stays the same."""
     return with_claims(rows, _winner.day, _winner.place).outerjoin(
         _before,
         (_before.c.day == _winner.day)
@@ -291,15 +280,27 @@ def with_turns(rows: FromClause) -> FromClause:
     )
 
 
-#: whether it is, or was, the turn of a place, as far as claims were kept
+#: whether it is, or was, the turn of a place; false before claims were kept
 _has_turn = _offered.c.at.is_not(None) | _before.c.at.is_not(None)
-#: what became of a place: state, deadline, why it lapsed, when and how the prize was handed over
+#: claim of a place: state, deadline, reason of the lapse, day and note of the hand-over
 CLAIM: tuple[ColumnElement[Any], ...] = (
     case((_has_turn, _STATE), else_=None).label("state"),
     _offered.c.claim_until,
     _lapsed.c.reason,
     _handed_over.c.handed_on,
     _handed_over.c.note,
+)
+#: columns of `Win`
+_WIN: tuple[ColumnElement[Any], ...] = (
+    _winner.day,
+    _winner.place,
+    _winner.number,
+    _user.id.label("user_id"),
+    _user.username,
+    _ballot.lottery_id,
+    LOTTERY_NAME,
+    PRIZE,
+    *CLAIM,
 )
 _WINNERS = (
     select(
@@ -311,7 +312,7 @@ _WINNERS = (
         LOTTERY_NAME,
         PRIZE,
         OUTCOME,
-        *OF_OUTCOME,
+        *OUTCOME_DETAILS,
     )
     .select_from(with_claims(_places(table_of(Winner)), _winner.day, _winner.place))
     .where(
@@ -321,22 +322,12 @@ _WINNERS = (
     .order_by(_winner.day, _winner.place)
 )
 _STATES = (
-    select(
-        _winner.day,
-        _winner.place,
-        _winner.number,
-        _user.id.label("user_id"),
-        _user.username,
-        _ballot.lottery_id,
-        LOTTERY_NAME,
-        PRIZE,
-        *CLAIM,
-    )
+    select(*_WIN)
     .select_from(with_turns(_places(table_of(Winner))))
     .where(_winner.day.in_(bindparam("days", expanding=True)), _has_turn)
     .order_by(_winner.day, _winner.place)
 )
-#: asked for by its key alone; joined, a database may read all ballots instead
+#: a subquery by primary key; with a join, a database may read all ballots instead
 _lottery_of_winner = (
     select(_ballot.lottery_id)
     .where(_ballot.day == _winner.day, _ballot.number == _winner.number)
@@ -354,10 +345,10 @@ _its_turn = (
 )
 
 
-def _wins(*wanted: ColumnElement[bool]) -> Select[Any]:
+def _wins(*conditions: ColumnElement[bool]) -> Select[Any]:
     taken = (
         select(_winner.day, _winner.place, _winner.number)
-        .where(_winner.day < bindparam("before"), (_winner.place == 1) | _its_turn, *wanted)
+        .where(_winner.day < bindparam("before"), (_winner.place == 1) | _its_turn, *conditions)
         .order_by(_winner.day.desc(), _winner.place)
         .limit(bindparam("limit"))
         .subquery()
@@ -366,17 +357,7 @@ def _wins(*wanted: ColumnElement[bool]) -> Select[Any]:
         table_of(Winner), (_winner.day == taken.c.day) & (_winner.place == taken.c.place)
     )
     return (
-        select(
-            _winner.day,
-            _winner.place,
-            _winner.number,
-            _user.id.label("user_id"),
-            _user.username,
-            _ballot.lottery_id,
-            LOTTERY_NAME,
-            PRIZE,
-            *CLAIM,
-        )
+        select(*_WIN)
         .select_from(with_turns(_places(rows, is_outer=True)))
         .order_by(_winner.day.desc(), _winner.place)
     )

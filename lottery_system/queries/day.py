@@ -48,7 +48,7 @@ class PlaceTaken(NamedTuple):
     #: as they stood at the close
     lottery_name: str
     prize: str
-    #: what became of the prize, as in `claims.Win`
+    #: state of the prize, see `claims.Win`
     state: str | None = None
     claim_until: date | None = None
     reason: str | None = None

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, literal, selec
 from lottery_system.models import Draw, Holding, Lottery, Picture
 from lottery_system.models.base import table_of
 from lottery_system.queries.day import LATEST_DRAWN
-from lottery_system.queries.lottery_page import SAID, LotteryShown
+from lottery_system.queries.lottery_page import LOTTERY_COLUMNS, LotteryShown
 
 #: open lotteries of a page
 PAGE = 24
@@ -93,7 +93,7 @@ _my_latest = (
     .where(_holding.user_id == bindparam("user_id"), _holding.day < bindparam("day"))
     .scalar_subquery()
 )
-_lotteries = select(*(_lottery[name] for name in SAID))
+_lotteries = select(*(_lottery[name] for name in LOTTERY_COLUMNS))
 _recently_finished = (
     _lotteries.where(_lottery.closes_on < bindparam("day"))
     .order_by(_lottery.closes_on.desc(), _lottery.name)

@@ -23,7 +23,7 @@ class Moment(NamedTuple):
     latest_over: date | None
     #: the latest change of a lottery, by its number
     latest_change: int | None
-    #: prizes that were ever offered: one a draw, and one more where a reserve moves up
+    #: number of offers of prizes: one for each draw, one more for each reserve that moves up
     offer_count: int
 
 

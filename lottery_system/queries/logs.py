@@ -47,7 +47,7 @@ class StoredRecord(NamedTuple):
     #: of when it was the last one
     checkpoint: str
     frontier: bytes
-    #: the signed note of the day's offers, where it was asked for
+    #: the signed note of the day's offers, only if the query loads it
     offers_note: str | None = None
 
 
@@ -106,7 +106,7 @@ def journal_head(connection: Connection, size: int, timeline: int | None = None)
 
 
 def freeze_of(connection: Connection, day: date) -> StoredRecord | None:
-    """Return a journal's record of a day's end, with the note of its offers, if it has one."""
+    """Return a day's freeze, with the note of its offers, if it has one."""
     return _record(connection, _FREEZE, {"day": day})
 
 

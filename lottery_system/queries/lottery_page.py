@@ -1,4 +1,4 @@
-"""A lottery as everyone sees it, the changes of its name and prize, and what may be won now."""
+"""Queries of a lottery's public page: the lottery, edits of name and prize, open prizes."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
@@ -12,7 +12,7 @@ from lottery_system.models.base import UTCDateTime, table_of
 
 
 class LotteryShown(NamedTuple):
-    """A lottery as it stands now, how many ballots of the day one has in it, and its picture."""
+    """A lottery as it is now, the viewer's ballots of the day in it, and its picture."""
 
     id: int
     name: str
@@ -26,18 +26,18 @@ class LotteryShown(NamedTuple):
     picture_digest: str | None
     picture_alt: str | None
     mine: int
-    #: pixels of the picture; None where there is none
+    #: pixels of the picture; None without one
     width: int | None
     height: int | None
     small_width: int | None
 
 
-#: the columns of the lottery itself
-SAID = LotteryShown._fields[: LotteryShown._fields.index("mine")]
+#: columns of the lottery itself
+LOTTERY_COLUMNS = LotteryShown._fields[: LotteryShown._fields.index("mine")]
 
 
 class Offered(NamedTuple):
-    """What can be won in an open lottery."""
+    """An open lottery and its prize."""
 
     id: int
     name: str
@@ -45,7 +45,7 @@ class Offered(NamedTuple):
 
 
 class TextChange(NamedTuple):
-    """A change of a lottery's name or prize."""
+    """An edit of a lottery's name or prize."""
 
     id: int
     lottery_id: int
@@ -59,44 +59,44 @@ class TextChange(NamedTuple):
 def load_lottery(
     connection: Connection, lottery_id: int, day: date, user_id: int | None
 ) -> tuple[LotteryShown, int] | None:
-    """Return a lottery and how many ballots of the day are in it; None where there is none."""
-    asked = {"lottery_id": lottery_id, "day": day, "user_id": user_id}
-    row = connection.execute(_LOTTERY, asked).one_or_none()
+    """Return a lottery and the number of the day's ballots in it; None if there is no such one."""
+    parameters = {"lottery_id": lottery_id, "day": day, "user_id": user_id}
+    row = connection.execute(_LOTTERY, parameters).one_or_none()
     return (LotteryShown._make(row[:-1]), row[-1]) if row else None
 
 
 def open_ones(connection: Connection, day: date, limit: int) -> Sequence[Offered]:
-    """List open lotteries, those that close first at the top."""
+    """List open lotteries, those that close first at the top, with their prizes."""
     return [Offered._make(row) for row in connection.execute(_OPEN, {"day": day, "limit": limit})]
 
 
 def text_changes(
     connection: Connection, lottery_id: int, *, before: int | None, limit: int
 ) -> Sequence[TextChange]:
-    """List the changes of a lottery's name and prize, the newest first, from below a number."""
-    asked = {"ids": [lottery_id], "before": before or 2**31 - 1, "limit": limit}
-    return [TextChange._make(row) for row in connection.execute(_CHANGES, asked)]
+    """List the edits of a lottery's name and prize with ids below `before`, newest first."""
+    parameters = {"ids": [lottery_id], "before": before or 2**31 - 1, "limit": limit}
+    return [TextChange._make(row) for row in connection.execute(_CHANGES, parameters)]
 
 
 def changes_under(
     connection: Connection, user_id: int, day: date, lottery_ids: Collection[int]
 ) -> dict[int, TextChange]:
-    """Return what was changed of lotteries after somebody's first ballot of a day in them.
+    """Return edits of name and prize made after a user's first ballot of the day in a lottery.
 
-    By lottery: what is said now and since when, and what was said when that ballot came in. Those
-    of which the same is said as then are left out.
+    By lottery id: the texts now and since when, and the texts when that ballot came in. Lotteries
+    that have the same texts as then are left out.
     """
-    asked = {"ids": lottery_ids, "user_id": user_id, "day": day, "since": starts_at(day)}
-    found: dict[int, TextChange] = {}
-    for row in connection.execute(_CHANGES_UNDER, asked):
+    parameters = {"ids": lottery_ids, "user_id": user_id, "day": day, "since": starts_at(day)}
+    changes: dict[int, TextChange] = {}
+    for row in connection.execute(_CHANGES_UNDER, parameters):
         change = TextChange._make(row)
-        first = found.get(change.lottery_id, change)
-        found[change.lottery_id] = change._replace(
+        first = changes.get(change.lottery_id, change)
+        changes[change.lottery_id] = change._replace(
             old_name=first.old_name, old_prize=first.old_prize
         )
     return {
         number: each
-        for number, each in found.items()
+        for number, each in changes.items()
         if (each.name, each.prize) != (each.old_name, each.old_prize)
     }
 
@@ -121,7 +121,7 @@ _in_it = (
 )
 _LOTTERY = (
     select(
-        *(_lottery[name] for name in SAID),
+        *(_lottery[name] for name in LOTTERY_COLUMNS),
         func.coalesce(_mine, 0).label("mine"),
         _picture.width,
         _picture.height,
@@ -161,10 +161,10 @@ def _with_old() -> Any:
     )
 
 
-def _changes(*wanted: Any) -> Select[Any]:
-    # the first row of a lottery is its creation, and has none before
+def _changes(*conditions: Any) -> Select[Any]:
+    # the first row of a lottery is its creation, without old texts
     is_other = (_row.c.name != _row.c.old_name) | (_row.c.prize != _row.c.old_prize)
-    return select(_row).where(is_other, *wanted)
+    return select(_row).where(is_other, *conditions)
 
 
 _row = _with_old()

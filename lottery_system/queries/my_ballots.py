@@ -1,4 +1,4 @@
-"""Queries of one participant's ballots: days, submissions of a day, winning numbers."""
+"""Queries of a user's own ballots: days, submissions of a day, places with their prizes."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select, true
 
 from lottery_system.models import Ballot, Draw, DrawStatus, Holding, Submission, Winner
 from lottery_system.models.base import table_of
-from lottery_system.queries.claims import OF_OUTCOME, OUTCOME, with_claims
+from lottery_system.queries.claims import OUTCOME, OUTCOME_DETAILS, with_claims
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
 
 
@@ -35,7 +35,7 @@ class MySubmission(NamedTuple):
 
 
 class PlaceWon(NamedTuple):
-    """A place that one's ballot took, and what became of its prize."""
+    """A place that a ballot of the user took, with the state of its prize."""
 
     place: int
     number: int
@@ -55,12 +55,12 @@ class PlaceWon(NamedTuple):
 
 
 class MyDay(NamedTuple):
-    """How a day stands for somebody."""
+    """A day's status, and the user's ballots and places in it."""
 
     status: DrawStatus
     #: how many ballots they had
     mine: int
-    #: those of their ballots, the first first
+    #: places of these ballots, in order
     places: Sequence[PlaceWon]
 
 
@@ -92,9 +92,9 @@ def submissions_of(
 def places_of(
     connection: Connection, user_id: int, days: Collection[date]
 ) -> dict[date, dict[int, PlaceWon]]:
-    """Return the places that somebody's ballots took on some days, and what came of the prizes.
+    """Return the places that a user's ballots took on some days, with the states of prizes.
 
-    Place 1 won; those behind it are reserves.
+    Place 1 won; the others are reserves.
     """
     places: dict[date, dict[int, PlaceWon]] = {}
     for row in connection.execute(_PLACES, {"user_id": user_id, "days": days}):
@@ -104,7 +104,7 @@ def places_of(
 
 
 def my_day(connection: Connection, user_id: int, day: date) -> MyDay | None:
-    """Return how a day stands for somebody; None where it has no draw yet."""
+    """Return a day's status and the user's ballots in it; None if it has no draw yet."""
     rows = connection.execute(_MY_DAY, {"user_id": user_id, "day": day}).all()
     if not rows:
         return None
@@ -163,8 +163,8 @@ _SUBMISSIONS = (
 )
 _SUBMISSIONS_BEFORE = _SUBMISSIONS.where(_submission.first_number < bindparam("before"))
 
-_of_place = (LOTTERY_NAME, PRIZE, OUTCOME, *OF_OUTCOME)
-#: asked for by its key alone; joined, a database may read all ballots instead
+_of_place = (LOTTERY_NAME, PRIZE, OUTCOME, *OUTCOME_DETAILS)
+#: a subquery by primary key; with a join, a database may read all ballots instead
 _holder = (
     select(_ballot.user_id)
     .where(_ballot.day == _winner.day, _ballot.number == _winner.number)

@@ -1,4 +1,4 @@
-"""Queries of offers: a lottery's name and prize when a day closed, or now if it is open."""
+"""Queries of offers: a lottery's name and prize when a day closed, or now while it is open."""
 
 from datetime import date
 
@@ -18,9 +18,9 @@ PRIZE = func.coalesce(_change.prize, _lottery.prize).label("prize")
 def with_offers(
     rows: FromClause, day: ColumnElement[object], lottery_id: ColumnElement[int]
 ) -> FromClause:
-    """Join rows that are of a day and a lottery with what `LOTTERY_NAME` and `PRIZE` are made of.
+    """Join rows that have a day and a lottery with the tables of `LOTTERY_NAME` and `PRIZE`.
 
-    Each row stays one, found by keys alone.
+    The number of rows stays the same; the joins use primary keys.
     """
     return (
         rows.outerjoin(table_of(Lottery), _lottery.id == lottery_id)
@@ -30,15 +30,15 @@ def with_offers(
 
 
 def note_of(connection: Connection, day: date) -> str | None:
-    """Return the signed note of a day's offers; None for a day that has none."""
-    found: str | None = connection.scalar(_NOTE, {"day": day})
-    return found
+    """Return the signed note of a day's offers; None if the day has none."""
+    note: str | None = connection.scalar(_NOTE, {"day": day})
+    return note
 
 
 def first_note(connection: Connection) -> date | None:
-    """Return the first day whose offers were signed; all that were closed after it have a note."""
-    found: date | None = connection.scalar(_FIRST_NOTE)
-    return found
+    """Return the first day with a signed note of offers; all later closed days have one, too."""
+    day: date | None = connection.scalar(_FIRST_NOTE)
+    return day
 
 
 _NOTE = select(_note.note).where(_note.day == bindparam("day"))

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, bindparam, func, select
 from lottery_system.models import Holding, Lottery, LotteryChange, User
 from lottery_system.models.base import table_of
 
-#: what is said of a lottery
-SAID = (
+#: fields of a lottery in its audit log
+LOGGED_FIELDS = (
     "name", "prize", "claim", "opens_on", "closes_on", "most_a_day", "winnable", "picture_digest",
     "picture_alt",
 )  # fmt: skip
@@ -36,16 +36,16 @@ class Participant(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What was said of a lottery from an instant on, and what was said before."""
+    """An edit of a lottery: its fields after and before."""
 
     id: int
     lottery_id: int
     changed_at: datetime
-    #: who said it; None for a command
+    #: the author; None for a command
     username: str | None
     name: str
     prize: str
-    #: None where it was not kept yet, as the first day and the limits
+    #: None for edits before migration 0009, like `opens_on` and the limits
     claim: str | None
     opens_on: date | None
     closes_on: date
@@ -53,7 +53,7 @@ class Change(NamedTuple):
     winnable: int | None
     picture_digest: str | None
     picture_alt: str | None
-    #: what was said before; all None for a creation
+    #: fields before the edit; all None for a creation
     old_name: str | None
     old_prize: str | None
     old_claim: str | None
@@ -79,11 +79,10 @@ def participants(
 
 
 def changes(connection: Connection, *, before: int | None, limit: int) -> Sequence[Change]:
-    """List what was said of lotteries, the newest first, from below number `before`.
+    """List the edits of lotteries with ids below `before`, newest first.
 
-    Each comes with what was said before it, in `old_name` and so on, which are None for a creation,
-    and with the username of whoever said it, None for a command. `old_opens_on` is None as well
-    where first day, way to claim and limits were not kept yet.
+    `old_name` and so on are None for a creation, `username` for a command. `old_opens_on` is also
+    None for edits before migration 0009, which logged neither first day nor limits.
     """
     parameters = {"before": before or 2**31 - 1, "limit": limit}
     return [Change._make(row) for row in connection.execute(_CHANGES, parameters)]
@@ -134,8 +133,8 @@ _CHANGES = (
         _change.lottery_id,
         _change.changed_at,
         _user.username,
-        *(_change[name] for name in SAID),
-        *(_old.c[name].label(f"old_{name}") for name in SAID),
+        *(_change[name] for name in LOGGED_FIELDS),
+        *(_old.c[name].label(f"old_{name}") for name in LOGGED_FIELDS),
     )
     .select_from(
         table_of(LotteryChange)

@@ -1,4 +1,4 @@
-"""Query of news: what happened to a participant's ballots since they last looked."""
+"""Query of a user's results since the last visit: days played, and places that ballots took."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -11,12 +11,12 @@ from lottery_system.models.base import table_of
 from lottery_system.queries.claims import OUTCOME, with_claims
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
 
-#: places that a page names; who has more finds them among their ballots
+#: places that a page names; further ones are under My ballots
 SHOWN = 5
 
 
 class MyPlace(NamedTuple):
-    """A place that one's ballot took."""
+    """A place that a ballot of the user took."""
 
     day: date
     place: int
@@ -24,7 +24,7 @@ class MyPlace(NamedTuple):
     #: as they stood at the close
     lottery_name: str
     prize: str
-    #: what became of it (`claims.OUTCOME`)
+    #: see `claims.OUTCOME`
     state: str | None
 
     @property
@@ -34,17 +34,17 @@ class MyPlace(NamedTuple):
 
 
 class Results(NamedTuple):
-    """The drawn days on which somebody played, of those not seen yet."""
+    """Summary of the drawn days on which a user played and that they have not seen yet."""
 
     day_count: int
     ballot_count: int
     latest: date
-    #: those that won first, then the newest
+    #: winning ones first, then newest first
     places: Sequence[MyPlace]
 
 
 def results_of(connection: Connection, user_id: int, *, after: date, until: date) -> Results | None:
-    """Sum up the drawn days after one and until another; None if none of them was played."""
+    """Summarise the drawn days in a range (`after` < day <= `until`); None if none was played."""
     parameters = {"user_id": user_id, "after": after, "until": until, "limit": SHOWN}
     rows = connection.execute(_RESULTS, parameters).all()
     if not rows[0].day_count:
@@ -70,7 +70,7 @@ _total = (
     )
     .subquery()
 )
-#: asked for by its key alone; joined, a database may read all ballots instead
+#: a subquery by primary key; with a join, a database may read all ballots instead
 _holder = (
     select(_ballot.user_id)
     .where(_ballot.day == _winner.day, _ballot.number == _winner.number)
@@ -105,7 +105,7 @@ _places = (
     )
     .subquery()
 )
-#: the sums along with the places, or with none
+#: the totals with each place, or one row without a place
 _RESULTS = (
     select(_total, _places)
     .select_from(_total.outerjoin(_places, true()))

@@ -1,4 +1,4 @@
-"""The site's title, texts and logo, as pages show them, and who changed what of them."""
+"""Queries of the site's title, texts, logo and pictures, and of their audit log."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from lottery_system.queries import AnyRow
 
 
 class Logo(NamedTuple):
-    """The small size of a picture that stands beside the title."""
+    """The logo in its small size."""
 
     digest: str
     #: pixels
@@ -21,20 +21,20 @@ class Logo(NamedTuple):
 
 
 class Site(NamedTuple):
-    """What every page says of the site."""
+    """Title, logo and list of texts, which every page shows."""
 
-    #: what people call it; the technical name where nobody has chosen a title
+    #: the title; the technical name if no title is set
     title: str
     logo: Logo | None = None
-    #: names of the texts that there are, in the order of `TEXTS`
+    #: names of the texts that are not empty, in the order of `TEXTS`
     texts: tuple[str, ...] = ()
 
 
 def load_site(connection: Connection, name: str) -> Site:
-    """Ask what is said of the site now.
+    """Query title, logo and list of texts.
 
     Args:
-        name: the technical name, which stands in where there is no title.
+        name: the technical name, used if there is no title.
     """
     row = connection.execute(_SITE).first()
     if row is None:
@@ -45,26 +45,26 @@ def load_site(connection: Connection, name: str) -> Site:
 
 
 def load_text(connection: Connection, name: str) -> str:
-    """Return a text of the site, one of `TEXTS`; empty where there is none."""
+    """Return a text of the site, one of `TEXTS`; may be empty."""
     return connection.scalar(_TEXTS[name]) or ""
 
 
 def site_changes(connection: Connection, limit: int) -> Sequence[AnyRow]:
-    """List what was said of the site, the newest first, each with the username of whoever said it.
+    """List the changes of the site, newest first.
 
-    And with the title before, in `old_title`, which is None for the first, and whether it is
-    another logo or text: `new_logo`, `new_contact` and so on.
+    Columns: `id`, `changed_at`, `username`, `title`, `old_title` (None for the first change), and
+    whether logo and texts changed: `new_logo`, `new_contact` and so on.
     """
     return connection.execute(_CHANGES, {"limit": limit}).all()
 
 
 def picture_shown(connection: Connection, digest: str, width: int) -> bytes | None:
-    """Return a picture in the size of a width, where a lottery or the site shows it now.
+    """Return a picture in one of its widths, if a lottery or the site shows it now; else None.
 
-    One that was taken away is shown to nobody, whoever knows its address.
+    So a picture that was removed is no longer served, even to those who know its address.
     """
-    found = connection.scalar(_PICTURE, {"digest": digest, "width": width})
-    return None if found is None else bytes(found)
+    content = connection.scalar(_PICTURE, {"digest": digest, "width": width})
+    return None if content is None else bytes(content)
 
 
 _change, _picture, _user = (table_of(model).c for model in (SiteChange, Picture, User))

@@ -120,7 +120,7 @@ def prepare(engine: Engine) -> None:
 
 
 def wait_for_access(engine: Engine, seconds: float) -> None:
-    """Wait until a database lets us in. SQLite's is a file, which is there or made.
+    """Wait until PostgreSQL accepts connections; for SQLite, return at once.
 
     Raises:
         OperationalError: it did not within `seconds`.

@@ -1,4 +1,4 @@
-"""What a lottery's card says of its prizes now: how many are left, and what was changed today."""
+"""Prizes left in lotteries, and edits since a user's first ballot of today, for their cards."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -13,20 +13,20 @@ from lottery_system.queries.lottery_page import LotteryShown, TextChange, change
 
 
 class PrizesLeft(NamedTuple):
-    """How a lottery whose prize can be won so often stands."""
+    """The remaining prizes of a lottery with a limit."""
 
     #: prizes that nobody has won
     left: int
-    #: whether an earlier draw may win all of them yet, so that no ballot is taken
+    #: whether earlier draws may win all of them, so that no ballot is accepted
     is_undecided: bool
-    #: about when ballots are taken again; None where that is not known
+    #: about when ballots are accepted again; None if unknown
     decided_at: datetime | None
 
 
 def prizes_left(
     connection: Connection, lotteries: Collection[LotteryShown], now: datetime
 ) -> Mapping[int, PrizesLeft]:
-    """Return how lotteries stand whose prize can be won a number of times; asks for no others."""
+    """Return the remaining prizes by lottery id; without limits there is no query."""
     winnable = {each.id: each.winnable for each in lotteries if each.winnable is not None}
     if not winnable:
         return {}
@@ -44,7 +44,7 @@ def prizes_left(
 def changed_today(
     connection: Connection, user_id: int, lotteries: Collection[LotteryShown], now: datetime
 ) -> Mapping[int, TextChange]:
-    """Return what was changed of lotteries today after one's first ballot in them; asks rarely."""
+    """Return today's edits after the user's first ballot, by lottery id; queries only if needed."""
     today = day_of(now)
     since = starts_at(today)
     ids = [

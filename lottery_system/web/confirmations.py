@@ -1,8 +1,8 @@
-"""Confirmations: what was just done, said once at the top of the next page.
+"""Confirmations (flash messages): one sentence at the top of the page after an action.
 
-In a cookie of its own, as receipts are, and never in an address: an address can be sent to others,
-and the session would have to be signed anew. The cookie names one of the sentences below; whoever
-makes one up tells it to nobody but themselves.
+A cookie of its own names one of the sentences below. It is not in the URL, which can be sent to
+others, nor in the session, which would have to be signed again. A forged cookie shows a sentence
+only to its forger.
 """
 
 from enum import StrEnum
@@ -14,12 +14,12 @@ from werkzeug.wrappers import Response
 from lottery_system.web.cookies import keep, kept
 
 NAME = "done"
-#: seconds for which it waits for the next page
+#: seconds until the cookie expires
 LASTS = 60
 
 
 class Done(StrEnum):
-    """What can be confirmed."""
+    """Actions that are confirmed."""
 
     CREATED = "created"
     SAVED = "saved"
@@ -40,19 +40,19 @@ SENTENCES: dict[str, LazyString] = {
 
 
 def confirm(response: Response, done: Done) -> Response:
-    """Let the next page of this browser say what was done."""
+    """Let the next page of this browser show a confirmation."""
     keep(response, NAME, done, LASTS)
     return response
 
 
 def register(app: Flask) -> None:
-    """Let every page say what was just done, and the browser forget it once it is said."""
+    """Let every page show the confirmation, then delete the cookie."""
     app.jinja_env.globals["confirmation"] = _confirmation
     app.after_request(_forget)
 
 
 def _confirmation() -> str | None:
-    """Return the sentence for the page at hand, if there is one."""
+    """Return the sentence for the current page, if there is one."""
     sentence = SENTENCES.get(kept(NAME))
     if sentence is None:
         return None

@@ -1,4 +1,4 @@
-"""Title, logo and texts of the site, as a page shows them."""
+"""Site title, logo and links to texts for the page of the current request."""
 
 from flask import Flask, g
 from flask_babel import lazy_gettext
@@ -7,7 +7,7 @@ from config import Settings
 from lottery_system.parts import parts
 from lottery_system.queries.site import Site
 
-#: what the site's texts are called
+#: labels of the site's texts
 LABELS = {
     "contact": lazy_gettext("Contact"),
     "terms": lazy_gettext("Terms"),
@@ -19,30 +19,30 @@ LABELS = {
 def register(app: Flask, settings: Settings) -> None:
     """Let templates show the site's title, logo and links to its texts."""
     app.jinja_env.globals["site"] = site
-    # of logs, keys and proofs, and of nothing else
+    # only of logs, keys and proofs
     app.jinja_env.globals["technical_name"] = settings.name
     app.jinja_env.globals["SITE_TEXTS"] = LABELS
 
 
 def site() -> Site:
-    """Return the site as this page shows it, the same everywhere on the page."""
-    found: Site | None = g.get("site")
-    if found is None:
-        found = g.site = parts().site.look()
-    return found
+    """Return the site for this page; the same object during the whole request."""
+    shown: Site | None = g.get("site")
+    if shown is None:
+        shown = g.site = parts().site.look()
+    return shown
 
 
 def show_site(shown: Site) -> None:
-    """Let this page show the site so."""
+    """Use a given site for this page."""
     g.site = shown
 
 
 def read_site_anew() -> None:
-    """Let this page show the site as it is now, for whoever has just changed it."""
+    """Query the site for this page, so that organisers see their own change at once."""
     g.site = parts().site.read()
 
 
 def show_last_site() -> None:
-    """Let this page, which reports an error, query nothing to show the site's title."""
+    """Use the last cached site for this page, without a query: for error pages."""
     if "site" not in g:
         g.site = parts().site.last

@@ -86,7 +86,7 @@ def _result(status: DrawStatus, taken: dict[int, int]) -> str:
 
 
 def my_claims(user_id: int) -> Iterator[list[dict[str, object]]]:
-    """Yield what is kept of somebody's claims, the oldest first, a piece at a time."""
+    """Yield a user's claims for the export, oldest first, a piece at a time."""
 
     def ask(connection: Connection, day: date, place: int) -> Sequence[AnyRow]:
         return my_claims_after(connection, user_id, day, place, PIECE)

@@ -91,7 +91,7 @@ class LimitField(Field):
         """Read what was typed.
 
         Raises:
-            ValueError: it is no such number; with a sentence for whoever typed it.
+            ValueError: it is not such a number; with a sentence for the person who typed it.
         """
         self.raw = "".join(valuelist).strip()
         self.data = parse_number(self.raw)
@@ -104,7 +104,7 @@ class LimitField(Field):
 
 
 class LotteryForm(Form):
-    """What an organiser says of a lottery."""
+    """The form of a lottery, new or edited."""
 
     name = StringField(lazy_gettext("Name"), [InputRequired(lazy_gettext("Enter a name."))])
     prize = TextAreaField(lazy_gettext("Prize"))
@@ -121,7 +121,7 @@ class LotteryForm(Form):
     picture_alt = StringField(lazy_gettext("Description of the picture"))
 
     def fields(self) -> dict[str, Any]:
-        """Return what a valid form says, but for the picture."""
+        """Return the values of a valid form by argument of the model, except the picture."""
         return {
             "name": self.name.data,
             "prize": self.prize.data or "",
@@ -145,7 +145,7 @@ class LotteryForm(Form):
 
 
 class ClaimForm(Form):
-    """What a winner tells the organisers along with a claim, if anything."""
+    """The form to claim a prize, with an optional contact and message."""
 
     contact = StringField(lazy_gettext("How can the organisers reach you? (optional)"))
     message = TextAreaField(lazy_gettext("Message to the organisers (optional)"))
@@ -158,7 +158,7 @@ class ClaimForm(Form):
 
 
 class HandOverForm(Form):
-    """When, and how, a prize was handed over."""
+    """The form to mark a prize as handed over."""
 
     handed_on = DateField(
         lazy_gettext("Day of the hand-over (UTC)"),
@@ -171,7 +171,7 @@ class HandOverForm(Form):
 
 
 class LapseForm(Form):
-    """Why a prize lapses, and whether that is meant."""
+    """The form to let a prize lapse, with a reason and a confirmation."""
 
     reason = TextAreaField(lazy_gettext("Reason"))
     is_sure = BooleanField(
@@ -184,7 +184,7 @@ class LapseForm(Form):
 
 
 def enforce(rule: Callable[[str], str], field: Field) -> None:
-    """Validate a field by a rule of the domain, whose message is shown beside it."""
+    """Validate a field by a rule of the model and show its error beside the field."""
     try:
         rule(field.data or "")
     except BadText as error:
@@ -212,7 +212,7 @@ def parse_ballots(form: Mapping[str, str], most: int) -> tuple[UUID, int]:
     No form class: two hidden fields and a number need none, and this is the busiest address.
 
     Raises:
-        BadBallots: with a sentence for whoever typed it.
+        BadBallots: with a sentence for the person who typed it.
     """
     text = form.get("count", "").strip() or "1"
     count = parse_number(text)

@@ -1,21 +1,18 @@
-"""The front page, which shows what was just submitted, or the form that was refused."""
+"""Front page, with the receipt of the last submission or a refused form."""
 
 from datetime import date
 from unicodedata import normalize
 from uuid import UUID, uuid4
 
 from flask import render_template, request
-from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from lottery_system.access import viewer
 from lottery_system.clock import closes_at, day_of, utcnow
 from lottery_system.extensions import reading
-from lottery_system.models.claim_event import OFFERED
 from lottery_system.models.lottery import NAME_LENGTH
 from lottery_system.parts import parts
-from lottery_system.queries import AnyRow
-from lottery_system.queries.claims import my_open_prizes
+from lottery_system.queries.claims import prizes_to_claim
 from lottery_system.queries.front_page import load_front_page
 from lottery_system.queries.my_ballots import submission_of
 from lottery_system.queries.results import results_of
@@ -27,7 +24,7 @@ from lottery_system.web.forms import parse_page
 #: the cookie that remembers the token of what was submitted last
 RECEIPT = "receipt"
 AN_HOUR = 60 * 60
-#: prizes to claim that are shown; the others come up once these are claimed
+#: most prizes to claim that are shown; others follow once these are claimed
 PRIZES = 3
 
 
@@ -54,15 +51,15 @@ def front_page(
         left = prizes_left(connection, page.open_ones, now)
         changed = changed_today(connection, me.id, page.open_ones, now)
         receipt = submission_of(connection, me.id, token) if token else None
-        prizes = _prizes_to_claim(connection, me.id, today) if me.prize_to_claim else []
+        prizes = prizes_to_claim(connection, me.id, today) if me.prize_to_claim else []
         results = None
         if page.my_latest and page.latest_drawn:
             seen = me.seen_until or date.min
             if min(page.my_latest, page.latest_drawn) > seen:
                 results = results_of(connection, me.id, after=seen, until=page.latest_drawn)
-    said = {(each.day, each.place) for each in prizes}
-    if results and results.places:  # what stands above is no news
-        places = [each for each in results.places if (each.day, each.place) not in said]
+    shown = {(each.day, each.place) for each in prizes}
+    if results and results.places:  # prizes to claim are shown above already
+        places = [each for each in results.places if (each.day, each.place) not in shown]
         results = results._replace(places=places) if places else None
     return render_template(
         "lotteries/index.html",
@@ -92,15 +89,6 @@ def keep_receipt(response: Response, token: UUID) -> None:
     token up gets to see a submission of their own, or nothing.
     """
     keep(response, RECEIPT, str(token), AN_HOUR)
-
-
-def _prizes_to_claim(connection: Connection, user_id: int, today: date) -> list[AnyRow]:
-    """Return what somebody won and can claim; asked only where there is something."""
-    return [
-        each
-        for each in my_open_prizes(connection, user_id)
-        if each.state == OFFERED and (each.claim_until is None or each.claim_until >= today)
-    ]
 
 
 def _name_argument() -> str:

@@ -20,7 +20,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def field_of(characters: int) -> int:
-    """Return how long a field may be whose text may have so many characters."""
+    """Return the longest form field for a text of up to so many characters."""
     return 2 * characters + 240
 
 
@@ -42,7 +42,7 @@ NOWHERE = "null"
 
 
 class FormRequest(Request):
-    """A request whose files stay in memory, where its whole body is already, and touch no disk."""
+    """A request that keeps uploaded files in memory, like its whole body, not on disk."""
 
     def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
         return BytesIO()
@@ -56,9 +56,9 @@ def register(app: Flask) -> None:
 
 
 def takes_upload(longest_field: int = LONGEST_FIELD) -> Callable[[View], View]:
-    """Declare that a view's form has a file, and how long its other fields may be.
+    """Allow a view's form to upload a file, and set the longest of its other fields.
 
-    The server's connections know its address, too (`config/connections.py`).
+    `config/connections.py` lists the addresses of these views, too.
     """
 
     def declare(view: View) -> View:

@@ -11,7 +11,7 @@ from lottery_system.web.words import translated
 
 
 class PictureField(FileField):
-    """A file that must be a picture; what is wrong with it is shown beside the field.
+    """A file field that must be a picture; errors are shown beside the field.
 
     Args:
         label: of the field.
@@ -21,11 +21,11 @@ class PictureField(FileField):
     def __init__(self, label: Any, sides: tuple[int, int] = OF_PICTURE, **kwargs: Any) -> None:
         super().__init__(label, **kwargs)
         self._sides = sides
-        #: the picture that was sent, once the form is valid; None for none
+        #: the uploaded picture once the form is valid; None if no file was chosen
         self.encoded: Encoded | None = None
 
     def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:
-        """Read nothing from text fields, nor from a lottery, whose picture is no file."""
+        """Ignore text values of this name, and the lottery's own picture, which is not a file."""
         super().process(None, None)
 
     def pre_validate(self, form: BaseForm) -> None:
@@ -35,7 +35,7 @@ class PictureField(FileField):
             ValidationError: it is not a picture.
         """
         file = request.files.get(self.name)
-        if file is None or not file.filename:  # browsers send an empty one where none is chosen
+        if file is None or not file.filename:  # browsers send an empty one if none is chosen
             return
         try:
             self.encoded = encoded(file.read(), self._sides)

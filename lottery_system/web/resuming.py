@@ -95,7 +95,7 @@ def log_in_page(
     """Render the log-in page; it carries what was typed elsewhere.
 
     Args:
-        welcome: what strangers are told in short.
+        welcome: content of the welcome page, of which a part is shown.
     """
     is_log_in = request.endpoint in ("accounts.log_in", "accounts.create_session")
     endpoint = _left_off()[0] if is_log_in else request.endpoint

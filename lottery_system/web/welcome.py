@@ -1,4 +1,4 @@
-"""What strangers are told of the lottery: the prizes to be won now, and who won last."""
+"""Content of the welcome page: prizes of open lotteries, and the latest winner."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -10,24 +10,24 @@ from lottery_system.models.claim_event import LAPSED
 from lottery_system.queries.claims import WAITING, Win, wins
 from lottery_system.queries.lottery_page import Offered, open_ones
 
-#: prizes that are shown
+#: most prizes shown
 PRIZES = 12
-#: places among which the latest winner is looked for
+#: latest places that are searched for a winner
 PLACES = 10
 
 
 class Welcome(NamedTuple):
-    """What strangers are told."""
+    """The content of the welcome page."""
 
     today: date
     #: of open lotteries, those that close first at the top
     prizes: Sequence[Offered]
-    #: who has, or may claim, the prize that was drawn last
+    #: the latest place that holds its prize or can claim it
     winner: Win | None
 
 
 def load_welcome(now: datetime) -> Welcome:
-    """Ask for all that strangers are told, in two statements."""
+    """Query the content of the welcome page, in two statements."""
     with reading() as connection:
         prizes = open_ones(connection, day_of(now), PRIZES)
         latest = wins(connection, limit=PLACES)

@@ -117,12 +117,12 @@ def translated(error: LotteryError) -> str:
 
 
 def why_lapsed(reason: str) -> str:
-    """Say why a prize lapsed: in the language of the page, or as an organiser wrote it."""
+    """Translate the reason of an automatic lapse; return an organiser's reason unchanged."""
     return str(gettext(reason)) if reason in LAPSED_BY_ITSELF else reason
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Give these to the templates."""
+    """Register these functions as template filters and globals."""
     for filter_ in (long_day, short_day, month, number, numbers, ballots, short, why_lapsed):
         app.add_template_filter(filter_)
     app.add_template_filter(day_element, "day")

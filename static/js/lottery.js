@@ -232,7 +232,7 @@ function placeOf(focused) {
   return found && { id: found.id, top: found.getBoundingClientRect().top };
 }
 
-/** Have what was not there before read out, where it says how. */
+/** Announce new elements that have a text for screen readers. */
 function announceNew(newer) {
   for (const each of newer.querySelectorAll("[data-announce]")) {
     if (!document.getElementById(each.id)) announce(each.dataset.announce);

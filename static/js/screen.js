@@ -1,48 +1,49 @@
-// The draw screen keeps itself up to date for days: over midnights, restarts and cuts of the network.
-// It reads /live byte by byte, since keep-alives are signs of life that an EventSource hides, and one
-// that is answered with an error would never try again. It asks for the page when there is more to be
-// seen, and every half a minute. While it cannot, it says so, and of what moment all is that it shows.
-export {};  // a module: its names are its own
+// Draw screen: updates itself for days, over midnights, restarts and network failures.
+// It reads /live as a stream of bytes, not with an EventSource, which hides keep-alive comments and
+// stops for good after an error response. It fetches the page after each event, and every 30 seconds.
+// While it can't, a line at the bottom says so, with the time of what the screen shows.
+export {};  // a module, so that its names are not global
 
 const { lang } = document.documentElement;
-/** English as most of the world writes it, not as in the United States */
+/** British formats for English, as on all pages */
 const language = lang === "en" ? "en-GB" : lang;
 const SECOND = 1000;
-/** The page is asked for at least so often: while /live is heard, and while it is not. */
-const EACH = 30 * SECOND;
-const OFTEN = 10 * SECOND;
-/** While a countdown is over and the page of what follows has not come. */
-const SOON = 2 * SECOND;
-/** After what failed. */
+/** Interval of page fetches while /live is connected. */
+const FETCH_INTERVAL = 30 * SECOND;
+/** Interval of page fetches without /live. */
+const FETCH_INTERVAL_ALONE = 10 * SECOND;
+/** Interval of page fetches while a countdown is at zero and the next page has not come. */
+const FETCH_INTERVAL_AT_ZERO = 2 * SECOND;
+/** Wait after a failed request. */
 const RETRY = 5 * SECOND;
-/** For a whole answer. */
-const PATIENCE = 10 * SECOND;
-/** /live says something every 20 seconds; after so long without, its connection is dead. */
+/** Timeout for a whole response. */
+const TIMEOUT = 10 * SECOND;
+/** /live sends something every 20 seconds; after so long without, its connection is dead. */
 const SILENCE = 50 * SECOND;
-/** Between two ticks; more, and the device slept. */
-const LONG = 5 * SECOND;
-/** How a number settles: how often its digits turn, and when each of them stops, from the left. */
-const TURN = 120;
+/** Longest gap between two ticks, unless the device slept. */
+const LONGEST_TICK = 5 * SECOND;
+/** Animation of a winning number: how often digits change, and when each stops, from the left. */
+const DIGIT_INTERVAL = 120;
 const FIRST_STOP = 1500;
 const NEXT_STOP = 700;
 
-/** What the server's clock showed when this page's own, which nobody sets, began to run. */
+/** Server time when `performance.now()` was zero; that clock is monotonic. */
 let began = 0;
-/** How far the device's clock is ahead of the page's. */
+/** Device clock minus `performance.now()`: changes if the device slept or its clock was set. */
 let drift = Date.now() - performance.now();
 let tickedAt = performance.now();
-let askedAt = performance.now();
-let isAsking = false;
-let isAskedAgain = false;
-/** Whether what is shown may not hold any more. */
-let isLost = false;
-/** When it held, by the server's clock. */
+let fetchedAt = performance.now();
+let isFetching = false;
+let isFetchDue = false;
+/** Whether the screen may be outdated. */
+let isOutdated = false;
+/** When the screen was last known to be current, in server time. */
 let seenAt = 0;
-/** So many times the device slept; what was asked for before tells no time. */
+/** How many times the device slept; responses to earlier requests are dropped. */
 let wakes = 0;
-/** What /live said last over the connection at hand. */
-let heard = null;
-/** @type {AbortController | null} the connection at hand */
+/** Latest event of the current /live connection. */
+let liveState = null;
+/** @type {AbortController | null} the current /live connection */
 let stream = null;
 
 const now = () => began + performance.now();
@@ -55,23 +56,23 @@ function setClock() {
 }
 
 function tick() {
-  const found = Date.now() - performance.now();
-  const hasSlept = Math.abs(found - drift) > 2 * SECOND || performance.now() - tickedAt > LONG;
-  drift = found;
+  const newDrift = Date.now() - performance.now();
+  const hasSlept = Math.abs(newDrift - drift) > 2 * SECOND || performance.now() - tickedAt > LONGEST_TICK;
+  drift = newDrift;
   tickedAt = performance.now();
-  if (hasSlept) {  // or the clock was set: what time it is, the server knows
+  if (hasSlept) {  // or the clock was set: get the time from the server
     wakes += 1;
-    lose();
+    markOutdated();
     stream?.abort();
-    ask();
-  } else if (!isAsking && performance.now() - askedAt >= longestWait()) ask();
+    fetchPage();
+  } else if (!isFetching && performance.now() - fetchedAt >= longestWait()) fetchPage();
   count();
 }
 
 function longestWait() {
-  if (isLost) return RETRY;
-  if (isOver()) return SOON;
-  return heard ? EACH : OFTEN;
+  if (isOutdated) return RETRY;
+  if (isOver()) return FETCH_INTERVAL_AT_ZERO;
+  return liveState ? FETCH_INTERVAL : FETCH_INTERVAL_ALONE;
 }
 
 /** @returns {HTMLElement[]} */
@@ -85,8 +86,8 @@ function count() {
   unscripted.hidden = true;
   for (const each of countdowns()) {
     each.hidden = false;
-    // of what comes after, nothing is known without the server
-    const isKnown = !isLost || left(each) > 0;
+    // at zero, only the server knows what comes next
+    const isKnown = !isOutdated || left(each) > 0;
     each.querySelector("strong").textContent = isKnown ? clock(left(each)) : "–";
   }
   showBallots();
@@ -101,44 +102,44 @@ function clock(time) {
 function showBallots() {
   /** @type {HTMLElement} */
   const shown = document.querySelector("[data-ballots]");
-  const isToday = heard?.day === part("today").dataset.day;
-  // an answer may have been written before what was heard meanwhile
-  const ballots = Math.max(Number(shown.dataset.ballots), isToday ? heard.ballots : 0);
-  const text = isOver() && isLost ? "–" : new Intl.NumberFormat(language).format(ballots);
+  const isToday = liveState?.day === part("today").dataset.day;
+  // the page may be older than the latest event
+  const ballots = Math.max(Number(shown.dataset.ballots), isToday ? liveState.ballots : 0);
+  const text = isOver() && isOutdated ? "–" : new Intl.NumberFormat(language).format(ballots);
   if (shown.textContent !== text) shown.textContent = text;
 }
 
-/** What is shown may not hold any more. */
-function lose() {
-  isLost = true;
+/** Mark the screen as outdated. */
+function markOutdated() {
+  isOutdated = true;
   const at = new Date(seenAt).toLocaleString(language, {
     timeZone: "UTC", weekday: "long", hour: "2-digit", minute: "2-digit",
   });
-  tell(document.body.dataset.lost.replace("{}", `${at} UTC`));
+  showMessage(document.body.dataset.lost.replace("{}", `${at} UTC`));
 }
 
-function tell(sentence) {
+function showMessage(sentence) {
   if (part("connection").textContent !== sentence) part("connection").textContent = sentence;
 }
 
-/** Ask for the page, once at a time; what happens meanwhile is a reason to ask again. */
-async function ask() {
-  isAskedAgain = isAsking;
-  if (isAsking) return;
-  isAsking = true;
+/** Fetch the page, one request at a time; if called meanwhile, fetch once more. */
+async function fetchPage() {
+  isFetchDue = isFetching;
+  if (isFetching) return;
+  isFetching = true;
   const before = wakes;
-  const page = await newest();
-  askedAt = performance.now();
-  isAsking = false;
+  const page = await fetchDocument();
+  fetchedAt = performance.now();
+  isFetching = false;
   if (page && before === wakes) takeOver(page);
-  else lose();
-  if (isAskedAgain) ask();
+  else markOutdated();
+  if (isFetchDue) fetchPage();
 }
 
-/** @returns {Promise<Document | null>} the page as it is now; no other page that a network answers with */
-async function newest() {
+/** @returns {Promise<Document | null>} the current page; null for an error or a captive portal's page */
+async function fetchDocument() {
   try {
-    const signal = AbortSignal.timeout(PATIENCE);
+    const signal = AbortSignal.timeout(TIMEOUT);
     const answer = await fetch(document.body.dataset.at, { signal, cache: "no-store" });
     if (!answer.ok) return null;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -150,7 +151,7 @@ async function newest() {
 
 function takeOver(page) {
   const madeOf = (from) => from.documentElement.lang + from.querySelector("script").getAttribute("src");
-  if (madeOf(page) !== madeOf(document)) {  // the lottery was renewed, or speaks another language
+  if (madeOf(page) !== madeOf(document)) {  // a new version of the lottery, or another language
     location.reload();
     return;
   }
@@ -159,15 +160,15 @@ function takeOver(page) {
   const result = page.getElementById("result");
   if (result.dataset.shows !== part("result").dataset.shows) {
     part("result").replaceWith(result);
-    settle(result);
+    animate(result);
   }
-  isLost = false;
-  tell("");
+  isOutdated = false;
+  showMessage("");
   count();
 }
 
-/** Let the digits of a winning number come to rest, one by one; then it is said whose it is. */
-function settle(result) {
+/** Animate a winning number: its digits stop one by one, then its holder is shown. */
+function animate(result) {
   const number = result.querySelector("[data-drawn]");
   if (!number || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const drawn = number.textContent;
@@ -185,30 +186,30 @@ function settle(result) {
     clearInterval(turning);
     result.ariaBusy = "false";
   };
-  const turning = setInterval(turn, TURN);
+  const turning = setInterval(turn, DIGIT_INTERVAL);
   result.ariaBusy = "true";
   turn();
 }
 
-// News
+// Events of /live
 
 async function listen() {
   for (;;) {
     const isFull = await follow().catch(() => false);
-    heard = null;
-    if (!isFull) ask();  // it ends every ten minutes; if it was cut, this finds out
-    await pause((isFull ? EACH : RETRY) + Math.random() * SECOND);
+    liveState = null;
+    if (!isFull) fetchPage();  // it ends every ten minutes; this fetch detects a lost connection
+    await pause((isFull ? FETCH_INTERVAL : RETRY) + Math.random() * SECOND);
   }
 }
 
-/** Follow the news until they end. @returns {Promise<boolean>} whether there is no room to hear them */
+/** Read events until the stream ends. @returns {Promise<boolean>} whether the server has no place for one more */
 async function follow() {
-  const mine = new AbortController();
-  stream = mine;
-  const end = () => mine.abort();
+  const connection = new AbortController();
+  stream = connection;
+  const end = () => connection.abort();
   let watch = setTimeout(end, SILENCE);
   try {
-    const answer = await fetch(document.body.dataset.news, { signal: mine.signal });
+    const answer = await fetch(document.body.dataset.news, { signal: connection.signal });
     if (answer.status !== 200) return answer.status === 204 || answer.status === 429;
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let unread = "";
@@ -219,7 +220,7 @@ async function follow() {
       watch = setTimeout(end, SILENCE);
       const events = (unread + value).split("\n\n");
       unread = events.pop();
-      for (const event of events) hear(event);
+      for (const event of events) handleEvent(event);
     }
   } finally {
     clearTimeout(watch);
@@ -227,25 +228,25 @@ async function follow() {
   }
 }
 
-function hear(event) {
+function handleEvent(event) {
   const data = event.split("\n").find((line) => line.startsWith("data: "));
   if (!data) return;
-  const version = heard?.version;
-  heard = JSON.parse(data.slice("data: ".length));
+  const version = liveState?.version;
+  liveState = JSON.parse(data.slice("data: ".length));
   seenAt = now();
-  if (heard.version !== version || heard.day !== part("today").dataset.day) ask();
+  if (liveState.version !== version || liveState.day !== part("today").dataset.day) fetchPage();
   else showBallots();
 }
 
-/** Keep the display on, as long as this page is seen, where the browser can. */
+/** Keep the display on while this page is visible, if the browser can. */
 async function stayAwake() {
   if (document.visibilityState !== "visible") return;
   await navigator.wakeLock?.request("screen").catch(() => null);
 }
 
 document.addEventListener("visibilitychange", stayAwake);
-addEventListener("offline", ask);
-addEventListener("online", ask);
+addEventListener("offline", fetchPage);
+addEventListener("online", fetchPage);
 setClock();
 count();
 setInterval(tick, SECOND);

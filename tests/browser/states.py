@@ -129,7 +129,7 @@ STATES = {
     "a lottery, finished": State("/lotteries/2", "This lottery has finished"),
     "a lottery, in French": State("/lotteries/1?lang=fr", "Chaque jour"),
     "no such lottery": State("/lotteries/99", "This lottery doesn’t exist"),
-    "winners": State("/winners", "waiting to be claimed"),
+    "winners": State("/winners", "not claimed yet"),
     "winners, none yet": State("/winners", "Nobody has won yet", is_new=True),
     "winners, no older ones": State("/winners?before=2020-01-01", "no older winners"),
     "winners, drawn": State(f"/winners/{DRAWN_DAY}", "Reserves"),

@@ -1,6 +1,6 @@
-"""A prize from promise to hand-over, and one that nobody claims, as it happened.
+"""A prize from its lottery to the hand-over, and one that nobody claims, in a real browser.
 
-Each story is told twice, with a script and without.
+Each story runs twice, with scripts and without.
 """
 
 from datetime import timedelta

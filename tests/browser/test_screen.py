@@ -1,4 +1,4 @@
-"""The draw screen over days: nobody touches it, and it never shows as current what is not."""
+"""The draw screen over days: it updates itself, and never shows outdated content as current."""
 
 import re
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Preview images for shared links (Open Graph, ogp.me).
 
-They contain no username. Lotteries and prizes stand on them where the fonts have all the letters:
-these may be in any script, and no single font has all scripts. The page itself has them as text.
+They contain no username. They show lottery and prize only if the fonts have all their letters,
+since no single font covers all scripts. The page itself shows them as text.
 """
 
 import re
@@ -39,8 +39,9 @@ PAPER, INK, QUIET, ACCENT, ON_ACCENT = "#fbfaf7", "#1b2023", "#545d62", "#0b6e4f
 LETTERS = ((0x20, 0x17F), (0x2010, 0x2027), (0x202F, 0x202F), (0x20AC, 0x20AC))
 A_DAY = "public, max-age=86400"
 REMEMBERED = 64
-#: letters that the fonts have, see their README.md, and that a card has room for
+#: texts whose letters the fonts have, see their README.md
 DRAWABLE = re.compile("[\u0020-\u007e\u00a1-\u017f\u2010-\u2027\u20ac]+")
+#: characters of a text in short, and pixels of the smallest letters
 SHORTEST, SMALLEST = 60, 20
 
 # Drawing takes tens of milliseconds, so it runs in a thread of its own.
@@ -64,15 +65,15 @@ def _of_site(caching: str) -> Response:
 @blueprint.get("/lotteries/<int(max=2147483647):lottery_id>/card.png")
 @everybody
 def lottery(lottery_id: int) -> Response:
-    """Show the card of a lottery and its prize, in the language that `?lang=` asks for."""
+    """Serve the card of a lottery and its prize, in the language of `?lang=`."""
     _use_requested_language()
     with reading() as connection:
-        found = load_lottery(connection, lottery_id, day_of(utcnow()), None)
-    if found is None:
+        loaded = load_lottery(connection, lottery_id, day_of(utcnow()), None)
+    if loaded is None:
         abort(404, gettext("This lottery doesn’t exist."))
-    name, prize = _drawable(found[0].name), _drawable(found[0].prize)
+    name, prize = _drawable(loaded[0].name), _drawable(loaded[0].prize)
     title = name or gettext("One draw a day")
-    day = gettext("Last day: %(day)s", day=long_day(found[0].closes_on))
+    day = gettext("Last day: %(day)s", day=long_day(loaded[0].closes_on))
     subtitle = prize or gettext("that anyone can check")
     card = _offload(_drawn, _name(), title, subtitle, "", day)
     return public(card, "image/png", A_MOMENT)
@@ -105,7 +106,7 @@ def winner(day: str) -> Response:
 
 
 def _name() -> str:
-    """Return the title, or the technical name where the fonts have not all of its letters."""
+    """Return the title, or the technical name if the fonts lack one of its letters."""
     title = current_site.site().title
     has_all = all(any(first <= ord(each) <= last for first, last in LETTERS) for each in title)
     return title if has_all else parts().settings.name
@@ -118,7 +119,7 @@ def _use_requested_language() -> None:
 
 
 def _drawable(text: str) -> str:
-    """Return the beginning of a text on one line; nothing where the fonts have not all of it."""
+    """Return the beginning of a text on one line; empty if the fonts lack one of its letters."""
     line = " ".join(text.split())
     if len(line) > SHORTEST:
         line = (line[:SHORTEST].rpartition(" ")[0] or line[:SHORTEST]) + "…"

@@ -105,16 +105,16 @@ def certificate(day: str) -> Response:
 @blueprint.get("/<day>/offers.json")
 @everybody
 def offers(day: str) -> Response:
-    """Show what could be won on a day that is closed, signed at its close."""
+    """Serve the signed list of a closed day's offers."""
     of_day = day_or_404(day)
     try:
         with reading() as connection:
             parts().rollback.check(connection)
             last = last_record(connection)
-            if last is not None:  # the mark knows of the close before anybody sees the note of it
+            if last is not None:  # update the high-water mark before publishing the note
                 parts().rollback.publish(connection, last)
-            found = certificates.signed_offers_of(connection, of_day, parts().keyring.log_keys())
-        return public(found, JSON, FOR_EVER)
+            signed = certificates.signed_offers_of(connection, of_day, parts().keyring.log_keys())
+        return public(signed, JSON, FOR_EVER)
     except NoOffers as error:
         abort(404, translated(error))
 

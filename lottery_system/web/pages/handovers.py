@@ -1,4 +1,4 @@
-"""Handing prizes over: what organisers owe winners, and what is written down of it."""
+"""Organisers' pages of prizes: list to hand over, hand-over, lapse."""
 
 from datetime import date
 
@@ -37,7 +37,7 @@ PAGE = 30
 @blueprint.get("")
 @organisers
 def index() -> str:
-    """List the prizes to hand over, those that are claimed first."""
+    """List the prizes to hand over, claimed ones first."""
     at = parse_page(request.args.get("page", ""))
     with reading() as connection:
         rows = to_hand_over(connection, limit=PAGE + 1, offset=(at - 1) * PAGE)
@@ -53,7 +53,7 @@ def index() -> str:
 @blueprint.get("/<day>/<int(max=2147483647):place>")
 @organisers
 def show(day: str, place: int) -> str:
-    """Show a prize, its winner, and the forms to hand it over or to let it lapse."""
+    """Show a prize, its winner, and the forms to hand it over or let it lapse."""
     return _page(day_or_404(day), place)
 
 
@@ -69,17 +69,17 @@ def _with_lapse_form(day: str, place: int) -> str:
 @organisers
 @resumes_at(_with_hand_over_form, "handed_on", "note")
 def create(day: str, place: int) -> Response:
-    """Write down that a prize was handed over."""
-    asked, form = day_or_404(day), HandOverForm()
+    """Record that a prize was handed over."""
+    utc_day, form = day_or_404(day), HandOverForm()
     if not form.validate() or form.handed_on.data is None:
-        return _refused(asked, place, form)
+        return _refused(utc_day, place, form)
     try:
         parts().pause.refuse_draws()
         with transaction() as session:
             parts().rollback.check(session.connection())
             hand_over(
                 session,
-                asked,
+                utc_day,
                 place,
                 viewer().id,
                 handed_on=form.handed_on.data,
@@ -88,9 +88,9 @@ def create(day: str, place: int) -> Response:
             )
     except BadHandOver as error:
         form.handed_on.errors = [translated(error)]
-        return _refused(asked, place, form)
+        return _refused(utc_day, place, form)
     except LotteryError as error:
-        return _answer(asked, place, form, error)
+        return _answer(utc_day, place, form, error)
     return confirm(redirect(url_for("organiser.overview"), code=303), Done.HANDED_OVER)
 
 
@@ -98,17 +98,17 @@ def create(day: str, place: int) -> Response:
 @organisers
 @resumes_at(_with_lapse_form, "reason")
 def let_lapse(day: str, place: int) -> Response:
-    """End a winner's right to a prize; it is then the next reserve's turn."""
-    asked, form = day_or_404(day), LapseForm()
+    """Let a prize lapse and offer it to the next reserve."""
+    utc_day, form = day_or_404(day), LapseForm()
     if not form.validate():
-        return _refused(asked, place, form)
+        return _refused(utc_day, place, form)
     try:
         parts().pause.refuse_draws()
         with transaction() as session:
             parts().rollback.check(session.connection())
             lapse(
                 session,
-                asked,
+                utc_day,
                 place,
                 viewer().id,
                 reason=form.reason.data or "",
@@ -116,12 +116,12 @@ def let_lapse(day: str, place: int) -> Response:
                 claim_days=parts().settings.claim_days,
             )
     except LotteryError as error:
-        return _answer(asked, place, form, error)
+        return _answer(utc_day, place, form, error)
     return confirm(redirect(url_for("organiser.overview"), code=303), Done.LAPSED)
 
 
 def _answer(day: date, place: int, form: Form, error: LotteryError) -> Response:
-    """Answer what was refused, with what somebody else was faster to do."""
+    """Answer a refused action, with the state that another organiser may have set meanwhile."""
     if isinstance(error, NoPrize):
         abort(404, translated(error))
     if isinstance(error, Paused):
@@ -134,18 +134,18 @@ def _answer(day: date, place: int, form: Form, error: LotteryError) -> Response:
         return answer
     if not isinstance(error, AlreadyHandedOver | AlreadyLapsed | NotClaimed):
         raise error
-    found = _prize_or_404(day, place)
+    prize = _prize_or_404(day, place)
     sentence = translated(error)
-    if found.lapsed_at:
+    if prize.lapsed_at:
         sentence = gettext(
             "Nothing was changed. This prize has lapsed in the meantime: “%(reason)s”",
-            reason=why_lapsed(found.reason),
+            reason=why_lapsed(prize.reason),
         )
-    elif found.handed_over_at:
+    elif prize.handed_over_at:
         sentence = gettext(
             "Nothing was changed. This prize has been marked as handed over in the meantime, on "
             "%(day)s.",
-            day=long_day(found.handed_on),
+            day=long_day(prize.handed_on),
         )
     return _refused(day, place, form, sentence)
 
@@ -158,14 +158,14 @@ def _refused(
 
 def _prize_or_404(day: date, place: int) -> AnyRow:
     with reading() as connection:
-        found = claim_of(connection, day, place)
-    if found is None:
+        prize = claim_of(connection, day, place)
+    if prize is None:
         abort(404, translated(NoPrize()))
-    return found
+    return prize
 
 
 def _page(day: date, place: int, form: Form | None = None, refusal: str | None = None) -> str:
-    """Render the page of a prize, with the form that was sent as it was filled in."""
+    """Render the page of a prize, with the submitted form as it was filled in."""
     today = day_of(utcnow())
     return render_template(
         "handovers/show.html",

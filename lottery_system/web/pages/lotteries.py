@@ -20,14 +20,14 @@ from lottery_system.web.front_page import RECEIPT, front_page
 
 blueprint = Blueprint("lotteries", __name__)
 
-#: wins, and changes, of a page
+#: rows of a page
 WINS, CHANGES = 10, 10
 
 
 @blueprint.get("/")
 @users
 def index() -> Response:
-    """Show today's draw, the lotteries, and the receipt of a click once.
+    """Show today's draw, the lotteries, and once the receipt of the last submission.
 
     The receipt's cookie is deleted only with a page that shows it, so that a retry after an error
     still finds it.
@@ -42,16 +42,16 @@ def index() -> Response:
 @blueprint.get("/lotteries/<int(max=2147483647):lottery_id>")
 @everybody
 def show(lottery_id: int) -> str:
-    """Show a lottery to everybody: prize and terms, what was won, what was changed."""
+    """Show a lottery: prize, terms, wins, and edits of its name and prize."""
     now = utcnow()
     user_id = viewer().id if current_user.is_authenticated else None
     before = parse_day(request.args.get("before", ""))
     below = parse_number(request.args.get("changes", ""))
     with reading() as connection:
-        found = load_lottery(connection, lottery_id, day_of(now), user_id)
-        if found is None:
+        loaded = load_lottery(connection, lottery_id, day_of(now), user_id)
+        if loaded is None:
             abort(404, gettext("This lottery doesn’t exist."))
-        lottery, ballot_count = found
+        lottery, ballot_count = loaded
         won = wins(connection, before=before, lottery_id=lottery_id, limit=WINS + 1)
         rows, older = page_of(won, WINS)
         changes = text_changes(connection, lottery_id, before=below, limit=CHANGES + 1)

@@ -44,11 +44,11 @@ PAGE = 50
 LATEST = 5
 #: prizes to hand over that the overview shows
 TO_HAND_OVER = 10
-#: fields of a lottery that a log-in does not lose
+#: fields that are kept while the user logs in again
 KEPT = ("name", "prize", "claim", "opens_on", "closes_on", "most_a_day", "winnable", "picture_alt")
-#: fields that a copy takes over; its days are its own
+#: fields that a copy takes over; it gets days of its own
 COPIED = ("prize", "claim", "most_a_day", "winnable")
-#: fields beside which the domain's refusals stand
+#: fields beside which the model's errors are shown
 BESIDE: tuple[tuple[type[LotteryError], str], ...] = (
     (ClosesInThePast, "closes_on"),
     (NoPrizeLeft, "closes_on"),
@@ -149,13 +149,13 @@ def index() -> str:
 @blueprint.get("/lotteries/new")
 @organisers
 def new() -> str:
-    """Show an empty form, or one that is filled in as another lottery is, but for its days."""
+    """Show an empty form, or with `?copy=` one filled in from another lottery, except its days."""
     copied = parse_number(request.args.get("copy", "")) or 0
     lottery = lottery_or_404(copied) if 0 < copied < 2**31 else None
     if lottery is None:
         return _page(LotteryForm(), None)
-    said = {name: getattr(lottery, name) for name in COPIED}
-    return _page(LotteryForm(name=_name_of_copy(lottery.name), **said), None)
+    copied_fields = {name: getattr(lottery, name) for name in COPIED}
+    return _page(LotteryForm(name=_name_of_copy(lottery.name), **copied_fields), None)
 
 
 @blueprint.post("/lotteries/new")
@@ -187,7 +187,7 @@ def update(lottery_id: int) -> Response | tuple[str, int]:
 @blueprint.get("/lotteries/<int(max=2147483647):lottery_id>/withdraw")
 @organisers
 def confirm_withdrawal(lottery_id: int) -> str:
-    """Say what withdrawing a lottery means, and ask whether it is meant."""
+    """Explain what withdrawing a lottery means, and ask for confirmation."""
     return render_template(
         "organiser/withdraw.html", lottery=lottery_or_404(lottery_id), today=day_of(utcnow())
     )
@@ -209,11 +209,11 @@ def _save(form: LotteryForm, lottery: Lottery | None) -> Response | tuple[str, i
         return _page(form, lottery), 422
     now, me = utcnow(), viewer().id
 
-    def show_picture(session: Session, said: Lottery) -> None:
-        digest = None if form.remove_picture.data else said.picture_digest
+    def show_picture(session: Session, edited: Lottery) -> None:
+        digest = None if form.remove_picture.data else edited.picture_digest
         if form.picture.encoded:
             digest = Picture.keep(session.connection(), form.picture.encoded)
-        said.show_picture(digest, form.picture_alt.data or "")
+        edited.show_picture(digest, form.picture_alt.data or "")
 
     try:
         with transaction() as session:
@@ -248,7 +248,7 @@ def _page(form: LotteryForm, lottery: Lottery | None) -> str:
 
 
 def _name_of_copy(name: str) -> str:
-    """Return a name for a copy, which must not have the same; the same where it would not fit."""
+    """Return a name for a copy, since names are unique; the same one if a longer is too long."""
     copy = gettext("%(name)s (copy)", name=name)
     return copy if len(copy) <= NAME_LENGTH else name
 
@@ -258,5 +258,5 @@ def _number_argument() -> int | None:
 
 
 def _day_argument(today: date) -> date:
-    asked = parse_day(request.args.get("until", ""))
-    return min(asked, today) if asked else today
+    until = parse_day(request.args.get("until", ""))
+    return min(until, today) if until else today

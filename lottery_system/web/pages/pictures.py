@@ -1,4 +1,4 @@
-"""Pages that serve pictures of lotteries and the logo."""
+"""Image files: pictures of lotteries, and the logo."""
 
 import re
 
@@ -19,11 +19,11 @@ NAME = re.compile(r"[0-9a-f]{64}-[0-9]{1,4}")
 @blueprint.get("/pictures/<digest>-<width>.webp")
 @everybody
 def show(digest: str, width: str) -> Response:
-    """Serve a picture, which never changes under its digest."""
+    """Serve a picture; its address contains its digest, so it can be cached for ever."""
     if not NAME.fullmatch(f"{digest}-{width}"):
         abort(404)
     with reading() as connection:
-        found = picture_shown(connection, digest, int(width))
-    if found is None:
+        content = picture_shown(connection, digest, int(width))
+    if content is None:
         abort(404)
-    return public(found, MEDIA_TYPE, FOR_EVER)
+    return public(content, MEDIA_TYPE, FOR_EVER)

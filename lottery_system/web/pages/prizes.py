@@ -1,4 +1,4 @@
-"""What one has won: claiming a prize, and what becomes of it."""
+"""Winners' pages of prizes: list, prize, and the form to claim it."""
 
 from datetime import date
 
@@ -11,10 +11,9 @@ from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.errors import AlreadyClaimed, ClaimOver, NotYourPrize, Paused
 from lottery_system.extensions import reading, transaction
 from lottery_system.models.claim import claim
-from lottery_system.models.claim_event import OFFERED
 from lottery_system.parts import parts
 from lottery_system.queries import AnyRow
-from lottery_system.queries.claims import claim_of, my_open_prizes, my_prizes
+from lottery_system.queries.claims import claim_of, my_prizes, prizes_to_claim
 from lottery_system.web.confirmations import Done, confirm
 from lottery_system.web.days import day_or_404
 from lottery_system.web.errors import RETRY_AFTER
@@ -31,7 +30,7 @@ PAGE = 50
 @blueprint.get("")
 @users
 def index() -> str:
-    """List what I have won, the newest first."""
+    """List the user's prizes, newest first."""
     before = parse_day(request.args.get("before", ""))
     with reading() as connection:
         rows = my_prizes(connection, viewer().id, before=before, limit=PAGE + 1)
@@ -44,20 +43,19 @@ def index() -> str:
 @blueprint.get("/to-claim")
 @users
 def to_claim() -> Response:
-    """Go to the first prize that I can claim; where there is none, to all of mine."""
+    """Redirect to the first prize that the user can claim; without one, to the list."""
     today = day_of(utcnow())
     with reading() as connection:
-        rows = my_open_prizes(connection, viewer().id)
-    for row in rows:
-        if row.state == OFFERED and (row.claim_until is None or row.claim_until >= today):
-            return redirect(_address(row.day, row.place), code=303)
+        prizes = prizes_to_claim(connection, viewer().id, today)
+    if prizes:
+        return redirect(_address(prizes[0].day, prizes[0].place), code=303)
     return redirect(url_for("prizes.index"), code=303)
 
 
 @blueprint.get("/<day>/<int(max=2147483647):place>")
 @users
 def show(day: str, place: int) -> str:
-    """Show a prize of mine: how it is had, the form to claim it, what became of it."""
+    """Show a prize of the user: state, how to get it, and the form to claim it."""
     return _page(_mine_or_404(day_or_404(day), place), ClaimForm())
 
 
@@ -65,18 +63,18 @@ def show(day: str, place: int) -> str:
 @users
 @resumes_at(show, "message", "contact")
 def create(day: str, place: int) -> Response:
-    """Claim a prize of mine."""
-    asked, form = day_or_404(day), ClaimForm()
-    _mine_or_404(asked, place)
+    """Claim a prize of the user."""
+    utc_day, form = day_or_404(day), ClaimForm()
+    _mine_or_404(utc_day, place)
     if not form.validate():
-        return _refused(asked, place, form)
+        return _refused(utc_day, place, form)
     try:
         parts().pause.refuse_draws()
         with transaction() as session:
             parts().rollback.check(session.connection())
             claim(
                 session,
-                asked,
+                utc_day,
                 place,
                 viewer().id,
                 message=form.message.data or "",
@@ -86,25 +84,25 @@ def create(day: str, place: int) -> Response:
     except NotYourPrize as error:
         abort(404, translated(error))
     except (AlreadyClaimed, ClaimOver) as error:
-        return _refused(asked, place, form, translated(error))
+        return _refused(utc_day, place, form, translated(error))
     except Paused:
         sentence = gettext(
             "The lottery is paused, so your claim was not saved. What you typed is still here. Try "
             "again later."
         )
-        answer = _refused(asked, place, form, sentence, 503)
+        answer = _refused(utc_day, place, form, sentence, 503)
         answer.headers["Retry-After"] = str(RETRY_AFTER)
         return answer
-    return confirm(redirect(_address(asked, place), code=303), Done.CLAIMED)
+    return confirm(redirect(_address(utc_day, place), code=303), Done.CLAIMED)
 
 
 def _mine_or_404(day: date, place: int) -> AnyRow:
-    """Load a prize of mine; that of somebody else is answered as none is."""
+    """Load a prize of the user; another user's answers 404 like one that does not exist."""
     with reading() as connection:
-        found = claim_of(connection, day, place)
-    if found is None or found.user_id != viewer().id:
+        prize = claim_of(connection, day, place)
+    if prize is None or prize.user_id != viewer().id:
         abort(404, translated(NotYourPrize()))
-    return found
+    return prize
 
 
 def _refused(

@@ -1,4 +1,4 @@
-"""The draw screen for a projector: countdown, today's ballots, the newest result; no log-in."""
+"""Draw screen for a projector: countdown, today's ballots, latest result; without log-in."""
 
 from datetime import datetime
 
@@ -19,9 +19,9 @@ blueprint = Blueprint("screen", __name__)
 @blueprint.get("/screen")
 @everybody
 def show() -> str:
-    """Show what everybody may see of today's draw and of yesterday's.
+    """Show today's countdown and ballots, and yesterday's result.
 
-    It is the same for whoever asks: a projector shows it to a whole room.
+    The page ignores log-ins, since a projector shows it to a whole room.
     """
     now = utcnow()
     today = day_of(now)
@@ -44,6 +44,6 @@ def show() -> str:
 
 
 def _shows(page: DayPage, number_due: datetime | None, now: datetime) -> str:
-    """Name what is shown of a day: as long as this is the same, so is the result on the screen."""
+    """Return a fingerprint of the result: the script replaces the result only if it changes."""
     due = "" if number_due is None else f" {number_due:%H:%M:%S}{' late' * (number_due <= now)}"
     return f"{page.day} {page.state.value}{due}"

@@ -1,4 +1,4 @@
-"""Organisers' page of the site: title, texts and logo."""
+"""Organisers' form of the site: title, texts and logo."""
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask_babel import lazy_gettext
@@ -20,12 +20,12 @@ from lottery_system.web.resuming import resumes_at
 
 blueprint = Blueprint("site_form", __name__, url_prefix="/organiser")
 
-#: changes that the page shows
+#: latest changes that the page shows
 LATEST = 20
 
 
 class SiteForm(Form):
-    """What an organiser says of the site."""
+    """The form of the site's title, logo and texts."""
 
     title = StringField(lazy_gettext("Title"))
     logo = PictureField(lazy_gettext("Logo"), OF_LOGO)
@@ -35,16 +35,16 @@ class SiteForm(Form):
     privacy = TextAreaField(lazy_gettext("Privacy"))
     imprint = TextAreaField(lazy_gettext("Imprint"))
 
-    def said(self) -> dict[str, str]:
-        """Return what a valid form says, by its names in the model."""
+    def texts(self) -> dict[str, str]:
+        """Return title and texts of a valid form, by their names in the model."""
         return {name: self[name].data or "" for name in ("title", *TEXTS)}
 
     def validate_title(self, field: Field) -> None:
-        """Validate the title by the domain's rule."""
+        """Validate the title by the model's rule."""
         enforce(enforce_title, field)
 
     def validate_contact(self, field: Field) -> None:
-        """Validate the text by the domain's rule."""
+        """Validate the text by the model's rule."""
         enforce(enforce_text, field)
 
     validate_terms = validate_privacy = validate_imprint = validate_contact
@@ -53,14 +53,14 @@ class SiteForm(Form):
 @blueprint.get("/site")
 @organisers
 def edit() -> str:
-    """Show the form of the site, and who has changed what."""
+    """Show the form of the site, and the latest changes with their authors."""
     return _page(SiteForm(obj=SiteChange.newest(db.session())))
 
 
 @blueprint.post("/site")
 @organisers
 @takes_upload(field_of(TEXT_LENGTH))
-@resumes_at(edit)  # texts are too long to be kept behind the log-in
+@resumes_at(edit)  # texts are too long to be kept while the user logs in again
 def save() -> Response | tuple[str, int]:
     """Change title, texts and logo of the site."""
     form = SiteForm()
@@ -71,7 +71,7 @@ def save() -> Response | tuple[str, int]:
         logo = before.logo_digest if before and not form.remove_logo.data else None
         if form.logo.encoded:
             logo = Picture.keep(session.connection(), form.logo.encoded)
-        SiteChange.add(session, form.said(), logo, utcnow(), viewer().id)
+        SiteChange.add(session, form.texts(), logo, utcnow(), viewer().id)
     return redirect(url_for("site_form.edit"), code=303)
 
 

@@ -27,5 +27,5 @@ def show(name: str) -> str:
 
 
 def paragraphs_of(text: str) -> list[str]:
-    """Split a text where lines are blank."""
+    """Split a text at blank lines."""
     return re.split(r"\n(?:[^\S\n]*\n)+", text)

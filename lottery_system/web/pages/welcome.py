@@ -1,4 +1,4 @@
-"""The front for strangers: what this is, what can be won, and how to take part."""
+"""Welcome page for visitors without an account: what this is, prizes, how to take part."""
 
 from flask import Blueprint, render_template
 
@@ -12,7 +12,7 @@ blueprint = Blueprint("welcome", __name__)
 @blueprint.get("/welcome")
 @everybody
 def show() -> str:
-    """Show what this is in short, the prizes, the latest winner and the next draw."""
+    """Show a short introduction, the prizes, the latest winner and the next draw."""
     now = utcnow()
     welcome = load_welcome(now)
     return render_template(

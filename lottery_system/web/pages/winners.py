@@ -1,4 +1,4 @@
-"""Pages of results: the winning ballot of a date."""
+"""Pages of results: list of wins, the winner of a day, and a poster to print."""
 
 from datetime import date, datetime
 from functools import lru_cache
@@ -45,7 +45,7 @@ DAYS_REMEMBERED = 256
 @blueprint.get("/winners")
 @everybody
 def index() -> str | Response | tuple[str, int]:
-    """Go to the day asked for; where none is, list who won, the latest first."""
+    """List who won, latest first; with `?date=`, redirect to that day."""
     typed = request.args.get("date", "").strip()
     day = parse_day(typed)
     if day is not None:

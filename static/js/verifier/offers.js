@@ -1,8 +1,7 @@
 /**
- * Offers: what lotteries were called and gave when a day closed, signed (daily-draw/v1, section 17:
- * offers).
+ * Signed offers: names and prizes of the lotteries when a day closed (daily-draw/v1, section 17: offers).
  *
- * The list is a canonical JSON text: of one list there is one text, whose hash a note signs.
+ * The list is a canonical JSON text, so one list has exactly one text. A signed note contains its hash.
  */
 
 import { equal, fromBase64, hash, utf8 } from "./bytes.js";
@@ -15,7 +14,7 @@ import { DAY, NAME, RecordError, day as dayIn } from "./records.js";
 
 export const OFFERS = "daily-draw/v1 offers";
 export const SIGNED_OFFERS = "daily-draw/v1 signed offers";
-/** bytes of a list, and of the file that it is served in; 3,000 of the longest prizes */
+/** bytes of a list, and of the file that contains it; 3,000 of the longest prizes */
 export const MAX_OFFERS_BYTES = 64 * 1024 * 1024;
 
 const HEAD = new RegExp(`^(?<origin>${NAME}/offers/${DAY})\n(?<hash>[A-Za-z0-9+/]{43}=)\n$`);
@@ -24,7 +23,7 @@ const ONE_DAY = new RegExp(`^${DAY}$`);
 /** @typedef {{id: bigint, name: string, prize: string}} Offered */
 
 /**
- * Read a list of offers with its note, neither of which is looked at.
+ * Read a list of offers with its note, without verifying either.
  *
  * @param {string | Uint8Array} file
  * @returns {{text: string, note: string}}
@@ -38,7 +37,7 @@ export function parseSignedOffers(file) {
 }
 
 /**
- * Return the offers of a lottery's day by their ids, having checked note, hash and text.
+ * Verify note, hash and text, and return the offers of a lottery's day by id.
  *
  * @param {{text: string, note: string}} signed
  * @param {{name: string, id: string, publicKey: Uint8Array}} key of the journal that has the day
@@ -91,7 +90,7 @@ export function parseOffers(text) {
   return { day, lotteries };
 }
 
-/** Write a list of offers as its one canonical text. JSON.stringify writes strings as RFC 8785. */
+/** Write a list of offers as its canonical text. JSON.stringify writes strings as in RFC 8785. */
 export function formatOffers({ day, lotteries }) {
   const items = lotteries.map(({ id, name, prize }) =>
     `  {\n   "id": ${id},\n   "name": ${JSON.stringify(name)},\n   "prize": ${JSON.stringify(prize)}\n  }`);

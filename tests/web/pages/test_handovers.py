@@ -1,4 +1,4 @@
-"""Organisers hand prizes over or let them lapse, and are told where somebody was faster."""
+"""Organisers' pages of prizes: hand over, let lapse, and see if somebody else was faster."""
 
 from datetime import date
 
@@ -8,12 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY
-from lottery_system.models import ClaimEvent, Lottery, User
+from lottery_system.models import Lottery, User
 from lottery_system.models.claim import claim, hand_over, lapse
 from lottery_system.parts import parts_of
 from lottery_system.web.pages import handovers, organiser
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
+from tests.stand_ins.prizes import kinds, open_lottery
 from tests.web.conftest import Visitor, csrf_token, text_of
 
 PRIZE = f"/organiser/prizes/{FIRST_DAY}/1"
@@ -24,11 +25,7 @@ SECOND_DAY = FIRST_DAY + ONE_DAY
 @pytest.fixture
 def won(session: Session, cast: Cast, submit: Submit, clock: Clock) -> int:
     """Let bob win the first day, with a reserve of his."""
-    with session.begin():
-        seaside = Lottery.create(
-            "Seaside", "A weekend by the sea", FIRST_DAY + 30 * ONE_DAY, FIRST_NOON
-        )
-        session.add(seaside)
+    seaside = open_lottery(session, "Seaside", "A weekend by the sea")
     submit(cast.bob, seaside, 2)
     clock.set(SECOND_NOON)
     run_due(session, SECOND_NOON, places=2)
@@ -44,27 +41,22 @@ def claimed(session: Session, won: int) -> None:
         )  # fmt: skip
 
 
-def kinds(session: Session, place: int = 1) -> set[str]:
-    with session.begin():
-        return set(session.scalars(select(ClaimEvent.kind).where(ClaimEvent.place == place)))
-
-
 @pytest.mark.usefixtures("claimed")
 def test_the_overview_says_first_what_to_hand_over_to_whom(alice: Visitor) -> None:
     page = alice.get("/organiser")
 
-    told = text_of(page)
-    assert "To hand over Claimed A weekend by the sea · Seaside bob · claimed 20 November" in told
-    assert "bob@example.org After <i>six</i>" in told
-    assert told.index("To hand over Claimed") < told.index("All draws are up to date")
+    text = text_of(page)
+    assert "To hand over Claimed A weekend by the sea · Seaside bob · claimed 20 November" in text
+    assert "bob@example.org After <i>six</i>" in text
+    assert text.index("To hand over Claimed") < text.index("All draws are up to date")
     assert f'href="{PRIZE}"' in page.text
 
 
 @pytest.mark.usefixtures("won")
 def test_what_is_not_claimed_yet_stands_apart(alice: Visitor) -> None:
-    told = text_of(alice.get("/organiser"))
+    text = text_of(alice.get("/organiser"))
 
-    assert "Not claimed yet A weekend by the sea · Seaside bob · won on Thursday" in told
+    assert "Not claimed yet A weekend by the sea · Seaside bob · won on Thursday" in text
     assert "Not claimed yet A weekend" in text_of(alice.get("/organiser/prizes"))
 
 
@@ -140,9 +132,9 @@ def test_a_prize_lapses_with_a_reason_and_once_it_is_confirmed(
     answer = alice.post(f"{PRIZE}/lapse", PRIZE, reason="Never came", is_sure="y")
 
     assert (answer.status_code, answer.location) == (303, "/organiser")
-    told = text_of(alice.get("/organiser"))
-    assert "The prize has lapsed. Everyone can read the reason." in told
-    assert "Not claimed yet A weekend by the sea" in told  # it is the reserve's turn
+    text = text_of(alice.get("/organiser"))
+    assert "The prize has lapsed. Everyone can read the reason." in text
+    assert "Not claimed yet A weekend by the sea" in text  # it is the reserve's turn
     assert kinds(session) == {"offered", "lapsed"}
     assert kinds(session, 2) == {"offered"}
     assert "Reason Never came" in text_of(alice.get(PRIZE))

@@ -2,18 +2,19 @@
 
 import io
 import re
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 from PIL import Image
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY
-from lottery_system.models import Limits, Lottery
-from lottery_system.models.lottery_edit import edit_lottery, withdraw_lottery
+from lottery_system.models import Lottery
+from lottery_system.models.lottery_edit import withdraw_lottery
 from lottery_system.web.pages.lotteries import CHANGES, WINS
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
+from tests.stand_ins.prizes import edit, open_lottery
 from tests.web.conftest import Visitor, csrf_token, submission_token, text_of
 
 HOUR = timedelta(hours=1)
@@ -22,26 +23,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def garden(session: Session, clock: Clock) -> Lottery:
     """Open a lottery with a prize."""
-    return opened(session, "Garden", "A pear tree.")
-
-
-def opened(
-    session: Session, name: str, prize: str = "", opens_on: date = FIRST_DAY, **limits: int
-) -> Lottery:
-    lottery = Lottery.create(
-        name, prize, FIRST_DAY + 30 * ONE_DAY, FIRST_NOON, opens_on=opens_on,
-        limits=Limits(**limits),
-    )  # fmt: skip
-    with session.begin():
-        session.add(lottery)
-    return lottery
-
-
-def edit(session: Session, lottery: Lottery, clock_now: object, **said: object) -> None:
-    with Session(session.get_bind()) as another, another.begin():
-        found = another.get_one(Lottery, lottery.id)
-        terms = {"name": found.name, "prize": found.prize, "closes_on": found.closes_on}
-        edit_lottery(another, lottery.id, clock_now, **(terms | said))  # type: ignore[arg-type]
+    return open_lottery(session, "Garden", "A pear tree.")
 
 
 def page_of(lottery: Lottery) -> str:
@@ -92,9 +74,7 @@ def test_what_was_won_in_it_is_listed_with_the_prize_as_offered_then(
 
     won, changes = text_of(stranger.get(page_of(garden))).split("Changes of name and prize")
 
-    assert (
-        "Thursday 19 November 2026 A pear tree. Ballot 1: bob Prize: waiting to be claimed" in won
-    )
+    assert "Thursday 19 November 2026 A pear tree. Ballot 1: bob Prize: not claimed yet" in won
     assert "charlie" not in won
     assert "Prize before A pear tree. Prize after A plum tree." in changes
 
@@ -215,7 +195,7 @@ def test_a_link_to_a_lottery_brings_its_prize_and_a_picture_with_it(
 def test_a_card_is_made_of_any_script_and_length(
     session: Session, stranger: Visitor, clock: Clock, name: str, prize: str
 ) -> None:
-    lottery = opened(session, name, prize)
+    lottery = open_lottery(session, name, prize)
 
     assert stranger.get(f"{page_of(lottery)}/card.png").status_code == 200
 
@@ -227,8 +207,8 @@ def test_a_card_is_made_of_any_script_and_length(
 def test_the_terms_of_a_lottery_are_a_line_each(
     session: Session, bob: Visitor, clock: Clock, is_front: bool
 ) -> None:
-    lottery = opened(session, "Rare", "A ring.", winnable=2, most_a_day=3)
-    plain = opened(session, "Plain")
+    lottery = open_lottery(session, "Rare", "A ring.", winnable=2, most_a_day=3)
+    plain = open_lottery(session, "Plain")
 
     page = text_of(bob.get("/" if is_front else page_of(lottery)))
     other = text_of(bob.get("/" if is_front else page_of(plain)))
@@ -241,7 +221,7 @@ def test_the_terms_of_a_lottery_are_a_line_each(
 def test_a_lottery_that_opens_later_is_announced_without_a_form(
     session: Session, bob: Visitor, clock: Clock
 ) -> None:
-    later = opened(session, "Later", opens_on=FIRST_DAY + 2 * ONE_DAY)
+    later = open_lottery(session, "Later", opens_on=FIRST_DAY + 2 * ONE_DAY)
 
     front, page = bob.get("/"), bob.get(page_of(later))
 
@@ -257,7 +237,7 @@ def test_a_lottery_that_opens_later_is_announced_without_a_form(
 def test_a_lottery_that_waits_for_the_draw_of_its_last_prize_says_when_it_goes_on(
     session: Session, cast: Cast, bob: Visitor, submit: Submit, clock: Clock
 ) -> None:
-    lottery = opened(session, "Rare", "A ring.", winnable=1)
+    lottery = open_lottery(session, "Rare", "A ring.", winnable=1)
     submit(cast.bob, lottery)
     clock.turn(ONE_DAY)
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -15,25 +15,17 @@ from lottery_system.models import Draw, Lottery
 from lottery_system.models.lottery_edit import withdraw_lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import LOG_KEYS, begin, run_due
+from tests.stand_ins.prizes import rename
 from tests.web.conftest import LogIn, Visitor, text_of
 
 SEA, CHEESE = "A weekend for two by the sea.", "=A basket of cheese & apples."
 A_SECOND = timedelta(seconds=1)
 
 
-def call(
-    session: Session, lottery: Lottery, name: str, prize: str, now: datetime = FIRST_NOON
-) -> None:
-    """Say something else of a lottery."""
-    with session.begin():
-        found = session.get_one(Lottery, lottery.id)
-        found.change(name, prize, found.closes_on, now)
-
-
 @pytest.fixture
 def seaside(big_chance: Lottery, session: Session) -> Lottery:
     """Give Big Chance a prize."""
-    call(session, big_chance, "Big Chance", SEA)
+    rename(session, big_chance, "Big Chance", SEA)
     return big_chance
 
 
@@ -88,7 +80,7 @@ def test_nothing_that_was_won_moves_when_a_lottery_is_called_otherwise(
     for path in (*PAGES[:2], PAGES[3]):
         assert SEA in before[path].decode()  # type: ignore[attr-defined]
 
-    call(session, seaside, "Small Chance", CHEESE, FIRST_NOON + ONE_DAY)
+    rename(session, seaside, "Small Chance", CHEESE, FIRST_NOON + ONE_DAY)
 
     after = shown()
     for name, content in before.items():
@@ -107,9 +99,9 @@ def test_names_that_two_lotteries_swap_stay_with_what_was_won(
     clock.turn(ONE_DAY)
     run_due(session, FIRST_NOON + ONE_DAY)
 
-    call(session, seaside, "Old", CHEESE)
-    call(session, extra_win, "Big Chance", SEA)
-    call(session, seaside, "Extra Win", CHEESE)
+    rename(session, seaside, "Old", CHEESE)
+    rename(session, extra_win, "Big Chance", SEA)
+    rename(session, seaside, "Extra Win", CHEESE)
 
     assert winner_shown(stranger) == f"Big Chance {SEA}"
 
@@ -121,7 +113,7 @@ def test_what_is_said_between_midnight_and_the_close_is_what_was_won(
     submit(cast.bob, seaside)
     after = closes_at(FIRST_DAY) + A_SECOND
     clock.set(after)
-    call(session, seaside, "Small Chance", CHEESE, after)
+    rename(session, seaside, "Small Chance", CHEESE, after)
 
     run_due(session, after + A_SECOND)
 
@@ -138,7 +130,7 @@ def test_what_is_said_between_the_close_and_the_draw_is_not(
     begin(session, FIRST_NOON)
     with session.begin():
         assert Draw.close(session, FIRST_DAY, now, 1, LOG_KEYS)
-    call(session, seaside, "Small Chance", CHEESE, now)
+    rename(session, seaside, "Small Chance", CHEESE, now)
     with session.begin():
         assert Draw.draw(session, FIRST_DAY, now, LOG_KEYS)
 
@@ -161,7 +153,7 @@ def test_a_lottery_that_was_withdrawn_gives_what_it_gave(
     with session.begin():
         assert Draw.close(session, day, now, 1, LOG_KEYS)
 
-    call(session, seaside, "Small Chance", CHEESE, now)
+    rename(session, seaside, "Small Chance", CHEESE, now)
 
     # before the draw, too, which would find it itself
     assert "Big Chance" in text_of(log_in("bob").get(f"/ballots/{day}"))
@@ -180,7 +172,7 @@ def test_a_lottery_withdrawn_by_hand_gives_what_it_gave(
     clock.turn(ONE_DAY)
     run_due(session, FIRST_NOON + 6 * ONE_DAY)
 
-    call(session, seaside, "Small Chance", CHEESE, FIRST_NOON + 6 * ONE_DAY)
+    rename(session, seaside, "Small Chance", CHEESE, FIRST_NOON + 6 * ONE_DAY)
 
     page = text_of(stranger.get(f"/winners/{FIRST_DAY + 5 * ONE_DAY}"))
     assert f"bob Big Chance {SEA}" in page
@@ -193,7 +185,7 @@ def test_a_day_that_is_open_shows_what_is_said_now_and_so_will_its_result(
     submit(cast.bob, seaside)
     assert "Big Chance" in text_of(bob.get(f"/ballots/{FIRST_DAY}"))
 
-    call(session, seaside, "Small Chance", CHEESE)
+    rename(session, seaside, "Small Chance", CHEESE)
 
     assert "Small Chance" in text_of(bob.get(f"/ballots/{FIRST_DAY}"))
     clock.turn(ONE_DAY)
@@ -205,11 +197,11 @@ def test_each_day_keeps_its_own(
     session: Session, cast: Cast, seaside: Lottery, submit: Submit, clock: Clock, log_in: LogIn
 ) -> None:
     for day, name in enumerate(("Big Chance", "Small Chance", "No Chance"), start=1):
-        call(session, seaside, name, f"The prize of {name}.")
+        rename(session, seaside, name, f"The prize of {name}.")
         submit(cast.bob, seaside)
         clock.turn(ONE_DAY)
         run_due(session, FIRST_NOON + day * ONE_DAY)
-    call(session, seaside, "Other Chance", "")
+    rename(session, seaside, "Other Chance", "")
 
     told = re.findall(r"won in (.*?) on .*?Prize: (.*?)</p>", text_of_part(news(log_in("bob"))))
     assert told == [
@@ -221,7 +213,7 @@ def test_a_prize_is_no_formula_in_a_spreadsheet_and_stands_in_its_column(
     session: Session, cast: Cast, seaside: Lottery, submit: Submit, clock: Clock,
     stranger: Visitor,
 ) -> None:  # fmt: skip
-    call(session, seaside, "Big Chance", CHEESE)
+    rename(session, seaside, "Big Chance", CHEESE)
     submit(cast.bob, seaside)
     clock.turn(2 * ONE_DAY)
     run_due(session, FIRST_NOON + 2 * ONE_DAY)
@@ -237,7 +229,7 @@ def test_a_long_prize_is_short_on_the_ticket_and_whole_below(
     stranger: Visitor,
 ) -> None:  # fmt: skip
     long = "Many words. " * 100
-    call(session, seaside, "Big Chance", long.strip())
+    rename(session, seaside, "Big Chance", long.strip())
     submit(cast.bob, seaside)
     clock.turn(ONE_DAY)
     run_due(session, FIRST_NOON + ONE_DAY)

@@ -23,8 +23,8 @@ GOOD = {
 
 def rare_of(session: Session) -> Lottery:
     with session.begin():
-        asked = select(Lottery).where(Lottery.name == "Rare")
-        return session.scalars(asked.execution_options(populate_existing=True)).one()
+        rare = select(Lottery).where(Lottery.name == "Rare")
+        return session.scalars(rare.execution_options(populate_existing=True)).one()
 
 
 def test_an_organiser_says_all_of_it_and_the_form_shows_it_again(

@@ -1,4 +1,4 @@
-"""Pictures of lotteries: what is taken, how it is kept and served, and what is refused."""
+"""Image uploads: which pictures are accepted, how they are stored and served."""
 
 import re
 import struct

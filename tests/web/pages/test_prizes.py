@@ -1,34 +1,26 @@
-"""What one has won: told until it is claimed, claimed once, and nobody else's."""
+"""Winners' pages of prizes: shown until claimed, claimed once, and only by the winner."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lottery_system import claims, draws
 from lottery_system.clock import ONE_DAY, closes_at
-from lottery_system.models import ClaimContact, ClaimEvent, Lottery
+from lottery_system.models import ClaimContact, Lottery
 from lottery_system.models.claim import hand_over, lapse
 from lottery_system.models.lottery_edit import edit_lottery
 from lottery_system.parts import parts_of
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
-from tests.stand_ins.log_keys import LOG_KEYS, begin
+from tests.stand_ins.prizes import CLAIM_DAYS, end_days, kinds
 from tests.web.conftest import SESSION, TAG, LogIn, Visitor, csrf_token, text_of
 
 PRIZE = f"/prizes/{FIRST_DAY}/1"
 SECOND_NOON = FIRST_NOON + ONE_DAY
-CLAIM_DAYS = 14
 DEADLINE = FIRST_DAY + (1 + CLAIM_DAYS) * ONE_DAY
 NOTE = "You won on Thursday 19 November 2026 . Claim your prize"
-
-
-def end_days(session: Session, now: datetime, places: int = 1) -> None:
-    begin(session, now)
-    draws.run_due(session, now, places, LOG_KEYS, claim_days=CLAIM_DAYS)
-    claims.run_due(session, now, CLAIM_DAYS)
 
 
 @pytest.fixture
@@ -52,17 +44,6 @@ def won(session: Session, cast: Cast, seaside: Lottery, submit: Submit, clock: C
     clock.set(SECOND_NOON)
     end_days(session, SECOND_NOON, places=2)
     return seaside
-
-
-def kinds(session: Session, place: int = 1) -> set[str]:
-    with session.begin():
-        return set(
-            session.scalars(
-                select(ClaimEvent.kind).where(
-                    ClaimEvent.day == FIRST_DAY, ClaimEvent.place == place
-                )
-            )
-        )
 
 
 @pytest.mark.usefixtures("won")

@@ -12,6 +12,7 @@ from lottery_system.models import LOST, Draw, Lottery, Winner
 from lottery_system.parts import parts_of
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
+from tests.stand_ins.prizes import rename
 from tests.web.conftest import LogIn, Visitor, text_of
 
 
@@ -24,10 +25,7 @@ def shows(visitor: Visitor) -> str:
 @pytest.fixture
 def played(cast: Cast, big_chance: Lottery, submit: Submit, session: Session) -> None:
     """Let bob play on the first day, for a prize."""
-    with session.begin():
-        session.get_one(Lottery, big_chance.id).change(
-            "Big Chance", "A <b>weekend</b> by the sea", big_chance.closes_on, FIRST_NOON
-        )
+    rename(session, big_chance, "Big Chance", "A <b>weekend</b> by the sea")
     submit(cast.bob, big_chance, 3)
 
 
@@ -53,10 +51,7 @@ def test_the_winner_is_shown_with_number_lottery_and_prize_as_it_was_offered(
 ) -> None:
     clock.turn(ONE_DAY)
     run_due(session, FIRST_NOON + ONE_DAY)
-    with session.begin():
-        session.get_one(Lottery, big_chance.id).change(
-            "Renamed", "Nothing", big_chance.closes_on, FIRST_NOON + ONE_DAY
-        )
+    rename(session, big_chance, "Renamed", "Nothing", FIRST_NOON + ONE_DAY)
 
     number = session.get_one(Winner, (FIRST_DAY, 1)).number
     page = shows(stranger)

@@ -1,7 +1,6 @@
-"""The signed list of what could be won: from the close on, for ever, and just as it stood then."""
+"""Signed offers: served from the close on, and unchanged for ever."""
 
 import json
-from datetime import datetime
 
 import pytest
 from flask import Flask
@@ -14,19 +13,13 @@ from lottery_system.fairness.verify import verify
 from lottery_system.models import Draw, Lottery, LotteryChange
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import LOG_KEYS, begin, run_due
+from tests.stand_ins.prizes import rename
 from tests.web.conftest import LogIn, Visitor, text_of
 
 KEY = LOG_KEYS.key.verifier
 SEA, CHEESE = "A weekend for two by the sea.", '“Käse” & "apples"\n\tand \\ more 🧀'
 NEXT_NOON = FIRST_NOON + ONE_DAY
 OFFERS = f"/draws/{FIRST_DAY}/offers.json"
-
-
-def call(session: Session, lottery: Lottery, name: str, prize: str, now: datetime) -> None:
-    """Say something else of a lottery."""
-    with session.begin():
-        found = session.get_one(Lottery, lottery.id)
-        found.change(name, prize, found.closes_on, now)
 
 
 def close(session: Session) -> None:
@@ -42,8 +35,8 @@ def draw(session: Session) -> None:
 def offered(answer: object) -> list[tuple[int, str, str]]:
     """Return what a served list says."""
     served = json.loads(answer.data)  # type: ignore[attr-defined]
-    found = json.loads(served["text"])["lotteries"]
-    return [(each["id"], each["name"], each["prize"]) for each in found]
+    lotteries = json.loads(served["text"])["lotteries"]
+    return [(each["id"], each["name"], each["prize"]) for each in lotteries]
 
 
 @pytest.fixture
@@ -53,8 +46,8 @@ def _played(
 ) -> None:  # fmt: skip
     """Let the first day be over, and not closed."""
     begin(session, FIRST_NOON)
-    call(session, big_chance, "Big Chance", SEA, FIRST_NOON)
-    call(session, extra_win, "Extra Win", CHEESE, FIRST_NOON)
+    rename(session, big_chance, "Big Chance", SEA, FIRST_NOON)
+    rename(session, extra_win, "Extra Win", CHEESE, FIRST_NOON)
     submit(cast.bob, big_chance, 3)
     submit(cast.charlie, extra_win, 4)
     clock.turn(ONE_DAY)
@@ -79,7 +72,7 @@ def test_the_list_is_there_from_the_close_on_and_stays_as_it_stood_then(
     assert offered(first) == [
         (big_chance.id, "Big Chance", SEA), (extra_win.id, "Extra Win", CHEESE),
     ]  # fmt: skip
-    call(session, big_chance, "Small Chance", "", NEXT_NOON)
+    rename(session, big_chance, "Small Chance", "", NEXT_NOON)
     assert stranger.get(OFFERS).data == first.data
     draw(session)
     assert stranger.get(OFFERS).data == first.data
@@ -205,8 +198,8 @@ def test_the_page_of_a_draw_says_what_was_won_by_the_signed_list(
     assert "The list of prizes , signed when the day closed, lets anyone prove it" in closed
 
     draw(session)
-    call(session, big_chance, "Other", "Nothing", NEXT_NOON)
-    call(session, extra_win, "Another", "Nothing", NEXT_NOON)
+    rename(session, big_chance, "Other", "Nothing", NEXT_NOON)
+    rename(session, extra_win, "Another", "Nothing", NEXT_NOON)
 
     page = stranger.get(f"/draws/{FIRST_DAY}")
     certificate = json.loads(stranger.get(f"/draws/{FIRST_DAY}/certificate.json").data)
@@ -230,7 +223,7 @@ def test_the_page_of_a_draw_says_what_was_won_by_the_signed_list(
 def test_closing_a_day_keeps_the_newest_that_was_said(
     session: Session, stranger: Visitor, big_chance: Lottery
 ) -> None:
-    call(session, big_chance, "Between", "Midnight and the close", NEXT_NOON)
+    rename(session, big_chance, "Between", "Midnight and the close", NEXT_NOON)
 
     close(session)
 

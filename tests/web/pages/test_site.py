@@ -1,4 +1,4 @@
-"""Organisers say what the site is called, and give it texts and a logo; every page shows them."""
+"""The site's title, texts and logo: organisers set them, and every page shows them."""
 
 from collections.abc import Iterator
 from time import monotonic

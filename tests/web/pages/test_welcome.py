@@ -1,4 +1,4 @@
-"""The front for strangers, and the same in short on the log-in page."""
+"""The welcome page for visitors without an account, and its short form on the log-in page."""
 
 import pytest
 from sqlalchemy.orm import Session

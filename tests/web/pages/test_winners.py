@@ -1,7 +1,6 @@
 """Result pages: the winning ballot of a date, in seven states."""
 
 import re
-from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from lottery_system.web.pages.winners import PAGE
 from lottery_system.web.texts import catalogue
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
+from tests.stand_ins.prizes import in_transaction
 from tests.web.conftest import LogIn, Visitor, text_of
 
 ONE_DAY = timedelta(days=1)
@@ -137,7 +137,7 @@ def test_without_a_date_who_won_is_listed_and_days_without_a_ballot_are_skipped(
     number = session.get_one(Winner, (FIRST_DAY, 1)).number
     listed = f"Thursday 19 November 2026 Big Chance Ballot {number}: bob"
     assert listed in text_of(answer)
-    assert "Prize: waiting to be claimed" in text_of(answer)
+    assert "Prize: not claimed yet" in text_of(answer)
     assert "Friday 20 November 2026" not in text_of(answer).split("Ballots per day")[0]
     assert f'<a href="{winners_of(FIRST_DAY + ONE_DAY)}" class="none">' in answer.text
 
@@ -183,10 +183,14 @@ def passed_on(session: Session, cast: Cast, clock: Clock, submit: Submit, engine
     run_due(session, FIRST_NOON + ONE_DAY, places=3)
     now = FIRST_NOON + ONE_DAY
     by = cast.alice.id
-    do(engine, lapse, FIRST_DAY, 1, by, reason="100% out of reach", now=now)
-    do(engine, claim, FIRST_DAY, 2, cast.bob.id, message="secret", contact="secret too", now=now)
+    in_transaction(engine, lapse, FIRST_DAY, 1, by, reason="100% out of reach", now=now)
+    in_transaction(
+        engine, claim, FIRST_DAY, 2, cast.bob.id, message="secret", contact="secret too", now=now
+    )
     note = "In the <b>shop</b>"
-    do(engine, hand_over, FIRST_DAY, 2, by, handed_on=FIRST_DAY + ONE_DAY, note=note, now=now)
+    in_transaction(
+        engine, hand_over, FIRST_DAY, 2, by, handed_on=FIRST_DAY + ONE_DAY, note=note, now=now
+    )
 
 
 @pytest.mark.usefixtures("passed_on")
@@ -213,17 +217,12 @@ def test_what_lapsed_by_itself_is_told_in_the_language_of_the_page(
     clock.turn(ONE_DAY)
     now = FIRST_NOON + 2 * ONE_DAY
     run_due(session, now, places=1)
-    do(engine, lapse, FIRST_DAY + ONE_DAY, 1, reason=NOT_CLAIMED_IN_TIME, now=now)
+    in_transaction(engine, lapse, FIRST_DAY + ONE_DAY, 1, reason=NOT_CLAIMED_IN_TIME, now=now)
 
     page = text_of(stranger.get("/winners?lang=de"))
 
     assert NOT_CLAIMED_IN_TIME not in page
     assert catalogue("de").gettext(NOT_CLAIMED_IN_TIME) in page
-
-
-def do(engine: Engine, what: Callable[..., object], *given: object, **named: object) -> None:
-    with Session(engine) as session, session.begin():
-        what(session, *given, **named)
 
 
 @pytest.mark.usefixtures("three_days")
