@@ -27,7 +27,7 @@ REASON_LENGTH = NOTE_LENGTH = 500
 MESSAGE_LENGTH = 1000
 CONTACT_LENGTH = 200
 
-_HAS_ENDED = text(f"kind IN ('{HANDED_OVER}', '{LAPSED}')")
+_HAS_ENDED = text("kind IN ('handed_over', 'lapsed')")
 
 
 class ClaimEvent(Base):

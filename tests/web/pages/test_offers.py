@@ -44,10 +44,11 @@ def winner_shown(stranger: Visitor) -> str:
 
 
 def news(visitor: Visitor) -> str:
-    """Return what the front page tells of results."""
-    found = re.search(r'<section class="news.*?</section>', visitor.get("/").text, re.DOTALL)
+    """Return what the front page tells of prizes to claim, and of other results."""
+    parts = r'<section class="(?:moment|news).*?</section>'
+    found = re.findall(parts, visitor.get("/").text, re.DOTALL)
     assert found
-    return found[0]
+    return "".join(found)
 
 
 PAGES = (
@@ -76,7 +77,7 @@ def test_nothing_that_was_won_moves_when_a_lottery_is_called_otherwise(
 
     before = shown()
     assert "Big Chance" in str(before["draw show"])
-    assert f"Prize: {SEA}" in str(before["news"])
+    assert f"You won: {SEA}" in str(before["news"])
     for path in (*PAGES[:2], PAGES[3]):
         assert SEA in before[path].decode()  # type: ignore[attr-defined]
 
@@ -88,7 +89,7 @@ def test_nothing_that_was_won_moves_when_a_lottery_is_called_otherwise(
 
 
 def text_of_part(html: str) -> str:
-    return " ".join(re.sub(r"<bdi>|</bdi>", "", re.sub(r"<input[^>]*>", "", html)).split())
+    return " ".join(re.sub(r"<bdi[^>]*>|</bdi>", "", re.sub(r"<input[^>]*>", "", html)).split())
 
 
 def test_names_that_two_lotteries_swap_stay_with_what_was_won(
@@ -203,10 +204,12 @@ def test_each_day_keeps_its_own(
         run_due(session, FIRST_NOON + day * ONE_DAY)
     rename(session, seaside, "Other Chance", "")
 
-    told = re.findall(r"won in (.*?) on .*?Prize: (.*?)</p>", text_of_part(news(log_in("bob"))))
-    assert told == [
-        (name, f"The prize of {name}.") for name in ("No Chance", "Small Chance", "Big Chance")
-    ]
+    tickets = re.findall(
+        r"You won: (.*?)</h2>.*? won in (.*?) on ", text_of_part(news(log_in("bob")))
+    )
+    assert sorted(tickets) == sorted(
+        (f"The prize of {name}.", name) for name in ("Big Chance", "Small Chance", "No Chance")
+    )
 
 
 def test_a_prize_is_no_formula_in_a_spreadsheet_and_stands_in_its_column(

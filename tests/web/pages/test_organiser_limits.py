@@ -99,11 +99,13 @@ def test_participants_are_not_offered_a_lottery_before_its_first_day(
     alice: Visitor, bob: Visitor, clock: Clock
 ) -> None:
     alice.post(NEW, **GOOD)
-    assert "Rare" not in text_of(bob.get("/"))
+    page = bob.get("/")
+    assert "Rare opens on Saturday 21 November 2026" in text_of(page)
+    assert "Add 1 ballot to Rare" not in text_of(page)
 
     clock.turn(2 * ONE_DAY)
 
-    assert "Rare" in text_of(bob.get("/"))
+    assert "Add 1 ballot to Rare" in text_of(bob.get("/"))
 
 
 def test_one_that_has_not_opened_can_be_withdrawn(alice: Visitor, session: Session) -> None:
