@@ -205,7 +205,7 @@ def test_each_day_keeps_its_own(
     rename(session, seaside, "Other Chance", "")
 
     tickets = re.findall(
-        r"You won: (.*?)</h2>.*? won in (.*?) on ", text_of_part(news(log_in("bob")))
+        r">You won: ([^<]*)</h2>.*? won in (.*?) on ", text_of_part(news(log_in("bob")))
     )
     assert sorted(tickets) == sorted(
         (f"The prize of {name}.", name) for name in ("Big Chance", "Small Chance", "No Chance")
