@@ -46,4 +46,5 @@ def show() -> str:
 def _shows(page: DayPage, number_due: datetime | None, now: datetime) -> str:
     """Name what is shown of a day: as long as this is the same, so is the result on the screen."""
     due = "" if number_due is None else f" {number_due:%H:%M:%S}{' late' * (number_due <= now)}"
-    return f"{page.day} {page.state.value}{due}"
+    place = page.holder.place if page.holder else 0
+    return f"{page.day} {page.state.value} {place}{due}"
