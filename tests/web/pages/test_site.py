@@ -176,6 +176,14 @@ def test_texts_have_addresses_and_the_foot_of_every_page_leads_to_them(
     assert "1 Church Road" in text_of(stranger.get("/imprint"))
 
 
+def test_whoever_saves_the_site_is_told_so_once(alice: Visitor) -> None:
+    saved = "Your changes have been saved."
+    alice.post(FORM, title="Spring Fair")
+
+    assert saved in text_of(alice.get(FORM))
+    assert saved not in text_of(alice.get(FORM))
+
+
 def test_the_foot_names_the_texts_in_the_language_of_the_page(
     alice: Visitor, stranger: Visitor
 ) -> None:
