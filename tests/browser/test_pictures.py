@@ -104,6 +104,7 @@ def test_a_long_title_leaves_the_links_their_room_and_a_picture_stays_on_its_pag
         page.get_by_label("Title").fill("The great summer raffle of the volunteer fire brigade")
         choose(page, "Logo", photo(600, 200))
         page.get_by_role("button", name="Save").click()
+        page.get_by_text("Your changes have been saved.").wait_for()
         page.goto("/organiser/lotteries/1")
         choose(page, "Picture", photo(1600, 1000))
         page.get_by_label("Description of the picture").fill(WORDS)
