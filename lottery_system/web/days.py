@@ -14,7 +14,9 @@ from lottery_system.clock import ONE_DAY, day_of, parse_day
 from lottery_system.fairness.beacon import time_of
 from lottery_system.fairness.records import Freeze
 from lottery_system.models import CLOSED, DRAWN, LOST, OPEN, DrawStatus
+from lottery_system.models.claim_event import LAPSED
 from lottery_system.parts import parts
+from lottery_system.queries.claims import WAITING
 from lottery_system.queries.day import DrawOfDay, PlaceTaken, first_day, look_up
 from lottery_system.queries.recoveries import recoveries
 
@@ -83,6 +85,11 @@ class DayPage:
         return self.state in MISSING
 
     @property
+    def holder(self) -> PlaceTaken | None:
+        """Return whose the day's prize is now; None where it is nobody's."""
+        return holder_of(self.winners)
+
+    @property
     def yesterday(self) -> date:
         """Return the day before that of the instant."""
         return self.today - ONE_DAY
@@ -100,6 +107,20 @@ class DayPage:
         if self.day is None or self.is_missing or self.day >= self.today:
             return None
         return self.day + ONE_DAY
+
+
+def holder_of(winners: Sequence[PlaceTaken]) -> PlaceTaken | None:
+    """Return who has a day's prize or may claim it: the winner, or a reserve it was passed on to.
+
+    None where nobody won, and where it lapsed and no reserve has it, or not yet.
+
+    Args:
+        winners: of one day, by place.
+    """
+    if winners and winners[0].state != LAPSED:
+        return winners[0]
+    is_over = (None, LAPSED, WAITING)
+    return next((each for each in winners if each.state not in is_over), None)
 
 
 def day_page(connection: Connection, day: date, now: datetime, user_id: int | None) -> DayPage:

@@ -27,6 +27,12 @@ def register(app: Flask) -> None:
     login_manager.user_loader(_viewer)
     login_manager.unauthorized_handler(_send_to_log_in)
     app.jinja_env.globals["current_user"] = current_user
+    app.jinja_env.globals["takes_part"] = takes_part
+
+
+def takes_part() -> bool:
+    """Tell whether whoever is logged in may add ballots: organisers by a setting alone."""
+    return parts().settings.organisers_play or not current_user.is_organiser
 
 
 def token_held() -> str | None:

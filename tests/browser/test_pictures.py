@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,33 @@ def test_an_organiser_shows_a_picture_and_nothing_shifts_when_it_comes(
         page.wait_for_function("image => image.complete", arg=picture.element_handle())
         assert picture.evaluate("image => image.naturalWidth") > 0
         assert page.locator("li.card").first.bounding_box() == before
+
+
+def test_a_long_title_leaves_the_links_their_room_and_a_picture_stays_on_its_page(
+    chromium: Browser, server: Gunicorn, visitors: Visitors
+) -> None:
+    with browsing(chromium, server.url, **visitors.options(server, "alice")) as page:
+        page.goto("/organiser/site")
+        page.get_by_label("Title").fill("The great summer raffle of the volunteer fire brigade")
+        choose(page, "Logo", photo(600, 200))
+        page.get_by_role("button", name="Save").click()
+        page.get_by_text("Your changes have been saved.").wait_for()
+        page.goto("/organiser/lotteries/1")
+        choose(page, "Picture", photo(1600, 1000))
+        page.get_by_label("Description of the picture").fill(WORDS)
+        page.get_by_role("button", name="Save").click()
+        page.wait_for_url("**/organiser/lotteries")
+
+        for language, width in product(("en", "fr"), (320, 390, 1280)):
+            page.set_viewport_size({"width": width, "height": 664})
+            page.goto(f"/lotteries/1?lang={language}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(LINKS) < 65, (language, width)
+            assert page.evaluate(TITLE) > 120, (language, width)
+
+
+#: pixels of the highest link at the top: none is broken into lines
+LINKS = """() => Math.max(...Array.from(
+  document.querySelectorAll("header nav a"), (link) => link.getBoundingClientRect().height))"""
+#: pixels that the title has for itself
+TITLE = "() => document.querySelector('header .name bdi').getBoundingClientRect().width"

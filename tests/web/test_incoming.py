@@ -40,6 +40,8 @@ FIELDS = {
     "accounts.destroy_session": (),
     "ballots.create": ("count", "submission"),
     "ballots.mark_seen": ("until",),
+    "handovers.create": ("handed_on", "note"),
+    "handovers.let_lapse": ("reason", "is_sure"),
     "my_account.change_password": ("current", "new"),
     "my_account.choose_language": ("language",),
     "my_account.close": ("current",),
@@ -47,6 +49,7 @@ FIELDS = {
     "organiser.create": LOTTERY_FIELDS,
     "organiser.update": LOTTERY_FIELDS,
     "organiser.withdraw": (),
+    "prizes.create": ("message", "contact"),
     "site_form.save": ("title", "contact", "terms", "privacy", "imprint", "remove_logo", "logo"),
 }
 #: characters of a field, where a form takes more than others
@@ -67,7 +70,7 @@ def pages(app: Flask) -> list[Rule]:
 def path_of(app: Flask, rule: Rule, word: str = "1") -> str:
     """Return an address of a rule, with a number wherever one goes, and else a word."""
     with app.test_request_context():
-        numbers = {"lottery_id", "number", "timeline"}
+        numbers = {"lottery_id", "number", "place", "timeline", "width"}
         values = {name: 1 if name in numbers else word for name in rule.arguments}
         return rule.build(values)[1]  # type: ignore[index]
 

@@ -6,10 +6,11 @@ from html.parser import HTMLParser
 import pytest
 from babel.support import NullTranslations
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY
-from lottery_system.models import Lottery
+from lottery_system.models import Ballot, Lottery, Winner
 from lottery_system.web import languages, texts
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
@@ -236,10 +237,14 @@ def test_no_visible_text_is_left_outside_the_catalogues(alice: Visitor, path: st
 @pytest.mark.usefixtures("_played", "_marked")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_no_refusal_is_left_outside_the_catalogues(
-    alice: Visitor, log_in: LogIn, stranger: Visitor, app: Flask
+    alice: Visitor, log_in: LogIn, stranger: Visitor, app: Flask, session: Session
 ) -> None:
     bob = log_in("bob")
-    bob.submit(1, count="2")
+    for lottery_id in (1, 2):
+        bob.submit(lottery_id, count="2")
+    with session.begin():
+        number = session.scalars(select(Winner.number).filter_by(day=DRAWN, place=1)).one()
+        won = session.get_one(Ballot, (DRAWN, number)).lottery_id
     refused = [
         stranger.get("/login"),
         stranger.get("/signup"),
@@ -287,8 +292,8 @@ def test_no_refusal_is_left_outside_the_catalogues(
             most_a_day="1",
         ),
         alice.post(
-            "/organiser/lotteries/1",
-            name="Big Chance",
+            f"/organiser/lotteries/{won}",
+            name="Big Chance" if won == 1 else "Extra Win",
             prize="",
             closes_on="2027-01-01",
             winnable="1",

@@ -29,6 +29,7 @@ from lottery_system.web.days import day_or_404
 from lottery_system.web.errors import Retry, error_page, no_database
 from lottery_system.web.forms import BadBallots, parse_ballots, parse_number
 from lottery_system.web.front_page import front_page, keep_receipt
+from lottery_system.web.login import takes_part
 from lottery_system.web.remembered import path_for
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import translated
@@ -61,7 +62,7 @@ def create(lottery_id: int) -> Response | tuple[str, int]:
     except BadBallots as error:
         lottery_or_404(lottery_id)
         return _refused(lottery_id, translated(error))
-    if viewer().is_organiser and not parts().settings.organisers_play:
+    if not takes_part():
         return _refused(lottery_id, translated(OrganiserMayNotPlay()))
     submission = AskedBallots.of(
         token=token,

@@ -46,4 +46,5 @@ def show() -> str:
 def _shows(page: DayPage, number_due: datetime | None, now: datetime) -> str:
     """Return a fingerprint of the result: the script replaces the result only if it changes."""
     due = "" if number_due is None else f" {number_due:%H:%M:%S}{' late' * (number_due <= now)}"
-    return f"{page.day} {page.state.value}{due}"
+    place = page.holder.place if page.holder else 0
+    return f"{page.day} {page.state.value} {place}{due}"

@@ -12,6 +12,7 @@ from lottery_system.models import Picture, SiteChange
 from lottery_system.models.site_change import TEXT_LENGTH, TEXTS, enforce_text, enforce_title
 from lottery_system.pictures import OF_LOGO
 from lottery_system.queries.site import site_changes
+from lottery_system.web.confirmations import Done, confirm
 from lottery_system.web.current_site import read_site_anew
 from lottery_system.web.forms import Form, enforce
 from lottery_system.web.incoming import field_of, takes_upload
@@ -72,7 +73,7 @@ def save() -> Response | tuple[str, int]:
         if form.logo.encoded:
             logo = Picture.keep(session.connection(), form.logo.encoded)
         SiteChange.add(session, form.texts(), logo, utcnow(), viewer().id)
-    return redirect(url_for("site_form.edit"), code=303)
+    return confirm(redirect(url_for("site_form.edit"), code=303), Done.SAVED)
 
 
 def _page(form: SiteForm) -> str:

@@ -27,7 +27,7 @@ from lottery_system.queries.logs import freeze_of
 from lottery_system.queries.site import Site
 from lottery_system.web.calendar import by_day, chart_begins, chart_of, month_of, neighbour_months
 from lottery_system.web.current_site import show_site, site
-from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page
+from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page, holder_of
 from lottery_system.web.languages import language
 from lottery_system.web.public_address import is_known_here_only, public_root, site_root
 from lottery_system.web.remembered import apart
@@ -98,6 +98,7 @@ def sheet(day: str) -> str:
         day=utc_day,
         draw=draw,
         winners=winners,
+        holder=holder_of(winners),
         address=address,
         code=Markup(_code(address)),  # noqa: S704 - segno's own drawing
         leads_nowhere=is_known_here_only(address),

@@ -256,7 +256,7 @@ def test_the_draws_show_who_won_what_and_what_became_of_it(
     with session.begin():
         lapse(session, FIRST_DAY, 1, None, reason="Gone", now=SECOND_NOON)
     page = alice.get("/organiser/draws")
-    assert "bob A weekend by the sea · not claimed yet" in text_of(page)  # the reserve, now
+    assert "bob (reserve 1) A weekend by the sea · not claimed yet" in text_of(page)
     assert f"/organiser/prizes/{FIRST_DAY}/2" in page.text
 
 

@@ -213,9 +213,20 @@ def test_the_terms_of_a_lottery_are_a_line_each(
     page = text_of(bob.get("/" if is_front else page_of(lottery)))
     other = text_of(bob.get("/" if is_front else page_of(plain)))
 
-    assert "One ballot of all lotteries wins each day. This prize can be won 2 more times." in page
+    assert "This prize can be won 2 more times." in page
     assert "At most 3 ballots a day." in page
     assert "This prize can be won every day until the last day, or never." in other
+
+
+def test_that_one_ballot_of_all_lotteries_wins_is_said_once_a_page(
+    session: Session, bob: Visitor, submit: Submit, cast: Cast
+) -> None:
+    first, _ = open_lottery(session, "Rare"), open_lottery(session, "Plain")
+
+    assert text_of(bob.get("/")).count("One ballot wins each day") == 1
+    submit(cast.bob, first)
+    for path in ("/", page_of(first)):
+        assert text_of(bob.get(path)).count("One ballot of all lotteries wins each day.") == 1
 
 
 def test_a_lottery_that_opens_later_is_announced_without_a_form(

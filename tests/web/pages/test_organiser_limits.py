@@ -156,6 +156,18 @@ def test_organisers_do_not_play(alice: Visitor, big_chance: Lottery, session: Se
     assert "Organisers can’t take part" in text_of(answer)
 
 
+def test_pages_tell_organisers_before_they_try(
+    alice: Visitor, bob: Visitor, big_chance: Lottery
+) -> None:
+    told, page = "Organisers can’t take part.", f"/lotteries/{big_chance.id}"
+
+    for path in ("/", page):
+        assert told in text_of(alice.get(path))
+        assert told not in text_of(bob.get(path))
+    assert "Add 1 ballot" not in text_of(alice.get(page))
+    assert f'href="/organiser{page}"' in alice.get(page).text
+
+
 class TestWhereOrganisersPlay:
     """With the setting."""
 
@@ -165,6 +177,8 @@ class TestWhereOrganisersPlay:
         return {"LOTTERY_ORGANISERS_PLAY": "on"}
 
     def test_they_do(self, alice: Visitor, big_chance: Lottery) -> None:
+        assert "Organisers can’t take part." not in text_of(alice.get("/"))
+        assert "Add 1 ballot" in text_of(alice.get(f"/lotteries/{big_chance.id}"))
         assert alice.submit(big_chance.id).status_code == 303
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import LOST, Draw, Lottery, Winner
+from lottery_system.models.claim import lapse
 from lottery_system.parts import parts_of
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
@@ -59,6 +60,39 @@ def test_the_winner_is_shown_with_number_lottery_and_prize_as_it_was_offered(
     assert f"Ballot {number} bob Big Chance A <b>weekend</b> by the sea" in page
     assert "Renamed" not in page
     assert "Ballots today 0" in page
+
+
+@pytest.mark.usefixtures("played")
+def test_a_prize_that_was_passed_on_is_shown_with_the_reserve_who_has_it_now(
+    stranger: Visitor, session: Session, clock: Clock
+) -> None:
+    now = FIRST_NOON + ONE_DAY
+    clock.turn(ONE_DAY)
+    run_due(session, now, places=2)
+    with session.begin():
+        first, second = (session.get_one(Winner, (FIRST_DAY, place)).number for place in (1, 2))
+    before = shown_result(stranger)
+    with session.begin():
+        lapse(session, FIRST_DAY, 1, reason="Out of reach.", now=now)
+
+    page = shows(stranger)
+
+    assert f"Ballot {second} bob Big Chance" in page
+    assert f"Passed on to reserve 1. Ballot {first} was drawn first" in page
+    assert shown_result(stranger) != before, "the script of the screen would keep the old one"
+
+    with session.begin():
+        lapse(session, FIRST_DAY, 2, reason="Out of reach.", now=now)
+
+    page = shows(stranger)
+    assert f"Ballot {first} bob Big Chance" in page
+    assert "This prize wasn’t handed over." in page
+
+
+def shown_result(visitor: Visitor) -> str:
+    found = re.search('data-shows="([^"]+)"', visitor.get("/screen").text)
+    assert found
+    return found[1]
 
 
 def test_a_day_without_ballots_says_so(

@@ -176,6 +176,26 @@ def test_texts_have_addresses_and_the_foot_of_every_page_leads_to_them(
     assert "1 Church Road" in text_of(stranger.get("/imprint"))
 
 
+def test_whoever_saves_the_site_is_told_so_once(alice: Visitor) -> None:
+    saved = "Your changes have been saved."
+    alice.post(FORM, title="Spring Fair")
+
+    assert saved in text_of(alice.get(FORM))
+    assert saved not in text_of(alice.get(FORM))
+
+
+def test_the_foot_names_the_texts_in_the_language_of_the_page(
+    alice: Visitor, stranger: Visitor
+) -> None:
+    alice.post(FORM, imprint="St. Anne’s, 1 Church Road", privacy="We keep nothing.")
+
+    for code, names in (
+        ("en", "Privacy Imprint"), ("de", "Datenschutz Impressum"),
+        ("fr", "Confidentialité Mentions légales"), ("es", "Privacidad Aviso legal"),
+    ):  # fmt: skip
+        assert names in text_of(stranger.get(f"/winners?lang={code}"))
+
+
 def test_paragraphs_are_parted_by_blank_lines() -> None:
     assert paragraphs_of("one\ntwo\n\nthree\n \t\n\n  four") == ["one\ntwo", "three", "  four"]
     assert paragraphs_of("one") == ["one"]

@@ -201,11 +201,58 @@ def test_everyone_sees_what_became_of_a_prize_and_whose_turn_it_was_then(
     answer = stranger.get(path)
 
     page = text_of(answer)
-    assert "passed on to the next reserve: 100% out of reach" in page
+    assert "passed on to the next reserve. Reason: 100% out of reach" in page
     assert "handed over on Friday 20 November 2026 : In the <b>shop</b>" in page
     assert "A pear tree." in page
     assert "<b>shop" not in answer.text
     assert "secret" not in answer.text
+
+
+@pytest.mark.usefixtures("passed_on")
+@pytest.mark.parametrize("path", [winners_of(FIRST_DAY), winners_of(FIRST_DAY) + "/sheet"])
+def test_the_page_and_the_poster_of_a_day_name_the_reserve_who_has_the_prize(
+    stranger: Visitor, session: Session, path: str
+) -> None:
+    number = look_up(session.connection(), FIRST_DAY, None).winners[1].number
+
+    page = text_of(stranger.get(path))
+
+    assert (
+        f"The prize was passed on to reserve 1, ballot {number}: bob A pear tree. · Garden" in page
+    )
+
+
+@pytest.mark.usefixtures("three_days")
+def test_a_prize_that_was_not_passed_on_is_not_said_to_be(stranger: Visitor) -> None:
+    assert "passed on" not in text_of(stranger.get(winners_of(FIRST_DAY)))
+
+
+@pytest.mark.usefixtures("passed_on")
+def test_whoever_won_a_prize_is_led_to_it_from_the_result(log_in: LogIn) -> None:
+    answer = log_in("bob").get(winners_of(FIRST_DAY))
+
+    page = text_of(answer)
+    assert "Your prize : lapsed: 100% out of reach" in page
+    assert "Your prize : handed over on Friday 20 November 2026" in page
+    assert f'href="/prizes/{FIRST_DAY}/1"' in answer.text
+    assert f'href="/prizes/{FIRST_DAY}/2"' in answer.text
+
+
+def test_whoever_let_a_prize_lapse_is_not_told_to_have_won(
+    session: Session, cast: Cast, big_chance: Lottery, submit: Submit, log_in: LogIn, clock: Clock,
+    engine: Engine,
+) -> None:  # fmt: skip
+    submit(cast.bob, big_chance)
+    clock.turn(ONE_DAY)
+    run_due(session, FIRST_NOON + ONE_DAY, places=1)
+    bob = log_in("bob")
+    assert "You won." in text_of(bob.get(winners_of(FIRST_DAY)))
+
+    in_transaction(engine, lapse, FIRST_DAY, 1, reason="Out of reach", now=FIRST_NOON + ONE_DAY)
+
+    page = text_of(bob.get(winners_of(FIRST_DAY)))
+    assert "You won." not in page
+    assert "Your prize : lapsed: Out of reach" in page
 
 
 @pytest.mark.usefixtures("passed_on")
@@ -274,7 +321,7 @@ def test_reserves_are_listed_in_their_order(
 
     page = text_of(stranger.get(winners_of(FIRST_DAY)))
 
-    assert f"2 {numbers[1]} bob Big Chance 3 {numbers[2]} bob Big Chance" in page
+    assert f"1 {numbers[1]} bob Big Chance 2 {numbers[2]} bob Big Chance" in page
 
 
 def test_a_clock_that_was_set_back_does_not_open_a_drawn_day_again(
