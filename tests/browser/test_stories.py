@@ -162,7 +162,8 @@ def test_a_player_plays_for_three_days(
                 told = "ballots for Friday 20 November 2026 didn’t win."
             expect(page.locator("#news")).to_contain_text(told)
         bobs.get_by_role("link", name="Winners").click()
-        expect(main).to_contain_text("Winner of Friday 20 November 2026")
+        expect(bobs.get_by_role("heading", level=1)).to_have_text("Winners")
+        expect(main.get_by_role("listitem").first).to_contain_text("Friday 20 November 2026")
         bobs.get_by_role("region", name="November 2026").get_by_role("link", name="19").click()
         expect(main).to_contain_text("Winner of Thursday 19 November 2026")
         expect(main).to_contain_text("You won.")
