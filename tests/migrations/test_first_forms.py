@@ -36,7 +36,7 @@ from lottery_system.fairness.verify import verify
 from lottery_system.models import Base
 from lottery_system.queries.logs import ballot_records
 from lottery_system.schema import MIGRATIONS
-from tests.conftest import running, settings_for
+from tests.conftest import migrate, running, settings_for
 from tests.stand_ins.log_keys import LOG_KEYS, run_due
 
 FIRST_FORMS = Path(__file__).with_name("first_forms")
@@ -166,7 +166,10 @@ def fresh(empty_url: str, request: pytest.FixtureRequest) -> Engine:
     """Return an engine of a database of the same kind, made with the newest schema."""
     if empty_url.startswith("sqlite"):
         return create_engine(f"sqlite:///{request.getfixturevalue('sqlite_file')}")
-    return create_engine(request.getfixturevalue("postgres_url"))
+    # not the one that tests share: some restore it from a dump, which spells constraints anew
+    url = request.getfixturevalue("postgres").create(f"fresh_{abs(hash(empty_url))}")
+    migrate(url)
+    return create_engine(url)
 
 
 def play(connection: Connection) -> None:
