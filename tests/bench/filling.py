@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.admission import admit
 from lottery_system.clock import ONE_DAY, day_of, utcnow
+from lottery_system.errors import LotteryError
 from lottery_system.models import AskedBallots, Draw, Holding, Lottery, User
 from tests.stand_ins.log_keys import run_due
 
@@ -19,10 +20,12 @@ MY_SUBMISSIONS = 30_000
 
 
 def open_lottery(engine: Engine) -> int:
-    """Open the lottery that all play in, and return its id."""
-    now = utcnow()
+    """Open the lottery that all play in, since yesterday, and return its id."""
+    now = utcnow() - ONE_DAY
     with Session(engine) as session, session.begin():
-        lottery = Lottery.create("Big Chance", "A weekend by the sea.", day_of(now) + ONE_DAY, now)
+        lottery = Lottery.create(
+            "Big Chance", "A weekend by the sea.", day_of(now) + 2 * ONE_DAY, now
+        )
         session.add(lottery)
         session.flush()
         return lottery.id
@@ -57,7 +60,9 @@ def fill(
                 _click(crowd[start // 1000 % len(crowd)], lottery_id, min(1000, rest - start))
                 for start in range(0, rest, 1000)
             ]
-            admit(session.connection(), clicks, now)
+            for answer in admit(session.connection(), clicks, now).answers:
+                if isinstance(answer, LotteryError):  # else this would go on for ever
+                    raise answer
 
 
 def settle(engine: Engine) -> None:
