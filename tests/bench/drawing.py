@@ -23,9 +23,9 @@ app = create_app(config.load({"LOTTERY_DATABASE_URL": url, "LOTTERY_STORAGE": st
 with app.app_context(), new_session() as session:
     with session.begin():
         session.connection()
-    operator = parts_of(app).keyring.operator(datetime.fromisoformat(now))
+    log_keys = parts_of(app).keyring.operator(datetime.fromisoformat(now))
     started_at = perf_counter()
-    drawn = run_due(session, datetime.fromisoformat(now), 1, operator)
+    drawn = run_due(session, datetime.fromisoformat(now), 1, log_keys)
     taken = perf_counter() - started_at
 assert len(drawn) == 1, drawn
 print(json.dumps([taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
