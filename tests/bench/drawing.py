@@ -23,7 +23,7 @@ app = create_app(config.load({"LOTTERY_DATABASE_URL": url, "LOTTERY_STORAGE": st
 with app.app_context(), new_session() as session:
     with session.begin():
         session.connection()
-    log_keys = parts_of(app).keyring.operator(datetime.fromisoformat(now))
+    log_keys = parts_of(app).keyring.log_keys()
     started_at = perf_counter()
     drawn = run_due(session, datetime.fromisoformat(now), 1, log_keys)
     taken = perf_counter() - started_at
