@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from lottery_system.models import claim
-from lottery_system.rollback import Rollback
+from lottery_system.rollback import Rollback, check_session
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +41,14 @@ def run_due(
         late, waiting = claim.due_to_lapse(session, now), claim.waiting(session)
     for day, place in late:
         with session.begin():
-            _demand(session, rollback)
+            check_session(session, rollback)
             done = claim.lapse_late(session, day, place, now, claim_days)
         if done:
             log.info("prize of %s, place %d: lapsed unclaimed", day, place)
         count += done
     for each in waiting:
         with session.begin():
-            _demand(session, rollback)
+            check_session(session, rollback)
             done = claim.move_up_waiting(session, each.day, each.place, now, claim_days)
         if done:
             log.info("prize of %s: the turn of place %d is over or begun", each.day, each.place)
@@ -56,8 +56,3 @@ def run_due(
     with session.begin():
         claim.forget_contacts(session, now)
     return count
-
-
-def _demand(session: Session, rollback: Rollback | None) -> None:
-    if rollback is not None:
-        rollback.check(session.connection())

@@ -26,7 +26,7 @@ from lottery_system.mark import Mark
 from lottery_system.models import Limits, LoginSession, Lottery, User
 from lottery_system.models.claim import hand_over, lapse
 from lottery_system.moving import move, target_of
-from lottery_system.parts import parts
+from lottery_system.parts import checked_transaction, parts
 from lottery_system.passwords import enforce_password, hash_password
 from lottery_system.queries.claims import to_hand_over
 from lottery_system.queries.day import look_up
@@ -420,7 +420,7 @@ def list_prizes() -> None:
 def hand_prize_over(day: date, place: int, handed_on: date | None, note: str) -> None:
     """Mark a claimed prize of a day's draw as handed over."""
     now = utcnow()
-    with transaction() as session:
+    with checked_transaction() as session:
         hand_over(session, day, place, handed_on=handed_on or day_of(now), note=note, now=now)
     click.echo(f"The prize of {day}, place {place}, was handed over.")
 
@@ -432,7 +432,7 @@ def hand_prize_over(day: date, place: int, handed_on: date | None, note: str) ->
 def let_prize_lapse(day: date, place: int, reason: str) -> None:
     """Let a prize of a day's draw lapse and offer it to the next reserve."""
     claim_days = parts().settings.claim_days
-    with transaction() as session:
+    with checked_transaction() as session:
         lapse(session, day, place, reason=reason, now=utcnow(), claim_days=claim_days)
     click.echo(f"The prize of {day}, place {place}, lapsed.")
 

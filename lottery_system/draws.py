@@ -17,7 +17,7 @@ from lottery_system.errors import BadBeacon
 from lottery_system.fairness.beacon import time_of
 from lottery_system.fairness.records import Freeze
 from lottery_system.models import Draw, JournalRecord, LogKeys
-from lottery_system.rollback import Rollback
+from lottery_system.rollback import Rollback, check_session
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def run_due(
     """
     how = _How(log_keys, rollback, claim_days)
     with session.begin():
-        _demand(session, rollback)
+        check_session(session, rollback)
         Draw.open_until(session.connection(), day_of(now))
     with session.begin():
         over = Draw.due_to_close(session, now)
@@ -81,7 +81,7 @@ def run_due(
     for day in over:
         sleep(0)  # let other greenlets of this worker run
         with session.begin() as transaction:
-            _demand(session, rollback)
+            check_session(session, rollback)
             closed = Draw.close(session, day, now, places, log_keys)
             if closed and check is not None and not check.is_in_time(day, now, log_keys):
                 transaction.rollback()
@@ -180,16 +180,11 @@ def _signature(
 
 def _draw(session: Session, day: date, now: datetime, signature: bytes | None, how: _How) -> bool:
     with session.begin():
-        _demand(session, how.rollback)
+        check_session(session, how.rollback)
         done = Draw.draw(session, day, now, how.log_keys, signature, claim_days=how.claim_days)
     if done:
         log.info("draw of %s: drawn", day)
     return done
-
-
-def _demand(session: Session, rollback: Rollback | None) -> None:
-    if rollback is not None:
-        rollback.check(session.connection())
 
 
 def _remember(session: Session, rollback: Rollback | None) -> None:

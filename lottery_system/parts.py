@@ -1,15 +1,19 @@
 """Application state: the parts that an application is made of, one object for each process."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
 from flask import Flask, current_app
+from sqlalchemy.orm import Session
 
 from config import Settings
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock_check import ClockCheck
 from lottery_system.closing_check import ClosingCheck
 from lottery_system.download_turns import DownloadTurns
+from lottery_system.extensions import transaction
 from lottery_system.free_space import FreeSpace
 from lottery_system.keys import Keyring
 from lottery_system.models.login_session import Viewer
@@ -60,3 +64,16 @@ def parts_of(app: Flask) -> Parts:
 def parts() -> Parts:
     """Return the parts of the current application."""
     return parts_of(current_app)
+
+
+@contextmanager
+def checked_transaction() -> Iterator[Session]:
+    """Begin a transaction about prizes, which follow from draws and are refused when draws are.
+
+    Raises:
+        Paused: no draws are made for now, or the database was rolled back.
+    """
+    parts().pause.refuse_draws()
+    with transaction() as session:
+        parts().rollback.check(session.connection())
+        yield session

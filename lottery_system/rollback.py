@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from hashlib import sha256
 
 from sqlalchemy import Connection, select
+from sqlalchemy.orm import Session
 
 from lottery_system.errors import Paused
 from lottery_system.fairness import tiles
@@ -260,6 +261,16 @@ class Rollback:
     def _paused(self, reason: str) -> Paused:
         self._pause.set(CAUSE, reason)
         return Paused(reason)
+
+
+def check_session(session: Session, rollback: Rollback | None) -> None:
+    """Check that a session's database has not been rolled back, if anything is known to check by.
+
+    Raises:
+        Paused: it was.
+    """
+    if rollback is not None:
+        rollback.check(session.connection())
 
 
 def demand_journal(connection: Connection, mark: Mark) -> Genesis:

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lottery_system.models import ClaimEvent, Lottery
 from lottery_system.models.claim import claim
+from lottery_system.parts import parts_of
 from tests.cli.conftest import Type
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
@@ -72,3 +74,21 @@ def test_an_operator_creates_a_lottery_with_all_that_can_be_said_of_it(
     with session.begin():
         rare = session.scalars(select(Lottery).where(Lottery.name == "Rare")).one()
         assert (rare.claim, tuple(rare.limits)) == ("Desk", (3, 2))
+
+
+def test_commands_about_prizes_are_refused_when_draws_are(
+    app: Flask, session: Session, cast: Cast, type_: Type
+) -> None:
+    """As on pages: what follows from a draw is not decided in a database that may be wrong."""
+    with session.begin():
+        claim(session, FIRST_DAY, 1, cast.bob.id, now=SECOND_NOON)
+    parts_of(app).pause.set("clock", "The clocks disagree.")
+
+    for command in (f"prize hand-over {FIRST_DAY}", f"prize lapse {FIRST_DAY} --reason Late"):
+        refused = type_(command)
+        assert refused.exit_code == 1, command
+        assert "The clocks disagree." in refused.output
+
+    with session.begin():
+        kinds = session.scalars(select(ClaimEvent.kind).where(ClaimEvent.place == 1)).all()
+    assert set(kinds) == {"offered", "claimed"}

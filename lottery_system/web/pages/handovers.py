@@ -16,9 +16,9 @@ from lottery_system.errors import (
     NotClaimed,
     Paused,
 )
-from lottery_system.extensions import reading, transaction
+from lottery_system.extensions import reading
 from lottery_system.models.claim import BadHandOver, hand_over, lapse
-from lottery_system.parts import parts
+from lottery_system.parts import checked_transaction, parts
 from lottery_system.queries import AnyRow
 from lottery_system.queries.claims import claim_of, to_hand_over
 from lottery_system.web.confirmations import Done, confirm
@@ -74,9 +74,7 @@ def create(day: str, place: int) -> Response:
     if not form.validate() or form.handed_on.data is None:
         return _refused(utc_day, place, form)
     try:
-        parts().pause.refuse_draws()
-        with transaction() as session:
-            parts().rollback.check(session.connection())
+        with checked_transaction() as session:
             hand_over(
                 session,
                 utc_day,
@@ -103,9 +101,7 @@ def let_lapse(day: str, place: int) -> Response:
     if not form.validate():
         return _refused(utc_day, place, form)
     try:
-        parts().pause.refuse_draws()
-        with transaction() as session:
-            parts().rollback.check(session.connection())
+        with checked_transaction() as session:
             lapse(
                 session,
                 utc_day,

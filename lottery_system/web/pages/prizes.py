@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response
 from lottery_system.access import users, viewer
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.errors import AlreadyClaimed, ClaimOver, NotYourPrize, Paused
-from lottery_system.extensions import reading, transaction
+from lottery_system.extensions import reading
 from lottery_system.models.claim import claim
-from lottery_system.parts import parts
+from lottery_system.parts import checked_transaction
 from lottery_system.queries import AnyRow
 from lottery_system.queries.claims import claim_of, my_prizes, prizes_to_claim
 from lottery_system.web.confirmations import Done, confirm
@@ -69,9 +69,7 @@ def create(day: str, place: int) -> Response:
     if not form.validate():
         return _refused(utc_day, place, form)
     try:
-        parts().pause.refuse_draws()
-        with transaction() as session:
-            parts().rollback.check(session.connection())
+        with checked_transaction() as session:
             claim(
                 session,
                 utc_day,
