@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam,
 from lottery_system.models import Ballot, ClaimContact, ClaimEvent, Lottery, User, Winner
 from lottery_system.models.base import table_of
 from lottery_system.models.claim_event import CLAIMED, HANDED_OVER, LAPSED, OFFERED
-from lottery_system.queries import AnyRow
+from lottery_system.queries import LIMIT, AnyRow
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
 
 #: state of a reserve whose turn it is, until it is known whether a prize is left
@@ -254,18 +254,18 @@ _MY_CLAIMS = (
         (_offered.c.day > bindparam("day")) | (_offered.c.place > bindparam("place")),
     )
     .order_by(_winner.day, _winner.place)
-    .limit(bindparam("limit"))
+    .limit(LIMIT)
 )
 _MY_PRIZES = (
     _claims(_is_mine, _offered.c.day < bindparam("before"))
     .order_by(_winner.day.desc(), _winner.place)
-    .limit(bindparam("limit"))
+    .limit(LIMIT)
 )
 _CLAIM = _claims(_offered.c.day == bindparam("day"), _offered.c.place == bindparam("place"))
 _TO_HAND_OVER = (
     _claims(*_is_open)
     .order_by(_claimed.c.at.is_(None), _winner.day, _winner.place)
-    .limit(bindparam("limit"))
+    .limit(LIMIT)
     .offset(bindparam("offset"))
 )
 
@@ -350,7 +350,7 @@ def _wins(*conditions: ColumnElement[bool]) -> Select[Any]:
         select(_winner.day, _winner.place, _winner.number)
         .where(_winner.day < bindparam("before"), (_winner.place == 1) | _its_turn, *conditions)
         .order_by(_winner.day.desc(), _winner.place)
-        .limit(bindparam("limit"))
+        .limit(LIMIT)
         .subquery()
     )
     rows = taken.join(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select, tuple_
 
 from lottery_system.models import Draw, DrawStatus, Submission, User, Winner
 from lottery_system.models.base import table_of
+from lottery_system.queries import at_most
 from lottery_system.queries.day import DRAWS_WITH_WINNERS
 from lottery_system.queries.my_ballots import RUNS, MySubmission
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE
@@ -92,7 +93,7 @@ _WINNERS = (
         (_draw.day > bindparam("day")) | (_place > bindparam("place")),
     )
     .order_by(_draw.day, _place)
-    .limit(PIECE)
+    .limit(at_most(PIECE))
 )
 _SUBMISSIONS = (
     RUNS.add_columns(_draw.status)
@@ -102,11 +103,11 @@ _SUBMISSIONS = (
         > tuple_(bindparam("day", type_=_submission.day.type), bindparam("first_number")),
     )
     .order_by(_submission.day, _submission.first_number)
-    .limit(PIECE)
+    .limit(at_most(PIECE))
 )
 _USERS = (
     select(_user.id, _user.username, _user.created_at, _user.is_organiser, _user.closed_at)
     .where(_user.id > bindparam("user_id"))
     .order_by(_user.id)
-    .limit(PIECE)
+    .limit(at_most(PIECE))
 )

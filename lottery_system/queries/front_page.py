@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, literal, selec
 
 from lottery_system.models import Draw, Holding, Lottery, Picture
 from lottery_system.models.base import table_of
+from lottery_system.queries import at_most
 from lottery_system.queries.day import LATEST_DRAWN
 from lottery_system.queries.lottery_page import LOTTERY_COLUMNS, LotteryShown
 
@@ -97,13 +98,13 @@ _lotteries = select(*(_lottery[name] for name in LOTTERY_COLUMNS))
 _recently_finished = (
     _lotteries.where(_lottery.closes_on < bindparam("day"))
     .order_by(_lottery.closes_on.desc(), _lottery.name)
-    .limit(RECENTLY_FINISHED)
+    .limit(at_most(RECENTLY_FINISHED))
     .subquery()
 )
 _coming = (
     _lotteries.where(_lottery.closes_on >= bindparam("day"), _lottery.opens_on > bindparam("day"))
     .order_by(_lottery.opens_on, _lottery.name)
-    .limit(COMING)
+    .limit(at_most(COMING))
     .subquery()
 )
 #: one row at least, also where no lottery is
@@ -116,7 +117,7 @@ def _front_page(*wanted: Any) -> Select[Any]:
             _lottery.closes_on >= bindparam("day"), _lottery.opens_on <= bindparam("day"), *wanted
         )
         .order_by(_lottery.closes_on, _lottery.name)
-        .limit(PAGE + 1)
+        .limit(at_most(PAGE + 1))
         .offset(bindparam("offset"))
         .subquery()
     )

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select
 from lottery_system.clock import starts_at
 from lottery_system.models import Holding, Lottery, LotteryChange, Picture, Submission
 from lottery_system.models.base import UTCDateTime, table_of
+from lottery_system.queries import LIMIT
 
 
 class LotteryShown(NamedTuple):
@@ -137,7 +138,7 @@ _OPEN = (
     select(_lottery.id, _lottery.name, _lottery.prize)
     .where(_lottery.opens_on <= bindparam("day"), _lottery.closes_on >= bindparam("day"))
     .order_by(_lottery.closes_on, _lottery.name)
-    .limit(bindparam("limit"))
+    .limit(LIMIT)
 )
 
 
@@ -177,9 +178,7 @@ _first_ballot = (
     )
     .scalar_subquery()
 )
-_CHANGES = (
-    _changes(_row.c.id < bindparam("before")).order_by(_row.c.id.desc()).limit(bindparam("limit"))
-)
+_CHANGES = _changes(_row.c.id < bindparam("before")).order_by(_row.c.id.desc()).limit(LIMIT)
 _CHANGES_UNDER = _changes(
     _row.c.changed_at >= bindparam("since", type_=UTCDateTime),
     _row.c.changed_at > _first_ballot,

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select, true
 
 from lottery_system.models import Ballot, Draw, DrawStatus, Holding, Submission, Winner
 from lottery_system.models.base import table_of
+from lottery_system.queries import LIMIT
 from lottery_system.queries.claims import OUTCOME, OUTCOME_DETAILS, with_claims
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
 
@@ -125,7 +126,7 @@ _my_days = (
     .where(_holding.user_id == bindparam("user_id"))
     .group_by(_holding.day)
     .order_by(_holding.day.desc())
-    .limit(bindparam("limit"))
+    .limit(LIMIT)
 )
 
 
@@ -159,7 +160,7 @@ _SUBMISSION = RUNS.where(_submission.token == bindparam("token"))
 _SUBMISSIONS = (
     RUNS.where(_submission.day == bindparam("day"))
     .order_by(_submission.first_number.desc())
-    .limit(bindparam("limit"))
+    .limit(LIMIT)
 )
 _SUBMISSIONS_BEFORE = _SUBMISSIONS.where(_submission.first_number < bindparam("before"))
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from lottery_system.models import Holding, Lottery, LotteryChange, User
 from lottery_system.models.base import table_of
+from lottery_system.queries import LIMIT
 
 #: fields of a lottery in its audit log
 LOGGED_FIELDS = (
@@ -118,7 +119,7 @@ _PARTICIPANTS = (
     )
     .where(_user.id < bindparam("before"))
     .order_by(_user.id.desc())
-    .limit(bindparam("limit"))
+    .limit(LIMIT)
 )
 _old = table_of(LotteryChange).alias("old")
 _older = table_of(LotteryChange).alias("older")
@@ -143,5 +144,5 @@ _CHANGES = (
     )
     .where(_change.id < bindparam("before"))
     .order_by(_change.id.desc())
-    .limit(bindparam("limit"))
+    .limit(LIMIT)
 )

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, func, select, true
 
 from lottery_system.models import LOST, Ballot, Draw, Holding, Winner
 from lottery_system.models.base import table_of
+from lottery_system.queries import LIMIT
 from lottery_system.queries.claims import OUTCOME, with_claims
 from lottery_system.queries.offers import LOTTERY_NAME, PRIZE, with_offers
 
@@ -84,7 +85,7 @@ _taken = (
         _holder == bindparam("user_id"),
     )
     .order_by(_winner.place > 1, _winner.day.desc(), _winner.place)
-    .limit(bindparam("limit"))
+    .limit(LIMIT)
     .subquery()
 )
 _places = (

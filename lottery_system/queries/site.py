@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, case, func, literal, or_, select
 from lottery_system.models import Lottery, Picture, SiteChange, User
 from lottery_system.models.base import table_of
 from lottery_system.models.site_change import TEXTS
-from lottery_system.queries import AnyRow
+from lottery_system.queries import LIMIT, AnyRow
 
 
 class Logo(NamedTuple):
@@ -109,7 +109,7 @@ _CHANGES = (
         .outerjoin(_old, _old.c.id == _previous)
     )
     .order_by(_change.id.desc())
-    .limit(bindparam("limit"))
+    .limit(LIMIT)
 )
 
 _lottery = table_of(Lottery).c
