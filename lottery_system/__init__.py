@@ -103,7 +103,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
         ),
     )
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))
-    web.incoming.register(app)  # before the first that reads a form
+    web.prepare(app)
     csrf.init_app(app)
     login_manager.init_app(app, add_context_processor=False)
 

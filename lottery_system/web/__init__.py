@@ -20,7 +20,14 @@ from lottery_system.web import (
     static_files,
     words,
 )
+from lottery_system.web.jinja import PageEnvironment
 from lottery_system.web.pages import PAGES
+
+
+def prepare(app: Flask) -> None:
+    """Set what Flask's extensions go by: to be called before theirs."""
+    app.jinja_environment = PageEnvironment
+    incoming.register(app)
 
 
 def register(app: Flask, settings: Settings) -> None:
