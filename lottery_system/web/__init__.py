@@ -9,6 +9,7 @@ from lottery_system.web import (
     current_site,
     days,
     errors,
+    fragments,
     headers,
     incoming,
     languages,
@@ -44,6 +45,7 @@ def register(app: Flask, settings: Settings) -> None:
     static_files.register(app)
     words.register(app, settings)
     remembered.register(app)
+    fragments.register(app)
     login.register(app)
     public_address.register(app)
     app.wsgi_app = proxies.Proxies(  # type: ignore[method-assign]

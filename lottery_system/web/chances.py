@@ -35,7 +35,7 @@ def prizes_left(
         number: PrizesLeft(
             max(0, winnable[number] - each.won),
             each.won < winnable[number] and each.is_undecided(winnable[number]),
-            each.decided_at(now, gap),
+            each.decided_at(now.replace(second=0, microsecond=0), gap),
         )
         for number, each in standings(connection, list(winnable), day_of(now)).items()
     }

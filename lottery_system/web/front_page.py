@@ -1,8 +1,9 @@
 """Front page, with the receipt of the last submission or a refused form."""
 
 from datetime import date
+from typing import NamedTuple
 from unicodedata import normalize
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from flask import render_template, request
 from werkzeug.wrappers import Response
@@ -28,19 +29,23 @@ AN_HOUR = 60 * 60
 PRIZES = 3
 
 
-def front_page(
-    *,
-    token: UUID | None = None,
-    typed_id: int | None = None,
-    typed: str | None = None,
-    refusal: str | None = None,
-) -> str:
+class ReturnedForm(NamedTuple):
+    """A form for ballots that comes back to the person who sent it."""
+
+    lottery_id: int
+    #: what was typed as the number of ballots; None for the usual number
+    typed: str | None
+    #: why it was refused; empty if it was not, but was sent without a valid session
+    refusal: str = ""
+    is_focused: bool = False
+
+
+def front_page(*, token: UUID | None = None, returned: ReturnedForm | None = None) -> str:
     """Render the front page.
 
     Args:
         token: of the submission whose receipt is shown.
-        typed_id: the lottery of the form that comes back, filled in with `typed`.
-        refusal: why it was refused.
+        returned: the form that comes back, if one does.
     """
     now = utcnow()
     today = day_of(now)
@@ -74,11 +79,8 @@ def front_page(
         name=name,
         results=results,
         receipt=receipt,
-        typed_id=typed_id,
-        typed=typed,
-        refusal=refusal,
+        returned=returned,
         max_count=parts().settings.max_count,
-        new_token=uuid4,
     )
 
 

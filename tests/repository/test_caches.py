@@ -93,7 +93,7 @@ def test_caches_of_all_kinds_are_found() -> None:
 
     assert {
         "web/pages/winners.py _drawn_day",  # decorated
-        "web/remembered.py _remembered",  # called
+        "web/fragments.py _cached",  # called
         "web/cookies.py _signer",  # a property
         "web/texts.py Texts",  # a dictionary
         "keys.py _keys",  # by hand

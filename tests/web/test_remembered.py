@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from jinja2 import DictLoader
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -20,7 +19,7 @@ from lottery_system.queries.live import Moment
 from lottery_system.queries.site import Site
 from lottery_system.web.pages import winners
 from lottery_system.web.pages.winners import SeenAs
-from lottery_system.web.remembered import Frame, path_for
+from lottery_system.web.remembered import path_for
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.repository.test_caches import caches
 from tests.stand_ins.log_keys import run_due
@@ -116,19 +115,6 @@ def test_a_pause_is_told_at_once_and_so_is_its_end(app: Flask, stranger: Visitor
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(
-    "template",
-    ["{{ request.args }}", "{{ session.secret }}", "{{ csrf_token() }}", "{{ in_language('de') }}"],
-)
-def test_a_part_of_all_pages_that_reads_the_request_fails(app: Flask, template: str) -> None:
-    app.jinja_env.loader = DictLoader({"part.html": template})
-    part = Frame(app, "part.html")
-
-    with app.test_request_context("/?utm=secret"), pytest.raises(RuntimeError, match="outside of"):
-        part()
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_an_address_is_remembered_as_a_path_alone(app: Flask) -> None:
     with app.test_request_context(base_url="https://other.example/below"):
         assert path_for("winners.index", date=None) == "/below/winners"
@@ -187,7 +173,7 @@ ELSEWHERE = {
     "site_cache.py _seen",  # by the clock alone, tests/web/pages/test_site.py
     "web/cookies.py _read",  # by a key alone, tests/web/test_cookies.py
     "web/cookies.py _signer",
-    "web/remembered.py _remembered",  # above
+    "web/fragments.py _cached",  # tests/web/test_fragments.py
     "web/texts.py Texts",  # filled by catalogues alone, tests/web/test_texts.py
 }
 

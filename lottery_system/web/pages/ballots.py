@@ -28,7 +28,7 @@ from lottery_system.queries.my_ballots import days_of, my_day, places_of, submis
 from lottery_system.web.days import day_or_404
 from lottery_system.web.errors import Retry, error_page, no_database
 from lottery_system.web.forms import BadBallots, parse_ballots, parse_number
-from lottery_system.web.front_page import front_page, keep_receipt
+from lottery_system.web.front_page import ReturnedForm, front_page, keep_receipt
 from lottery_system.web.login import takes_part
 from lottery_system.web.remembered import path_for
 from lottery_system.web.resuming import resumes_at
@@ -50,11 +50,16 @@ REFUSED = (
 )
 
 
+def _form_again(lottery_id: int) -> str:
+    """Show a form that was sent without a valid session, at once or after the log-in."""
+    is_focused = request.endpoint != "ballots.create"
+    count = request.form.get("count")
+    return front_page(returned=ReturnedForm(lottery_id, count, is_focused=is_focused))
+
+
 @blueprint.post("/lotteries/<int(max=2147483647):lottery_id>/ballots")
 @users
-@resumes_at(
-    lambda lottery_id: front_page(typed_id=lottery_id, typed=request.form.get("count")), "count"
-)
+@resumes_at(_form_again, "count")
 def create(lottery_id: int) -> Response | tuple[str, int]:
     """Submit ballots through the ballot box, and go back to where one clicked."""
     try:
@@ -157,5 +162,4 @@ def _form_sent() -> Retry | None:
 
 
 def _refused(lottery_id: int, refusal: str) -> tuple[str, int]:
-    typed = request.form.get("count")
-    return front_page(typed_id=lottery_id, typed=typed, refusal=refusal), 422
+    return front_page(returned=ReturnedForm(lottery_id, request.form.get("count"), refusal)), 422
