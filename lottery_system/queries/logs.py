@@ -32,7 +32,7 @@ from lottery_system.models import (
     Submission,
 )
 from lottery_system.models.base import table_of
-from lottery_system.queries import AnyRow
+from lottery_system.queries import LIMIT, AnyRow
 
 
 class StoredRecord(NamedTuple):
@@ -88,7 +88,7 @@ def journal_rows(
     connection: Connection, first: int, count: int, timeline: int | None = None
 ) -> Sequence[AnyRow]:
     """Return the next rows of a journal, from the leaf `first` on, whatever their numbers are."""
-    parameters = {"first": first, "count": count, "timeline": timeline}
+    parameters = {"first": first, "limit": count, "timeline": timeline}
     return connection.execute(_JOURNAL_ROWS, parameters).all()
 
 
@@ -191,7 +191,7 @@ _JOURNAL_ROWS = (
     select(_journal.number, _journal.record, _journal.checkpoint, _journal.frontier)
     .where(_journal.timeline == _timeline, _journal.number >= bindparam("first"))
     .order_by(_journal.number)
-    .limit(bindparam("count"))
+    .limit(LIMIT)
 )
 _some_record = select(
     _journal.timeline,
