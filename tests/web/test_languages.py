@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import Ballot, Lottery, Winner
-from lottery_system.web import languages, texts
+from lottery_system.web import jinja, languages, texts
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import LogIn, Visitor, text_of
@@ -181,8 +181,11 @@ def unmarked(html: str) -> list[str]:
 
 
 @pytest.fixture
-def _marked(monkeypatch: pytest.MonkeyPatch) -> None:
+def _marked(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all pages speak the language of brackets."""
+    # templates are compiled with their texts
+    monkeypatch.setattr(app.jinja_env, "bytecode_cache", None)
+    monkeypatch.setattr(jinja, "texts", texts.Texts)
     monkeypatch.setattr(texts, "catalogue", lambda code: Marked())
     monkeypatch.setattr(languages, "catalogue", lambda code: Marked())
     monkeypatch.setattr(languages, "texts", texts.Texts)
