@@ -1,5 +1,6 @@
 """Organisers' pages of prizes: hand over, let lapse, and see if somebody else was faster."""
 
+import re
 from datetime import date
 
 import pytest
@@ -138,6 +139,17 @@ def test_a_prize_lapses_with_a_reason_and_once_it_is_confirmed(
     assert kinds(session) == {"offered", "lapsed"}
     assert kinds(session, 2) == {"offered"}
     assert "Reason Never came" in text_of(alice.get(PRIZE))
+
+
+@pytest.mark.parametrize("reason", ["\u3164", "\u2800 \u2800", "\u200d\n\u00ad", " \u3000 "])
+def test_a_reason_that_nobody_sees_is_none(
+    won: int, alice: Visitor, session: Session, reason: str
+) -> None:
+    answer = alice.post(f"{PRIZE}/lapse", PRIZE, reason=reason, is_sure="y")
+
+    assert answer.status_code == 422
+    assert re.search(r'id="reason-error">(Enter a reason|Remove the invisible)', answer.text)
+    assert kinds(session) == {"offered"}
 
 
 @pytest.mark.usefixtures("claimed")
