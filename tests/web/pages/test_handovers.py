@@ -310,7 +310,7 @@ def test_a_lottery_is_copied_but_for_its_days(alice: Visitor, session: Session) 
 
     form = alice.get(f"/organiser/lotteries/new?copy={lottery.id}").text
 
-    assert 'action="/organiser/lotteries/new"' in form
+    assert f'action="/organiser/lotteries/new?copy={lottery.id}"' in form
     for said in ("Spring (copy)", "A &lt;bicycle&gt;", "At the desk", 'value="3"', 'value="2"'):
         assert said in form
     assert "2026-12-24" not in form
