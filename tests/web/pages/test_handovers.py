@@ -281,6 +281,9 @@ def test_a_winner_who_organises_is_marked(
 
     assert "bob Veranstalter" in text_of(stranger.get(f"/winners/{FIRST_DAY}?lang=de"))
     assert "bob organiser A weekend" in text_of(alice.get("/organiser/draws"))
+    marked = ("/winners", f"/winners/{FIRST_DAY}/sheet", "/welcome", "/lotteries/1")
+    for page in marked:
+        assert "bob organiser" in text_of(stranger.get(f"{page}?lang=en")), page
 
 
 def test_what_was_done_to_a_lottery_is_confirmed_once_on_the_next_page(
