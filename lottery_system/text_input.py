@@ -158,7 +158,10 @@ def enforce_paragraphs(text: str, most: int, too_long: BadText) -> str:
     normalised = text.strip().replace("\r\n", "\n")
     if len(normalised) > most:
         raise too_long
-    if not is_printable(normalised.replace("\n", " ").replace("\t", " ")):
+    shows_nothing = all(is_invisible(sign) or sign.isspace() for sign in normalised)
+    if (normalised and shows_nothing) or not is_printable(
+        normalised.replace("\n", " ").replace("\t", " ")
+    ):
         raise BadText("Remove the invisible characters and use plain text.")
     return normalised
 

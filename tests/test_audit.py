@@ -23,6 +23,7 @@ from lottery_system.queries.logs import journal_rows
 from lottery_system.runtime.database import READING, snapshot
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import LOG_KEYS, run_due
+from tests.stand_ins.tampering import unguard
 
 ONE_DAY = timedelta(days=1)
 
@@ -143,7 +144,7 @@ def test_whatever_is_tampered_with_is_found(
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     other = f"x'{'07' * 192}'" if is_sqlite else f"'\\x{'07' * 192}'"
     with session.begin():
-        _unguard(session)
+        unguard(session)
         found = find_in(session, statement.format(other=other))
         session.rollback()
 
@@ -155,7 +156,7 @@ def test_a_winner_of_what_was_not_offered_is_found_though_the_list_is_signed(
     session: Session,
 ) -> None:
     with session.begin():
-        _unguard(session)
+        unguard(session)
         for table in ("offers", "offer_notes"):
             session.execute(text(f"DELETE FROM {table} WHERE day = '2026-11-19'"))
         OfferNote.sign(session.connection(), FIRST_DAY, LOG_KEYS.key)
@@ -168,23 +169,10 @@ def test_a_winner_of_what_was_not_offered_is_found_though_the_list_is_signed(
 @pytest.mark.usefixtures("_days")
 def test_days_closed_before_offers_were_signed_are_sound(session: Session) -> None:
     with session.begin():
-        _unguard(session)
+        unguard(session)
         session.execute(text("DELETE FROM offer_notes WHERE day = '2026-11-19'"))
         assert list(audit(session.connection(), LOG_KEYS)) == []
         session.rollback()
-
-
-def _unguard(session: Session) -> None:
-    """Switch off triggers, checks and foreign keys until the transaction is rolled back."""
-    if session.get_bind().dialect.name == "sqlite":
-        for name in session.scalars(
-            text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        ).all():
-            session.execute(text(f"DROP TRIGGER {name}"))
-        session.execute(text("PRAGMA ignore_check_constraints = ON"))
-        session.execute(text("PRAGMA defer_foreign_keys = ON"))
-    else:
-        session.execute(text("SET LOCAL session_replication_role = replica"))
 
 
 def find_in(session: Session, statement: str) -> list[str]:
@@ -243,7 +231,7 @@ def test_worker_processes_find_the_same(
 @pytest.mark.usefixtures("_days")
 def test_a_range_of_days_is_checked_with_the_whole_journal(session: Session) -> None:
     with session.begin():
-        _unguard(session)
+        unguard(session)
         session.execute(text("UPDATE holdings SET ballot_count = 1 WHERE ballot_count = 2"))
         session.execute(text("DELETE FROM journal_tiles"))
         connection = session.connection()
@@ -313,7 +301,7 @@ class TestHeads:
             connection = session.connection()
             note = day_checkpoint(connection, FIRST_DAY, 302, LOG_KEYS)
             head = open_checkpoint(note, LOG_KEYS.key.verifier)
-            _unguard(session)
+            unguard(session)
             session.execute(text("UPDATE submissions SET lottery_id = 1 WHERE first_number = 301"))
             found = list(audit(connection, LOG_KEYS, heads=[head]))
             session.rollback()

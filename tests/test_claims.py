@@ -129,6 +129,21 @@ def test_its_winner_claims_a_prize_once_and_nobody_else_can(
         )  # fmt: skip
 
 
+def test_an_account_that_is_being_closed_claims_nothing(
+    session: Session, cast: Cast, won: int, do: Do
+) -> None:
+    """A request may have begun before the account was closed."""
+    with session.begin():
+        session.get_one(User, won).close(SECOND_NOON)
+
+    with pytest.raises(NotYourPrize):
+        do(claim, FIRST_DAY, 1, won, contact="bob@example", now=SECOND_NOON)
+
+    assert events(session) == [(1, "offered")]
+    with session.begin():
+        assert session.scalars(select(ClaimContact)).all() == []
+
+
 def test_a_claim_on_the_last_day_counts_and_none_after_it_though_no_tick_has_come(
     session: Session, won: int, do: Do
 ) -> None:

@@ -1,4 +1,4 @@
-"""Audit: checks the database against its own logs, every day and every number.
+"""Audit: checks the database against its own logs, every day, every number and every prize.
 
 Reads everything, in bounded memory, and writes nothing.
 """
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from lottery_system.audit.days import check_days
 from lottery_system.audit.heads import Fault, day_of_head
 from lottery_system.audit.journal import check_journal
+from lottery_system.audit.prizes import check_prizes
 from lottery_system.audit.progress import Watch, no_progress
 from lottery_system.certificates import key_of
 from lottery_system.clock import ONE_DAY
@@ -88,6 +89,7 @@ def audit(
     known = {draw.day for draw in draws}
     for day in sorted(by_day.keys() - known):
         yield f"the head of {genesis.name}/{day} is of a day that has no draw"
+    yield from check_prizes(connection, first, last)
     yield from check_days(
         connection,
         [

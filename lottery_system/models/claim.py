@@ -126,7 +126,8 @@ def claim(
     """Claim a prize for its winner, with an optional message and contact for the organisers.
 
     Raises:
-        NotYourPrize: the place is another user's, or was not offered to its holder.
+        NotYourPrize: the place is another user's, or was not offered to its holder, or the account
+            is closed.
         AlreadyClaimed: it was claimed before.
         ClaimOver: it lapsed, or its deadline is over, even if no tick has let it lapse yet.
         BadText: message or contact is invalid.
@@ -135,6 +136,10 @@ def claim(
     message, contact = enforce_message(message), enforce_contact(contact)
     locked = _lock_place(connection, day, place)
     if locked is None or locked.user_id != user_id or OFFERED not in locked.events:
+        raise NotYourPrize
+    # locked until the commit: closing an account deletes the contact that is written here
+    is_open = select(User.id).where(User.id == user_id, User.closed_at.is_(None))
+    if session.scalar(is_open.with_for_update(read=True)) is None:
         raise NotYourPrize
     if CLAIMED in locked.events and LAPSED not in locked.events:
         raise AlreadyClaimed

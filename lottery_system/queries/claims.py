@@ -26,6 +26,7 @@ class Win(NamedTuple):
     number: int
     user_id: int
     username: str
+    is_organiser: bool
     lottery_id: int
     #: as they stood at the close
     lottery_name: str
@@ -297,6 +298,7 @@ _WIN: tuple[ColumnElement[Any], ...] = (
     _winner.number,
     _user.id.label("user_id"),
     _user.username,
+    _user.is_organiser,
     _ballot.lottery_id,
     LOTTERY_NAME,
     PRIZE,

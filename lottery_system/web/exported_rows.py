@@ -65,7 +65,8 @@ def _described(exported: ExportedSubmission, places: dict[int, PlaceWon]) -> dic
     """Describe a submission; `places` are those that ballots of its day took, by place."""
     row, status = exported
     mine = range(row.first_number, row.last_number + 1)
-    taken = {place: each.number for place, each in places.items() if each.number in mine}
+    taken = {place: each for place, each in places.items() if each.number in mine}
+    won = {place: each for place, each in taken.items() if each.has_won}
     return {
         "day": row.day.isoformat(),
         "first_number": row.first_number,
@@ -73,11 +74,14 @@ def _described(exported: ExportedSubmission, places: dict[int, PlaceWon]) -> dic
         "lottery": row.lottery_name,
         "submitted_at": row.submitted_at.isoformat(),
         "result": _result(status, taken),
-        "places": " ".join(f"{place}:{number}" for place, number in taken.items()),
+        "places": " ".join(f"{place}:{each.number}" for place, each in taken.items()),
+        # one lottery, so one prize, however many of its ballots won
+        "prize": next((each.prize for each in won.values()), ""),
+        "states": " ".join(f"{place}:{each.state}" for place, each in won.items() if each.state),
     }
 
 
-def _result(status: DrawStatus, taken: dict[int, int]) -> str:
+def _result(status: DrawStatus, taken: dict[int, PlaceWon]) -> str:
     if status != DRAWN:
         return "records lost" if status == LOST else "waiting"
     if 1 in taken:

@@ -103,7 +103,7 @@ STATES = {
     "lotteries, in Spanish": State("/?lang=es", "sorteo", "bob"),
     "lotteries, in French": State("/?lang=fr", "tirage", "bob"),
     "lotteries, logged out meanwhile": State(
-        "/", "what you typed is still here", "alice", log_out_elsewhere
+        "/", "what you typed is still here", "bob", log_out_elsewhere
     ),
     "account": State("/account", "Close my account", "bob"),
     "account, refused": State("/account", "Enter your password.", "bob", press("Change password")),

@@ -27,10 +27,12 @@ def names(session: Session) -> list[tuple[str, date]]:
         ]
 
 
-def log_in_again(visitor: Visitor, page: TestResponse, password: str = PASSWORD) -> TestResponse:
+def log_in_again(
+    visitor: Visitor, page: TestResponse, password: str = PASSWORD, username: str = "alice"
+) -> TestResponse:
     """Fill in the log-in page as it stands, with whatever it keeps."""
     kept = {name: html.unescape(value) for name, value in HIDDEN.findall(page.text)}
-    form = {**kept, "csrf_token": csrf_token(page), "username": "alice", "password": password}
+    form = {**kept, "csrf_token": csrf_token(page), "username": username, "password": password}
     return visitor.client.post("/login", data=form)
 
 
@@ -66,28 +68,28 @@ def test_what_an_organiser_typed_survives_logging_in_again(
     assert names(session) == [("Spring Raffle", date(2026, 12, 24))]
 
 
-def test_a_number_of_ballots_survives_logging_in_again(alice: Visitor, big_chance: Lottery) -> None:
-    page = alice.get("/")
+def test_a_number_of_ballots_survives_logging_in_again(bob: Visitor, big_chance: Lottery) -> None:
+    page = bob.get("/")
     form = {
         "csrf_token": csrf_token(page), "submission": str(submission_token(page)), "count": "77",
     }  # fmt: skip
-    end_session_elsewhere(alice)
+    end_session_elsewhere(bob)
 
-    kept = alice.client.post(f"/lotteries/{big_chance.id}/ballots", data=form)
-    again = log_in_again(alice, kept)
+    kept = bob.client.post(f"/lotteries/{big_chance.id}/ballots", data=form)
+    again = log_in_again(bob, kept, username="bob")
 
     assert 'value="77"' in again.text
     assert str(submission_token(page)) not in again.text
 
 
 def test_one_click_without_a_session_has_nothing_to_keep_and_leads_to_the_log_in(
-    alice: Visitor, big_chance: Lottery
+    bob: Visitor, big_chance: Lottery
 ) -> None:
-    page = alice.get("/")
+    page = bob.get("/")
     form = {"csrf_token": csrf_token(page), "submission": str(submission_token(page))}
-    end_session_elsewhere(alice)
+    end_session_elsewhere(bob)
 
-    answer = alice.client.post(f"/lotteries/{big_chance.id}/ballots", data=form)
+    answer = bob.client.post(f"/lotteries/{big_chance.id}/ballots", data=form)
 
     assert (answer.status_code, answer.location) == (303, "/login")
 

@@ -41,7 +41,10 @@ def winners() -> Response:
 @users
 def ballots() -> Response:
     """Hand out one's own submissions, the oldest first."""
-    head = ("day", "first_number", "last_number", "lottery", "submitted_at", "result", "places")
+    head = (
+        "day", "first_number", "last_number", "lottery", "submitted_at", "result", "places",
+        "prize", "states",
+    )  # fmt: skip
     mine = (
         [[row[name] for name in head] for row in piece] for piece in my_submissions(viewer().id)
     )

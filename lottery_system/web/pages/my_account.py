@@ -20,7 +20,7 @@ from wtforms import Field
 
 from lottery_system.access import users, viewer
 from lottery_system.clock import utcnow
-from lottery_system.extensions import db, transaction
+from lottery_system.extensions import db, reading, transaction
 from lottery_system.models import LoginSession, User
 from lottery_system.models.claim import forget_contacts_of
 from lottery_system.parts import parts
@@ -30,6 +30,7 @@ from lottery_system.passwords import (
     enforce_password,
     hash_password,
 )
+from lottery_system.queries.claims import my_open_prizes
 from lottery_system.security_log import note
 from lottery_system.web import login
 from lottery_system.web.current_site import site
@@ -170,7 +171,9 @@ def _page(form: NewPasswordForm) -> str:
 
 
 def _closing_page(form: OwnPasswordForm) -> str:
-    return render_template("accounts/close.html", form=form)
+    with reading() as connection:
+        prizes = my_open_prizes(connection, viewer().id)
+    return render_template("accounts/close.html", form=form, prizes=prizes)
 
 
 def _user(session: Session) -> User:

@@ -47,7 +47,7 @@ TO_HAND_OVER = 10
 #: fields that are kept while the user logs in again
 KEPT = ("name", "prize", "claim", "opens_on", "closes_on", "most_a_day", "winnable", "picture_alt")
 #: fields that a copy takes over; it gets days of its own
-COPIED = ("prize", "claim", "most_a_day", "winnable")
+COPIED = ("prize", "claim", "most_a_day", "winnable", "picture_alt")
 #: fields beside which the model's errors are shown
 BESIDE: tuple[tuple[type[LotteryError], str], ...] = (
     (ClosesInThePast, "closes_on"),
@@ -150,12 +150,11 @@ def index() -> str:
 @organisers
 def new() -> str:
     """Show an empty form, or with `?copy=` one filled in from another lottery, except its days."""
-    copied = parse_number(request.args.get("copy", "")) or 0
-    lottery = lottery_or_404(copied) if 0 < copied < 2**31 else None
-    if lottery is None:
+    copied = _copied()
+    if copied is None:
         return _page(LotteryForm(), None)
-    copied_fields = {name: getattr(lottery, name) for name in COPIED}
-    return _page(LotteryForm(name=_name_of_copy(lottery.name), **copied_fields), None)
+    copied_fields = {name: getattr(copied, name) for name in COPIED}
+    return _page(LotteryForm(name=_name_of_copy(copied.name), **copied_fields), None)
 
 
 @blueprint.post("/lotteries/new")
@@ -163,7 +162,7 @@ def new() -> str:
 @takes_upload()
 @resumes_at(new, *KEPT)
 def create() -> Response | tuple[str, int]:
-    """Create a lottery."""
+    """Create a lottery; with `?copy=` it has the picture of another one, unless it gets its own."""
     return _save(LotteryForm(), None)
 
 
@@ -207,10 +206,11 @@ def withdraw(lottery_id: int) -> Response:
 def _save(form: LotteryForm, lottery: Lottery | None) -> Response | tuple[str, int]:
     if not form.validate():
         return _page(form, lottery), 422
-    now, me = utcnow(), viewer().id
+    now, me, copied = utcnow(), viewer().id, _copied() if lottery is None else None
 
     def show_picture(session: Session, edited: Lottery) -> None:
-        digest = None if form.remove_picture.data else edited.picture_digest
+        shown = copied.picture_digest if copied else edited.picture_digest
+        digest = None if form.remove_picture.data else shown
         if form.picture.encoded:
             digest = Picture.keep(session.connection(), form.picture.encoded)
         edited.show_picture(digest, form.picture_alt.data or "")
@@ -240,11 +240,23 @@ def _save(form: LotteryForm, lottery: Lottery | None) -> Response | tuple[str, i
 
 
 def _page(form: LotteryForm, lottery: Lottery | None) -> str:
-    digest = lottery.picture_digest if lottery else None
-    picture = db.session.get(Picture, digest) if digest else None
+    copied = _copied() if lottery is None else None
+    shown = lottery or copied
+    digest = shown.picture_digest if shown else None
     return render_template(
-        "organiser/edit.html", form=form, lottery=lottery, picture=picture, today=day_of(utcnow())
+        "organiser/edit.html",
+        form=form,
+        lottery=lottery,
+        copied=copied,
+        picture=db.session.get(Picture, digest) if digest else None,
+        today=day_of(utcnow()),
     )
+
+
+def _copied() -> Lottery | None:
+    """Load the lottery that `?copy=` names; None if it names none."""
+    lottery_id = parse_number(request.args.get("copy", "")) or 0
+    return lottery_or_404(lottery_id) if 0 < lottery_id < 2**31 else None
 
 
 def _name_of_copy(name: str) -> str:

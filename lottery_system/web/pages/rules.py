@@ -11,9 +11,10 @@ blueprint = Blueprint("rules", __name__)
 @blueprint.get("/how-it-works")
 @everybody
 def how_it_works() -> str:
-    """Explain the rules, and what the draw proves and what it does not."""
+    """Explain the rules, what becomes of a prize, and what the draw proves and does not prove."""
     return render_template(
         "rules/how_it_works.html",
         places=parts().settings.places,
+        claim_days=parts().settings.claim_days,
         max_count=parts().settings.max_count,
     )

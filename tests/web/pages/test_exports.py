@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import timedelta
 
 import pytest
@@ -12,9 +13,11 @@ from werkzeug.test import TestResponse
 from lottery_system import download_turns
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import Lottery
+from lottery_system.models.claim import claim, lapse
 from lottery_system.queries import exports
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
+from tests.stand_ins.prizes import end_days
 from tests.web.conftest import LogIn, Visitor, text_of
 
 
@@ -76,6 +79,56 @@ def test_my_ballots_are_mine_alone(
     (row,) = rows(log_in("charlie").get("/ballots.csv"))
 
     assert (row["first_number"], row["last_number"], row["result"]) == ("3", "5", "waiting")
+
+
+def test_my_ballots_say_what_they_won_and_what_became_of_it(
+    session: Session, cast: Cast, submit: Submit, clock: Clock, log_in: LogIn
+) -> None:
+    with session.begin():
+        lottery = Lottery.create("Seaside", "=A weekend", FIRST_DAY + ONE_DAY, FIRST_NOON)
+        session.add(lottery)
+    submit(cast.bob, lottery, 3)
+    clock.turn(ONE_DAY)
+    submit(cast.bob, lottery)
+    end_days(session, FIRST_NOON + ONE_DAY, places=3)
+    bob = log_in("bob")
+
+    def told() -> list[tuple[str, str, str]]:
+        found = rows(bob.get("/ballots.csv"))
+        return [(row["result"], row["prize"], row["states"]) for row in found]
+
+    # a reserve whose turn never came has won nothing, and a day that is not drawn neither
+    assert told() == [("won", "'=A weekend", "1:offered"), ("waiting", "", "")]
+
+    with session.begin():
+        lapse(session, FIRST_DAY, 1, reason="Never came", now=FIRST_NOON + ONE_DAY)
+        claim(session, FIRST_DAY, 2, cast.bob.id, now=FIRST_NOON + ONE_DAY)
+
+    assert told()[0] == ("won", "'=A weekend", "1:lapsed 2:claimed")
+    mine = json.loads(bob.get("/account/data.json").text)["submissions"]
+    assert [(each["prize"], each["states"]) for each in mine] == [
+        ("=A weekend", "1:lapsed 2:claimed"), ("", ""),
+    ]  # fmt: skip
+    assert rows(log_in("charlie").get("/ballots.csv")) == []
+
+
+def test_a_reserve_that_won_nothing_has_no_prize_in_the_table(
+    session: Session, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock, log_in: LogIn
+) -> None:
+    submit(cast.bob, big_chance)
+    submit(cast.charlie, big_chance)
+    with session.begin():
+        session.get_one(Lottery, big_chance.id).change(
+            big_chance.name, "A hamper", big_chance.closes_on, FIRST_NOON
+        )
+    clock.turn(ONE_DAY)
+    end_days(session, FIRST_NOON + ONE_DAY, places=2)
+
+    found = [rows(log_in(name).get("/ballots.csv"))[0] for name in ("bob", "charlie")]
+
+    assert {(row["result"], row["prize"], row["states"]) for row in found} == {
+        ("won", "A hamper", "1:offered"), ("reserve", "", ""),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Organisers' pages of prizes: hand over, let lapse, and see if somebody else was faster."""
 
+import re
 from datetime import date
 
 import pytest
@@ -140,6 +141,17 @@ def test_a_prize_lapses_with_a_reason_and_once_it_is_confirmed(
     assert "Reason Never came" in text_of(alice.get(PRIZE))
 
 
+@pytest.mark.parametrize("reason", ["\u3164", "\u2800 \u2800", "\u200d\n\u00ad", " \u3000 "])
+def test_a_reason_that_nobody_sees_is_none(
+    won: int, alice: Visitor, session: Session, reason: str
+) -> None:
+    answer = alice.post(f"{PRIZE}/lapse", PRIZE, reason=reason, is_sure="y")
+
+    assert answer.status_code == 422
+    assert re.search(r'id="reason-error">(Enter a reason|Remove the invisible)', answer.text)
+    assert kinds(session) == {"offered"}
+
+
 @pytest.mark.usefixtures("claimed")
 def test_where_another_tab_was_faster_it_says_what_happened(
     alice: Visitor, session: Session, cast: Cast
@@ -269,6 +281,9 @@ def test_a_winner_who_organises_is_marked(
 
     assert "bob Veranstalter" in text_of(stranger.get(f"/winners/{FIRST_DAY}?lang=de"))
     assert "bob organiser A weekend" in text_of(alice.get("/organiser/draws"))
+    marked = ("/winners", f"/winners/{FIRST_DAY}/sheet", "/welcome", "/lotteries/1")
+    for page in marked:
+        assert "bob organiser" in text_of(stranger.get(f"{page}?lang=en")), page
 
 
 def test_what_was_done_to_a_lottery_is_confirmed_once_on_the_next_page(
@@ -298,7 +313,7 @@ def test_a_lottery_is_copied_but_for_its_days(alice: Visitor, session: Session) 
 
     form = alice.get(f"/organiser/lotteries/new?copy={lottery.id}").text
 
-    assert 'action="/organiser/lotteries/new"' in form
+    assert f'action="/organiser/lotteries/new?copy={lottery.id}"' in form
     for said in ("Spring (copy)", "A &lt;bicycle&gt;", "At the desk", 'value="3"', 'value="2"'):
         assert said in form
     assert "2026-12-24" not in form

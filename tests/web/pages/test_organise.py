@@ -70,6 +70,7 @@ def test_a_lottery_is_named_as_phones_write(
         ("name", "Z" + "\u0301\u0327\u0323\u0308\u0330", "at most 4 accents"),
         ("prize", "x" * 5001, "at most 5,000 characters"),
         ("prize", "a\x00b", "invisible characters"),
+        ("prize", "\u2800\n\u3164", "invisible characters"),
         ("closes_on", "", "Enter the last day"),
         ("closes_on", "2026-02-30", "Not a valid date"),
         ("closes_on", "soon", "Not a valid date"),

@@ -1,17 +1,19 @@
 """The organiser's form: first day, way to claim, limits; and who may not play."""
 
 import json
+import re
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY
-from lottery_system.models import ClaimContact, ClaimEvent, Lottery
+from lottery_system.models import ClaimContact, ClaimEvent, Lottery, Submission
 from lottery_system.models.claim import claim
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
-from tests.web.conftest import LogIn, Visitor, text_of
+from tests.web.conftest import LogIn, Visitor, csrf_token, text_of
 
 LIST = "/organiser/lotteries"
 NEW = f"{LIST}/new"
@@ -149,11 +151,21 @@ def test_a_lottery_that_finished_with_its_last_prize_says_so(
     assert "finished: its last prize was won" in text_of(alice.get("/organiser/changes"))
 
 
-def test_organisers_do_not_play(alice: Visitor, big_chance: Lottery, session: Session) -> None:
-    answer = alice.submit(big_chance.id)
+@pytest.mark.parametrize("is_of_several", [False, True])
+def test_organisers_do_not_play(
+    alice: Visitor, big_chance: Lottery, session: Session, is_of_several: bool
+) -> None:
+    form = {"csrf_token": csrf_token(alice.get("/account")), "submission": str(uuid4())}
+    count = {"count": "3"} if is_of_several else {}
+
+    answer = alice.client.post(f"/lotteries/{big_chance.id}/ballots", data={**form, **count})
 
     assert answer.status_code == 422
-    assert "Organisers can’t take part" in text_of(answer)
+    refusals = re.findall(r'<p class="error" role="alert">([^<]+)', answer.text)
+    assert [each[:29] for each in refusals] == ["Organisers can’t take part in"]
+    assert "submission" not in answer.text  # no form that would be refused again
+    with session.begin():
+        assert session.scalars(select(Submission)).all() == []
 
 
 def test_pages_tell_organisers_before_they_try(
@@ -164,7 +176,8 @@ def test_pages_tell_organisers_before_they_try(
     for path in ("/", page):
         assert told in text_of(alice.get(path))
         assert told not in text_of(bob.get(path))
-    assert "Add 1 ballot" not in text_of(alice.get(page))
+        assert f"{page}/ballots" not in alice.get(path).text  # no form
+        assert f"{page}/ballots" in bob.get(path).text
     assert f'href="/organiser{page}"' in alice.get(page).text
 
 

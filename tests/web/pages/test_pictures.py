@@ -132,6 +132,41 @@ def test_there_is_no_other_picture(
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize("change", ["none", "another", "removed"])
+def test_a_copy_of_a_lottery_shows_its_picture_unless_it_gets_its_own_or_none(
+    alice: Visitor, session: Session, change: str
+) -> None:
+    source = create(alice, picture(), session)
+    path = f"{NEW}?copy={source.id}"
+    form = alice.get(path)
+    assert addresses(form) == addresses(alice.get(f"/organiser/lotteries/{source.id}"))
+    assert f'value="{WORDS}"' in form.text
+
+    refused = send(alice, None, path, name="Spring Raffle", closes_on="2026-12-24")
+    assert refused.status_code == 422
+    assert addresses(refused) == addresses(form)
+    answer = send(
+        alice,
+        picture(colour=9) if change == "another" else None,
+        path,
+        **({"remove_picture": "y"} if change == "removed" else {}),
+        name="Autumn Raffle",
+        closes_on="2026-12-24",
+        picture_alt=WORDS,
+    )
+
+    assert answer.status_code == 303, text_of(answer)
+    with session.begin():
+        copy = session.scalars(select(Lottery).where(Lottery.name == "Autumn Raffle")).one()
+        first = session.get_one(Lottery, source.id)
+    is_same = copy.picture_digest == first.picture_digest
+    assert (is_same, copy.picture_digest is None) == {
+        "none": (True, False), "another": (False, False), "removed": (False, True),
+    }[change]  # fmt: skip
+    assert first.picture_alt == WORDS
+    assert alice.client.post(f"{NEW}?copy=999", data={}).status_code in (400, 404)
+
+
 def test_one_picture_is_kept_once(alice: Visitor, session: Session) -> None:
     lottery = create(alice, picture(), session)
 

@@ -13,7 +13,7 @@ from lottery_system.models import ClaimContact, Lottery
 from lottery_system.models.claim import hand_over, lapse
 from lottery_system.models.lottery_edit import edit_lottery
 from lottery_system.parts import parts_of
-from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
+from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
 from tests.stand_ins.prizes import CLAIM_DAYS, end_days, kinds
 from tests.web.conftest import SESSION, TAG, LogIn, Visitor, csrf_token, text_of
 
@@ -120,6 +120,27 @@ def test_a_prize_of_somebody_else_is_answered_as_none_is(
 def test_a_reserve_whose_turn_it_is_not_has_nothing_to_claim(bob: Visitor) -> None:
     assert bob.get(f"/prizes/{FIRST_DAY}/2").status_code == 404
     assert bob.post(f"/prizes/{FIRST_DAY}/2", "/").status_code == 404
+
+
+@pytest.mark.usefixtures("won")
+def test_whoever_closes_the_account_is_told_of_the_prize_first_and_claims_nothing_after(
+    log_in: LogIn, session: Session
+) -> None:
+    bob, charlie = log_in("bob"), log_in("charlie")
+    told = "You won a prize that hasn’t been handed over."
+    token = csrf_token(bob.get(PRIZE))
+    assert told in text_of(bob.get("/account/close"))
+    assert told in text_of(bob.post("/account/close", current="not this one"))
+    assert told not in text_of(charlie.get("/account/close"))
+
+    assert bob.post("/account/close", current=PASSWORD).status_code == 200
+    answer = bob.client.post(PRIZE, data={"csrf_token": token, "message": "mine"})
+
+    assert answer.status_code in (303, 400, 422)
+    assert bob.get(PRIZE).location == f"/login?next={PRIZE}"
+    assert kinds(session) == {"offered"}
+    with session.begin():
+        assert session.scalars(select(ClaimContact)).all() == []
 
 
 @pytest.mark.usefixtures("won")
