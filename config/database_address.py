@@ -94,12 +94,12 @@ def _of_file(given: str) -> str:
 
 
 def _host(text: str) -> tuple[str, str]:
-    found = _HOST.fullmatch(text)
-    if not found or not 0 < int(found["port"] or 5432) <= 65_535:
+    match = _HOST.fullmatch(text)
+    if not match or not 0 < int(match["port"] or 5432) <= 65_535:
         raise ValueError(
             "has a host that cannot be read; write host:port,host:port and IPv6 in brackets."
         )
-    return found["name"].strip("[]"), found["port"] or ""
+    return match["name"].strip("[]"), match["port"] or ""
 
 
 def _demand_writable(url: URL) -> None:

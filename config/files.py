@@ -60,8 +60,8 @@ def made_private(files: Iterable[Path]) -> list[Path]:
 
 def flush_folder(folder: Path) -> None:
     """Flush a folder's entries to disk, which are separate from the files' contents."""
-    found = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(found)
+        os.fsync(descriptor)
     finally:
-        os.close(found)
+        os.close(descriptor)

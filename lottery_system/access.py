@@ -82,9 +82,9 @@ def _enforce() -> Response | None:
 
 def viewer() -> Viewer:
     """Return who is logged in; to be asked in views for users and organisers only."""
-    found = current_user._get_current_object()
-    assert isinstance(found, Viewer)
-    return found
+    user = current_user._get_current_object()
+    assert isinstance(user, Viewer)
+    return user
 
 
 def lottery_or_404(lottery_id: int) -> Lottery:

@@ -20,9 +20,9 @@ def parsed_address(text: str) -> IPv4Address | IPv6Address | None:
     address on a socket of IPv6 is the IPv4 address (RFC 4291, 2.5.5.2).
     """
     bare = text.strip().strip('"')
-    found = _WITH_PORT.fullmatch(bare)
-    if found:
-        bare = found[1] if found[1] is not None else found[2]
+    match = _WITH_PORT.fullmatch(bare)
+    if match:
+        bare = match[1] if match[1] is not None else match[2]
     try:
         address = ip_address(bare.partition("%")[0])
     except ValueError:

@@ -224,8 +224,8 @@ def receipt_of(
     """
     draw, _ = look_up(connection, day, user_id=None)
     present = draw.ballot_count if draw else 0
-    found = runs(connection, day, number, number) if 1 <= number <= present else []
-    if not found or found[0].user_id != user_id or not found[0].salts:
+    covering = runs(connection, day, number, number) if 1 <= number <= present else []
+    if not covering or covering[0].user_id != user_id or not covering[0].salts:
         _refuse_lost(connection, day, number, is_lost=draw is not None and draw.status == LOST)
         raise NoSuchReceipt(
             "You have no ballot %(number)s for %(day)s that has a receipt.", number=number, day=day

@@ -110,15 +110,15 @@ class ClosingCheck:
         """Find a close or ballot in the future: either its clock was wrong, or this one is."""
         today = day_of(now)
         with session.begin():
-            found = {"close": session.scalar(select(func.max(Draw.closed_at)))}
+            instants = {"close": session.scalar(select(func.max(Draw.closed_at)))}
             for day in (today, today + ONE_DAY):
-                found[f"ballot of {day}"] = session.scalar(
+                instants[f"ballot of {day}"] = session.scalar(
                     select(Submission.submitted_at)
                     .where(Submission.day == day)
                     .order_by(Submission.first_number.desc())
                     .limit(1)
                 )
-        for name, instant in found.items():
+        for name, instant in instants.items():
             if instant is not None and self._is_later(instant, now):
                 return (
                     f"The last {name} is of {stamp(instant)}, to which this host's clock has not "

@@ -149,10 +149,10 @@ def fetch_info(
             beacon_id=_take(_take(answer, "metadata", dict), "beaconID", str),
         )
         try:
-            found = info.chain_hash
+            fetched_hash = info.chain_hash
         except ValueError:  # a number out of bounds, or a text that is not Unicode
-            found = None
-        if found != chain_hash:
+            fetched_hash = None
+        if fetched_hash != chain_hash:
             raise _Refused("its chain is another one")
         return info
 
@@ -187,10 +187,10 @@ def _load(answer: bytes) -> object:
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise _Refused("its answer has a key twice")
-    return found
+    return fields
 
 
 def _take(answer: object, key: str, kind: type[T]) -> T:

@@ -65,8 +65,8 @@ def _free(folder: Path) -> float:
     A missing folder is reported elsewhere.
     """
     try:
-        found = os.statvfs(folder)
+        volume = os.statvfs(folder)
     except OSError as error:
         log.warning("disk: cannot look at %s (%s)", folder, error.strerror)
         return float("inf")
-    return found.f_bavail * found.f_frsize
+    return volume.f_bavail * volume.f_frsize

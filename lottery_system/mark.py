@@ -120,18 +120,18 @@ def parse_mark(slot: bytes) -> tuple[int, Mark] | None:
     """Read the sequence number and the mark of a slot; None if it holds no whole one."""
     end = slot.find(b"digest ")
     try:
-        found = _TEXT.match(slot.decode("ascii", "replace")) if end >= 0 else None
+        match = _TEXT.match(slot.decode("ascii", "replace")) if end >= 0 else None
     except ValueError:
         return None
-    if found is None or sha256(slot[:end]).hexdigest() != found[6]:
+    if match is None or sha256(slot[:end]).hexdigest() != match[6]:
         return None
     days = {}
-    for line in found[5].splitlines():
+    for line in match[5].splitlines():
         parts = _DAY.fullmatch(line)
         day = parse_day(parts[1]) if parts else None
         if parts is None or day is None:
             return None
         token = None if parts[4] == "none" else UUID(parts[4])
         days[day] = Head(int(parts[2]), bytes.fromhex(parts[3]), token)
-    journal = Head(int(found[3]), bytes.fromhex(found[4]))
-    return int(found[1]), Mark(bytes.fromhex(found[2]), journal, days)
+    journal = Head(int(match[3]), bytes.fromhex(match[4]))
+    return int(match[1]), Mark(bytes.fromhex(match[2]), journal, days)

@@ -53,10 +53,10 @@ class MarkFile:
         """
         if not self._open():
             return None
-        found = self._newest()
-        if found is None and self._read[0] != bytes(2 * SLOT_BYTES):
+        newest = self._newest()
+        if newest is None and self._read[0] != bytes(2 * SLOT_BYTES):
             raise MarkDamaged(f"{self.path} holds no high-water mark that can be read.")
-        return found[1] if found else None
+        return newest[1] if newest else None
 
     def raise_to(self, raised: Callable[[Mark | None], Mark]) -> bool:
         """Replace the mark by what a function makes of it; tell whether that is another one.
@@ -167,7 +167,7 @@ class MarkFiles:
             MarkDamaged: no file holds a mark that can be read, or they are of different lotteries.
             OSError: a file cannot be read.
         """
-        found, damaged = [], None
+        marks, damaged = [], None
         for file in self._files:
             try:
                 mark = file.read()
@@ -175,12 +175,12 @@ class MarkFiles:
                 damaged = error
                 continue
             if mark is not None:
-                found.append(mark)
-        if damaged and not found:
+                marks.append(mark)
+        if damaged and not marks:
             raise damaged
-        if not found:
+        if not marks:
             return None
-        return joined(found[0], found[-1]) if found[1:] else found[0]
+        return joined(marks[0], marks[-1]) if marks[1:] else marks[0]
 
     def raise_to(self, raised: Callable[[Mark | None], Mark], *, at_once: bool = False) -> None:
         """Replace the mark in each file by what a function makes of it.

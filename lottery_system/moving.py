@@ -163,9 +163,9 @@ def _unchanged(engine: Engine) -> Iterator[Connection]:
 
 
 def _demand_empty(target: Connection) -> None:
-    found = inspect(target)
+    inspector = inspect(target)
     ours = {each.name for each in Base.metadata.sorted_tables}
-    names = set(found.get_table_names())
+    names = set(inspector.get_table_names())
     others = sorted(names - ours - {"alembic_version"})
     if others:
         raise CannotMove(f"The target is not empty: it has a table {others[0]}, which is not ours.")
@@ -220,10 +220,10 @@ def _set_sequence(target: Connection, of: Table) -> None:
 
 def _triggers(target: Connection) -> list[tuple[object, ...]]:
     """List triggers of tables, those of foreign keys too, and whether they are enabled."""
-    found = target.exec_driver_sql(
+    rows = target.exec_driver_sql(
         "SELECT tgrelid::regclass::text, tgname, tgenabled FROM pg_trigger ORDER BY 1, 2"
     )
-    return [tuple(row) for row in found]
+    return [tuple(row) for row in rows]
 
 
 def _all_tables(target: Connection, statement: str) -> None:

@@ -67,13 +67,13 @@ def filled_columns(connection: Connection) -> set[str]:
 
     For a downgrade, which afterwards is compared with them.
     """
-    found = _columns(connection)
-    tables = sorted({name for name, _ in found})
+    columns = _columns(connection)
+    tables = sorted({name for name, _ in columns})
     if tables and connection.dialect.name == "postgresql":  # SQLite's transaction is the lock
         names = ", ".join(map(connection.dialect.identifier_preparer.quote, tables))
         # nosemgrep: text-built-sql - names of tables, quoted by SQLAlchemy
         connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
-    return {_name(*each) for each in found if _is_filled(connection, *each)}
+    return {_name(*each) for each in columns if _is_filled(connection, *each)}
 
 
 def demand_nothing_lost(connection: Connection, filled: set[str]) -> None:

@@ -151,8 +151,8 @@ def _read(connection: Connection, day: date, first: int, size: int) -> Piece:
     records: list[bytes] = []
     leaves: list[bytes] = []
     closed: list[int] = []
-    found = submissions_between(connection, day, first, first + STEP)
-    for begin, count, lottery, at, salts, holders, stored, username in found:
+    rows = submissions_between(connection, day, first, first + STEP)
+    for begin, count, lottery, at, salts, holders, stored, username in rows:
         if begin != number or number + count > size + 1:
             break
         if not len(holders) == HOLDER_BYTES * count == len(stored):
@@ -165,7 +165,7 @@ def _read(connection: Connection, day: date, first: int, size: int) -> Piece:
         submissions += 1
         number += count
     return Piece(
-        submissions, records, b"".join(leaves), closed, not found or submissions < len(found)
+        submissions, records, b"".join(leaves), closed, not rows or submissions < len(rows)
     )
 
 

@@ -207,9 +207,9 @@ def parse_chain_info(value: object) -> ChainInfo:
         FormatError: it has another form.
     """
     info = Fields(value, "chain_info")
-    found = _chain_info(info)
+    chain = _chain_info(info)
     info.end()
-    return found
+    return chain
 
 
 def load_strictly(json_text: bytes, most: int = MAX_BYTES) -> object:
@@ -318,53 +318,53 @@ class Fields:
 
 
 def _read(value: object, what: str, read: Callable[[Fields], T]) -> T:
-    found = Fields(value, what)
-    result = read(found)
-    found.end()
+    fields = Fields(value, what)
+    result = read(fields)
+    fields.end()
     return result
 
 
-def _journal(found: Fields) -> Journal:
+def _journal(fields: Fields) -> Journal:
     return Journal(
-        checkpoint=found.text("checkpoint"),
-        genesis_proof=found.hashes("genesis_proof"),
-        index=found.integer("index"),
-        proof=found.hashes("proof"),
+        checkpoint=fields.text("checkpoint"),
+        genesis_proof=fields.hashes("genesis_proof"),
+        index=fields.integer("index"),
+        proof=fields.hashes("proof"),
     )
 
 
-def _beacon(found: Fields) -> Beacon:
+def _beacon(fields: Fields) -> Beacon:
     return Beacon(
-        round=found.integer("round"),
-        signature=found.bytes_of("signature", SIGNATURE_BYTES),
-        chain_info=found.child("chain_info", _chain_info),
+        round=fields.integer("round"),
+        signature=fields.bytes_of("signature", SIGNATURE_BYTES),
+        chain_info=fields.child("chain_info", _chain_info),
     )
 
 
-def _chain_info(found: Fields) -> ChainInfo:
+def _chain_info(fields: Fields) -> ChainInfo:
     return ChainInfo(
-        public_key=found.bytes_of("public_key", PUBLIC_KEY_BYTES),
-        period=found.integer("period"),
-        genesis_time=found.integer("genesis_time"),
-        group_hash=found.bytes_of("group_hash", HASH_BYTES),
-        scheme_id=found.text("scheme_id"),
-        beacon_id=found.text("beacon_id"),
+        public_key=fields.bytes_of("public_key", PUBLIC_KEY_BYTES),
+        period=fields.integer("period"),
+        genesis_time=fields.integer("genesis_time"),
+        group_hash=fields.bytes_of("group_hash", HASH_BYTES),
+        scheme_id=fields.text("scheme_id"),
+        beacon_id=fields.text("beacon_id"),
     )
 
 
-def _winner(found: Fields) -> Winner:
+def _winner(fields: Fields) -> Winner:
     return Winner(
-        place=found.integer("place"),
-        number=found.integer("number"),
-        counter=found.integer("counter"),
-        ballot=found.text("ballot"),
-        proof=found.hashes("proof"),
-        holder=found.child("holder", _holder),
+        place=fields.integer("place"),
+        number=fields.integer("number"),
+        counter=fields.integer("counter"),
+        ballot=fields.text("ballot"),
+        proof=fields.hashes("proof"),
+        holder=fields.child("holder", _holder),
     )
 
 
-def _holder(found: Fields) -> Holder:
-    return Holder(username=found.text("username"), salt=found.bytes_of("salt", SALT_BYTES))
+def _holder(fields: Fields) -> Holder:
+    return Holder(username=fields.text("username"), salt=fields.bytes_of("salt", SALT_BYTES))
 
 
 def _chain_info_json(info: ChainInfo) -> dict[str, object]:
@@ -392,10 +392,10 @@ def write_json(value: Mapping[str, object]) -> str:
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise Unreadable("a key of this JSON is repeated")
-    return found
+    return members
 
 
 def _integer(text: str) -> int:

@@ -107,10 +107,10 @@ def _copy(base: str, folder: Path, path: TilePath, pause: float) -> None:
 
 def _copy_offers(base: str, folder: Path, pause: float) -> None:
     """Copy the signed list of offers of the day whose log is at an address, if there is one."""
-    found = _LOG_OF_A_DAY.search(base)
-    if not found:
+    match = _LOG_OF_A_DAY.search(base)
+    if not match:
         return
-    address = f"{base[: found.start()]}/draws/{found['day']}/{OFFERS}"
+    address = f"{base[: match.start()]}/draws/{match['day']}/{OFFERS}"
     try:
         offers = _get(address, MAX_OFFERS_BYTES, pause)
     except _Missing:  # the day is open, or was closed before lists were signed

@@ -105,11 +105,11 @@ def _form_of(freeze: Freeze) -> Callable[[list[bytes], int], str]:
 
     def check(batch: list[bytes], first: int) -> str:
         for number, record in enumerate(batch, first):
-            found = pattern.fullmatch(record)
-            if not found:
+            match = pattern.fullmatch(record)
+            if not match:
                 return f"record {number} of the list is not that of a ballot of {freeze.day}"
-            if int(found[1]) != number:
-                return f"record {number} of the list has the number {int(found[1])}"
+            if int(match[1]) != number:
+                return f"record {number} of the list has the number {int(match[1])}"
         return ""
 
     return check

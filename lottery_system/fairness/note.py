@@ -94,12 +94,12 @@ def parse_vkey(text: str) -> VerifierKey:
     Raises:
         NoteError: it is none, or its id is not that of its key.
     """
-    found = _VKEY.fullmatch(text)
-    data = decode_base64(found["key"]) if found else b""
-    if not found or len(data) != 1 + KEY_BYTES or data[:1] != ED25519:
+    match = _VKEY.fullmatch(text)
+    data = decode_base64(match["key"]) if match else b""
+    if not match or len(data) != 1 + KEY_BYTES or data[:1] != ED25519:
         raise NoteError("this is not a verifier key: name+keyid+base64 of an Ed25519 key")
-    key = VerifierKey(found["name"], data[1:])
-    if key.key_id.hex() != found["id"]:
+    key = VerifierKey(match["name"], data[1:])
+    if key.key_id.hex() != match["id"]:
         raise NoteError("the id of this verifier key is not that of its name and key")
     return key
 
@@ -115,12 +115,12 @@ def parse_signing_key(text: str) -> SigningKey:
     Raises:
         NoteError: it is none, or its id is not that of its key. The text is not repeated.
     """
-    found = _VKEY.fullmatch(text.removeprefix(_PRIVATE)) if text.startswith(_PRIVATE) else None
-    data = decode_base64(found["key"]) if found else b""
-    if not found or len(data) != 1 + KEY_BYTES or data[:1] != ED25519:
+    match = _VKEY.fullmatch(text.removeprefix(_PRIVATE)) if text.startswith(_PRIVATE) else None
+    data = decode_base64(match["key"]) if match else b""
+    if not match or len(data) != 1 + KEY_BYTES or data[:1] != ED25519:
         raise NoteError("this is not a signing key: PRIVATE+KEY+name+keyid+base64")
-    key = SigningKey(found["name"], data[1:])
-    if key.verifier.key_id.hex() != found["id"]:
+    key = SigningKey(match["name"], data[1:])
+    if key.verifier.key_id.hex() != match["id"]:
         raise NoteError("the id of this signing key is not that of its name and key")
     return key
 
@@ -182,11 +182,11 @@ def parse_checkpoint(text: str) -> Checkpoint:
     Raises:
         NoteError: it is none.
     """
-    found = _CHECKPOINT.fullmatch(text)
-    root = decode_base64(found["root"]) if found else b""
-    if not found or len(root) != HASH_BYTES:
+    match = _CHECKPOINT.fullmatch(text)
+    root = decode_base64(match["root"]) if match else b""
+    if not match or len(root) != HASH_BYTES:
         raise NoteError("this is not a checkpoint: origin, size and root, a line each")
-    return Checkpoint(found["origin"], int(found["size"]), root)
+    return Checkpoint(match["origin"], int(match["size"]), root)
 
 
 def sign_checkpoint(checkpoint: Checkpoint, key: SigningKey) -> str:
@@ -210,8 +210,8 @@ def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     lines = [line + "\n" for line in signatures.split("\n")]
     if not separator or lines.pop() != "\n" or not 1 <= len(lines) <= MAX_SIGNATURES:
         raise NoteError("this is not a signed note: a text, an empty line, signature lines")
-    found = [_SIGNATURE.fullmatch(line) for line in lines]
-    signed = [(each["name"], decode_base64(each["signature"])) for each in found if each]
+    matches = [_SIGNATURE.fullmatch(line) for line in lines]
+    signed = [(each["name"], decode_base64(each["signature"])) for each in matches if each]
     if len(signed) != len(lines):
         raise NoteError("a signature line of this note is malformed")
     return text + "\n", signed

@@ -140,12 +140,12 @@ class ReceiptCase:
         refusal: NotSigned | None = None
         for key, later in signers:
             try:
-                found = open_checkpoint(checkpoint, key)
+                opened = open_checkpoint(checkpoint, key)
             except NotSigned as error:
                 refusal = refusal or error
                 continue
             self._later = later
-            return found
+            return opened
         assert refusal is not None
         raise refusal
 

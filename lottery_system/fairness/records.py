@@ -205,13 +205,13 @@ def parse_ballot(record: str | bytes) -> Ballot:
     Raises:
         RecordError: it is not exactly such a record.
     """
-    found = match_record("ballot", _BALLOT, record)
+    match = match_record("ballot", _BALLOT, record)
     return Ballot(
-        day=read_day(found["day"]),
-        number=int(found["number"]),
-        lottery=int(found["lottery"]),
-        holder=bytes.fromhex(found["holder"]),
-        time=read_instant(found["time"]),
+        day=read_day(match["day"]),
+        number=int(match["number"]),
+        lottery=int(match["lottery"]),
+        holder=bytes.fromhex(match["holder"]),
+        time=read_instant(match["time"]),
     )
 
 
@@ -221,14 +221,14 @@ def parse_genesis(record: str | bytes) -> Genesis:
     Raises:
         RecordError: it is not exactly such a record.
     """
-    found = match_record("genesis", _GENESIS, record)
+    match = match_record("genesis", _GENESIS, record)
     return Genesis(
-        name=found["name"],
-        first=read_day(found["first"]),
-        anchor=bytes.fromhex(found["anchor"]),
-        mode=cast(Mode, found["mode"]),
-        chain=None if found["chain"] == "none" else bytes.fromhex(found["chain"]),
-        gap=int(found["gap"]),
+        name=match["name"],
+        first=read_day(match["first"]),
+        anchor=bytes.fromhex(match["anchor"]),
+        mode=cast(Mode, match["mode"]),
+        chain=None if match["chain"] == "none" else bytes.fromhex(match["chain"]),
+        gap=int(match["gap"]),
     )
 
 
@@ -238,18 +238,18 @@ def parse_freeze(record: str | bytes) -> Freeze:
     Raises:
         RecordError: it is not exactly such a record.
     """
-    found = match_record("freeze", _FREEZE, record)
+    match = match_record("freeze", _FREEZE, record)
     return Freeze(
-        draw=int(found["draw"]),
-        day=read_day(found["day"]),
-        closes=read_instant(found["closes"]),
-        size=int(found["size"]),
-        frozen=read_instant(found["frozen"]),
-        root=bytes.fromhex(found["root"]),
-        places=int(found["places"]),
-        secret=bytes.fromhex(found["secret"]),
-        round=None if found["round"] == "none" else int(found["round"]),
-        previous=bytes.fromhex(found["previous"]),
+        draw=int(match["draw"]),
+        day=read_day(match["day"]),
+        closes=read_instant(match["closes"]),
+        size=int(match["size"]),
+        frozen=read_instant(match["frozen"]),
+        root=bytes.fromhex(match["root"]),
+        places=int(match["places"]),
+        secret=bytes.fromhex(match["secret"]),
+        round=None if match["round"] == "none" else int(match["round"]),
+        previous=bytes.fromhex(match["previous"]),
     )
 
 
@@ -269,10 +269,10 @@ def match_record(kind: str, pattern: re.Pattern[str], record: str | bytes) -> re
         text = record if isinstance(record, str) else record.decode("ascii")
     except UnicodeDecodeError:
         raise RecordError(f"this is not the record of a {kind}: it is not ASCII") from None
-    found = pattern.fullmatch(text)
-    if not found:
+    match = pattern.fullmatch(text)
+    if not match:
         raise RecordError(f"this is not the record of a {kind}, to the letter")
-    return found
+    return match
 
 
 def read_day(text: str) -> date:

@@ -120,14 +120,14 @@ def parse_recovery(text: str) -> Recovery:
     Raises:
         RecordError: it is not exactly such a record.
     """
-    found = match_record("recovery", _RECOVERY, text)
+    match = match_record("recovery", _RECOVERY, text)
     ballots = tuple(
         LostBallots(read_day(each["day"]), int(each["signed"]), int(each["left"]))
-        for each in _LOST.finditer(found["lost"])
+        for each in _LOST.finditer(match["lost"])
     )
-    if len(ballots) != int(found["days"]):
-        raise RecordError(f"this recovery has {len(ballots)} days, and says {found['days']}")
-    first = read_day(found["first"])
+    if len(ballots) != int(match["days"]):
+        raise RecordError(f"this recovery has {len(ballots)} days, and says {match['days']}")
+    first = read_day(match["first"])
     days = [each.day for each in ballots]
     if days != sorted(set(days)):
         raise RecordError("the days of this recovery are not in order")
@@ -135,25 +135,25 @@ def parse_recovery(text: str) -> Recovery:
         raise RecordError("a day of this recovery lost nothing")
     for line in ("key", "next"):
         try:
-            key = parse_vkey(found[line])
+            key = parse_vkey(match[line])
         except NoteError as error:
             raise RecordError(f"the line {line} of this recovery: {error}") from None
-        if key.name != found["name"]:
+        if key.name != match["name"]:
             raise RecordError(f"the line {line} of this recovery bears another name")
-    if found["key"] == found["next"]:
+    if match["key"] == match["next"]:
         raise RecordError("this recovery leads from a key to itself")
     return Recovery(
-        name=found["name"],
-        key=found["key"],
-        ended=bytes.fromhex(found["ended"]),
-        signed=int(found["signed"]),
-        root=bytes.fromhex(found["root"]),
-        kept=int(found["kept"]),
-        left=bytes.fromhex(found["left"]),
-        next=found["next"],
-        begins=bytes.fromhex(found["begins"]),
+        name=match["name"],
+        key=match["key"],
+        ended=bytes.fromhex(match["ended"]),
+        signed=int(match["signed"]),
+        root=bytes.fromhex(match["root"]),
+        kept=int(match["kept"]),
+        left=bytes.fromhex(match["left"]),
+        next=match["next"],
+        begins=bytes.fromhex(match["begins"]),
         first=first,
-        time=read_instant(found["time"]),
+        time=read_instant(match["time"]),
         ballots=ballots,
     )
 
@@ -205,13 +205,13 @@ def succession_of(recoveries: Sequence[Recovery], genesis: bytes) -> Succession:
     led: list[Recovery] = []
     after: list[Recovery] = []
     at = genesis
-    while (found := by_begins.pop(at, None)) and (not led or found.next == led[0].key):
-        led.insert(0, found)
-        at = found.ended
+    while (link := by_begins.pop(at, None)) and (not led or link.next == led[0].key):
+        led.insert(0, link)
+        at = link.ended
     at = genesis
-    while (found := by_ended.pop(at, None)) and (not after or found.key == after[-1].next):
-        after.append(found)
-        at = found.begins
+    while (link := by_ended.pop(at, None)) and (not after or link.key == after[-1].next):
+        after.append(link)
+        at = link.begins
     # two that end, or begin, one journal in different ways show up here: one of them is left over
     if Counter([*led, *after]) != Counter(set(recoveries)):
         raise RecordError(

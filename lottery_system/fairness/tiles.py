@@ -92,12 +92,12 @@ def parse_path(text: str) -> TilePath:
     Raises:
         ValueError: it is not written as `format_path` would.
     """
-    found = _PATH.fullmatch(text)
-    if not found:
+    match = _PATH.fullmatch(text)
+    if not match:
         raise ValueError(f"{text!r} is not the address of a tile")
-    level = None if found["level"] == ENTRIES else int(found["level"])
-    number = int(found["number"].replace("x", "").replace("/", ""))
-    path = TilePath(level, number, int(found["width"] or TILE_WIDTH))
+    level = None if match["level"] == ENTRIES else int(match["level"])
+    number = int(match["number"].replace("x", "").replace("/", ""))
+    path = TilePath(level, number, int(match["width"] or TILE_WIDTH))
     if format_path(path) != text or path.width > TILE_WIDTH or (level or 0) > MAX_LEVEL:
         raise ValueError(f"{text!r} is not the address of a tile")
     return path

@@ -124,30 +124,28 @@ def verify(
     receipt_or_fault = None if receipt is None else _parsed_receipt(receipt)
 
     try:
-        found = _Case(parse_certificate(certificate), key, recoveries)
+        case = _Case(parse_certificate(certificate), key, recoveries)
     except (FormatError, RecordError, NoteError) as error:
         why = "the certificate is not well formed"
         return [failed("format", error), *(not_made(name, why) for name in list(CHECKS)[1:])]
     form = Check("format", Verdict.OK, CHECKS["format"])
     of_certificate = [
-        make(name, lambda check=check: check(found))  # type: ignore[misc]
+        make(name, lambda check=check: check(case))  # type: ignore[misc]
         for name, check in _OF_THE_CERTIFICATE.items()
     ]
     succession = Succession()
     if recoveries:
-        of_certificate.append(make(RECOVERY, lambda: _recovery(found)))
+        of_certificate.append(make(RECOVERY, lambda: _recovery(case)))
         # what leads from no known key says nothing of receipts
-        if isinstance(found.succession, Succession) and of_certificate[-1].verdict is Verdict.OK:
-            succession = found.succession
-    of_certificate.append(make("offers", lambda: _offers(found, offers)))
-    of_receipt = ReceiptCase(
-        receipt_or_fault, found.key, found.genesis.name, found.freeze, succession
-    )
+        if isinstance(case.succession, Succession) and of_certificate[-1].verdict is Verdict.OK:
+            succession = case.succession
+    of_certificate.append(make("offers", lambda: _offers(case, offers)))
+    of_receipt = ReceiptCase(receipt_or_fault, case.key, case.genesis.name, case.freeze, succession)
     signed = make("receipt signed", of_receipt.signed)
     included = make("receipt included", of_receipt.included)
     listing = Listing(of_receipt.index)
     whole = make(
-        "list", lambda: read_list(listing, ballots, found.freeze, of_receipt.size, progress)
+        "list", lambda: read_list(listing, ballots, case.freeze, of_receipt.size, progress)
     )
     kept = make("receipt kept", lambda: of_receipt.kept(listing))
     return [form, *of_certificate, whole, signed, included, kept]
@@ -223,27 +221,30 @@ def _secret(case: _Case) -> str:
 
 
 def _round(case: _Case) -> str:
-    genesis, freeze, found = case.genesis, case.freeze, case.certificate.beacon
+    genesis, freeze, published = case.genesis, case.freeze, case.certificate.beacon
     if genesis.mode == OPERATOR:
         demand(
-            genesis.chain is None and genesis.gap == 0 and freeze.round is None and found is None,
+            genesis.chain is None
+            and genesis.gap == 0
+            and freeze.round is None
+            and published is None,
             "mode operator has neither chain, nor gap, nor round, nor beacon",
         )
         return "the lottery's server made the draw, without a public random number"
-    if found is None:
+    if published is None:
         raise Failed("mode beacon, but there is no beacon")
     demand(
-        genesis.chain is not None and found.chain_info.chain_hash == genesis.chain,
+        genesis.chain is not None and published.chain_info.chain_hash == genesis.chain,
         "the beacon's chain is not the one that the genesis names",
     )
     demand(
-        found.chain_info.scheme_id == beacon.SCHEME and found.chain_info.period > 0,
+        published.chain_info.scheme_id == beacon.SCHEME and published.chain_info.period > 0,
         "the beacon's scheme is not the one of this protocol",
     )
     due = beacon.due_time(freeze.closes, freeze.frozen, genesis.gap)
-    number = beacon.round_at(found.chain_info, due)
+    number = beacon.round_at(published.chain_info, due)
     demand(freeze.round == number, f"the day fixes round {number}, not {freeze.round}")
-    demand(found.round == number, f"the beacon is of round {found.round}, not {number}")
+    demand(published.round == number, f"the beacon is of round {published.round}, not {number}")
     late = beacon.is_late(freeze.closes, freeze.frozen, genesis.gap)
     # whoever runs a network of their own knows its numbers beforehand
     is_foreign = genesis.chain != beacon.QUICKNET.chain_hash
@@ -258,11 +259,11 @@ def _round(case: _Case) -> str:
 def _beacon(case: _Case) -> str:
     if case.genesis.mode == OPERATOR:
         return "there is no public random number to check"
-    found = case.certificate.beacon
-    if found is None:
+    published = case.certificate.beacon
+    if published is None:
         raise Failed("there is no beacon")
     demand(
-        beacon.check_signature(found.chain_info, found.round, found.signature),
+        beacon.check_signature(published.chain_info, published.round, published.signature),
         "the beacon's signature is not the network's",
     )
     return CHECKS["beacon"]
@@ -329,12 +330,12 @@ def _succession(recoveries: Sequence[str], genesis_hash: bytes) -> Succession | 
 
 
 def _recovery(case: _Case) -> str:
-    found = case.succession
-    if isinstance(found, Exception):
-        raise found
-    assert found is not None
-    if found.led:
-        last = found.led[-1]
+    succession = case.succession
+    if isinstance(succession, Exception):
+        raise succession
+    assert succession is not None
+    if succession.led:
+        last = succession.led[-1]
         demand(
             case.names_its_key and last.next == case.certificate.log_key,
             "the statement does not lead from the key given to the certificate's",
@@ -343,9 +344,9 @@ def _recovery(case: _Case) -> str:
             last.first == case.genesis.first,
             f"the statement says that the journal begins with {last.first}",
         )
-    if not found.after:
+    if not succession.after:
         return RECOVERY_HOLDS
-    ended, index = found.after[0], case.freeze.draw + 1
+    ended, index = succession.after[0], case.freeze.draw + 1
     demand(
         case.names_its_key and ended.key == case.certificate.log_key,
         "the statement is not by the key of the certificate",

@@ -66,12 +66,12 @@ def ballot_tiles(connection: Connection, day: date) -> ReadTiles:
 
     def read(tiles: Collection[Tile]) -> Mapping[Tile, bytes]:
         lowest = [tile for tile in tiles if tile.level == 0]
-        found = {tile: _leaves(connection, day, tile) for tile in lowest}
+        hashes = {tile: _leaves(connection, day, tile) for tile in lowest}
         above = [tile for tile in tiles if tile.level > 0]
         if above:
             parameters = {"day": day, "tiles": above}
-            found |= _joined(connection.execute(_BALLOT_TILES, parameters))
-        return found
+            hashes |= _joined(connection.execute(_BALLOT_TILES, parameters))
+        return hashes
 
     return read
 
@@ -101,8 +101,8 @@ def journal_record(
 
 def journal_head(connection: Connection, size: int, timeline: int | None = None) -> Head | None:
     """Return the head of a journal as it was at a size; None if it never was of that size."""
-    found = journal_record(connection, size - 1, timeline)
-    return Head(size, Frontier.from_bytes(size, found.frontier).root) if found else None
+    stored = journal_record(connection, size - 1, timeline)
+    return Head(size, Frontier.from_bytes(size, stored.frontier).root) if stored else None
 
 
 def freeze_of(connection: Connection, day: date) -> StoredRecord | None:

@@ -19,14 +19,14 @@ def recoveries(connection: Connection) -> Sequence[tuple[int, Statement]]:
 
 def statement_of(connection: Connection, timeline: int) -> str | None:
     """Return the statement, a signed note, with which a journal began; None for the first."""
-    found: str | None = connection.scalar(_STATEMENT, {"timeline": timeline})
-    return found
+    statement: str | None = connection.scalar(_STATEMENT, {"timeline": timeline})
+    return statement
 
 
 def ended_key(connection: Connection, timeline: int) -> str | None:
     """Return the key of a journal that ended, `name+id+key`; None for the present one."""
-    found: str | None = connection.scalar(_ENDED_KEY, {"timeline": timeline + 1})
-    return found
+    key: str | None = connection.scalar(_ENDED_KEY, {"timeline": timeline + 1})
+    return key
 
 
 _recovery = table_of(Recovery).c

@@ -61,10 +61,10 @@ class SessionCookies(SecureCookieSessionInterface):
         name = self.get_cookie_name(app)
         if name in cookies:
             return self._session_of(cookies[name])
-        found = self._session_of(cookies.get(_former_name(SESSION), ""))
-        if found:
-            found.modified = True  # so that it is kept under its own name
-        return found
+        former = self._session_of(cookies.get(_former_name(SESSION), ""))
+        if former:
+            former.modified = True  # so that it is kept under its own name
+        return former
 
     def save_session(self, app: Flask, session: SessionMixin, response: FlaskResponse) -> None:
         """Have the browser keep a session that was changed.

@@ -51,10 +51,10 @@ def language() -> str:
 
     That of `?lang=`, which the browser then keeps; or of the account; or of the browser.
     """
-    found: str | None = g.get("language")
-    if found is None:
-        found = g.language = _chosen()
-    return found
+    code: str | None = g.get("language")
+    if code is None:
+        code = g.language = _chosen()
+    return code
 
 
 def in_language(code: str) -> str:
@@ -75,8 +75,12 @@ def use_browser_language() -> None:
 
 
 def _texts_of_page() -> dict[str, object]:
-    found = texts(language())
-    return {"_": found.gettext, "gettext": found.gettext, "ngettext": found.ngettext}
+    catalogue_texts = texts(language())
+    return {
+        "_": catalogue_texts.gettext,
+        "gettext": catalogue_texts.gettext,
+        "ngettext": catalogue_texts.ngettext,
+    }
 
 
 def _chosen() -> str:

@@ -79,10 +79,10 @@ class Proxies:
         """Put the host in one form, and tell whether it is one that the site answers to."""
         if "HTTP_HOST" not in environ:  # HTTP/1.0: the server's own name stands for it
             return not self._hosts or environ.get("PATH_INFO") in PROBES
-        found = _HOST.fullmatch(environ["HTTP_HOST"].lower())
-        if not found or int((found["port"] or ":1")[1:]) not in range(1, 65_536):
+        match = _HOST.fullmatch(environ["HTTP_HOST"].lower())
+        if not match or int((match["port"] or ":1")[1:]) not in range(1, 65_536):
             return False
-        host = environ["HTTP_HOST"] = found["name"] + (found["port"] or "")
+        host = environ["HTTP_HOST"] = match["name"] + (match["port"] or "")
         if environ.get("PATH_INFO") in PROBES:
             return True
         if _ODD.search(host) and not _is_written_down(host):

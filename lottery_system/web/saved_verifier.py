@@ -46,7 +46,7 @@ def _by_name(name: str, module: str) -> str:
     """Return a module that asks for others by their names."""
     folder = posixpath.dirname(name)
     return _FROM.sub(
-        lambda found: f'from "{posixpath.normpath(posixpath.join(folder, found["path"]))}"', module
+        lambda match: f'from "{posixpath.normpath(posixpath.join(folder, match["path"]))}"', module
     )
 
 

@@ -29,8 +29,8 @@ class Texts(dict[str, Markup]):
         self._catalogue = catalogue(code)
 
     def __missing__(self, text: str) -> Markup:
-        found = self[text] = Markup(self._catalogue.gettext(text))  # noqa: S704 - our own texts
-        return found
+        translated = self[text] = Markup(self._catalogue.gettext(text))  # noqa: S704 - our own texts
+        return translated
 
     def gettext(self, text: str, /, **values: object) -> Markup:
         """Return a text; what is put into it is escaped."""
@@ -38,8 +38,8 @@ class Texts(dict[str, Markup]):
 
     def ngettext(self, one: str, many: str, number: int, /, **values: object) -> Markup:
         """Return a text in the form that a number asks for; what is put into it is escaped."""
-        found = Markup(self._catalogue.ngettext(one, many, number))  # noqa: S704 - our own texts
-        return found % values
+        translated = Markup(self._catalogue.ngettext(one, many, number))  # noqa: S704 - our own texts
+        return translated % values
 
 
 @cache
@@ -72,6 +72,6 @@ def _script_texts(folder: str) -> list[str]:
     texts = []
     for path in sorted(Path(folder).rglob("*.js")):
         with path.open("rb") as file:
-            for _, _, found, _ in extract_javascript(file, {"say": None, "N_": None}, (), {}):
-                texts.append(str(found))
+            for _, _, text, _ in extract_javascript(file, {"say": None, "N_": None}, (), {}):
+                texts.append(str(text))
     return texts

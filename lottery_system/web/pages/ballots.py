@@ -138,14 +138,14 @@ def show(day: str) -> str:
             before=parse_number(request.args.get("before", "")),
             limit=PAGE + 1,
         )
-        found = my_day(connection, viewer().id, utc_day)
+        draw = my_day(connection, viewer().id, utc_day)
     return render_template(
         "ballots/show.html",
         day=utc_day,
         today=day_of(utcnow()),
-        draw=found,
+        draw=draw,
         submissions=rows[:PAGE],
-        places=found.places if found else (),
+        places=draw.places if draw else (),
         older=rows[PAGE - 1].first_number if len(rows) > PAGE else None,
     )
 

@@ -130,7 +130,7 @@ def receipt(day: str, number: int) -> Response:
     of_day = day_or_404(day)
     try:
         with reading() as connection, parts().rollback.signing(connection, of_day):
-            found = certificates.receipt_of(
+            signed = certificates.receipt_of(
                 connection,
                 of_day,
                 number,
@@ -140,7 +140,7 @@ def receipt(day: str, number: int) -> Response:
             )
     except NoSuchReceipt as error:
         abort(404, translated(error))
-    return Response(format_receipt(found), mimetype=JSON)
+    return Response(format_receipt(signed), mimetype=JSON)
 
 
 @blueprint.get("/<day>/receipt")

@@ -52,16 +52,16 @@ def metrics() -> Response:
     All figures come from the database, so that it does not matter which worker is asked.
     """
     now = utcnow()
-    found = standing(db.session(), now, parts().settings.gap)
+    status = standing(db.session(), now, parts().settings.gap)
     registry = CollectorRegistry()
     for name, text, value in (
-        ("lottery_ballots_today", "Ballots of the day that is open", found.today_ballot_count),
-        ("lottery_draws_undrawn", "Days that are over and not drawn", len(found.undrawn)),
-        ("lottery_draws_overdue", "Days whose draw is late", len(found.overdue(now))),
+        ("lottery_ballots_today", "Ballots of the day that is open", status.today_ballot_count),
+        ("lottery_draws_undrawn", "Days that are over and not drawn", len(status.undrawn)),
+        ("lottery_draws_overdue", "Days whose draw is late", len(status.overdue(now))),
         (
             "lottery_last_drawn_day_seconds",
             "Start of the latest drawn day, seconds since the epoch, 0 for none",
-            starts_at(found.last_drawn).timestamp() if found.last_drawn else 0,
+            starts_at(status.last_drawn).timestamp() if status.last_drawn else 0,
         ),
     ):
         Gauge(name, text, registry=registry).set(value)
