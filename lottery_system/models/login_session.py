@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     LargeBinary,
+    String,
     bindparam,
     delete,
     func,
@@ -20,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.clock import day_of
+from lottery_system.models.account_event import BROWSER_LENGTH
 from lottery_system.models.base import Base, table_of
 from lottery_system.models.claim_event import OFFERED, ClaimEvent
 from lottery_system.models.user import User
@@ -68,6 +70,10 @@ class LoginSession(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    #: in short, such as "Firefox on Android"; None if unknown
+    browser: Mapped[str | None] = mapped_column(String(BROWSER_LENGTH))
+    #: when it was last used, roughly; None before its first hour is over
+    seen_at: Mapped[datetime | None]
 
     @classmethod
     def open(

@@ -31,6 +31,8 @@ class User(Base):
     seen_until: Mapped[date | None]
     #: when its holder closed the account; the username stays, since winners keep their names
     closed_at: Mapped[datetime | None]
+    #: until when its holder has been told what others did to the account; None for never
+    told_until: Mapped[datetime | None]
 
     @classmethod
     def sign_up(

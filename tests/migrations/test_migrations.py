@@ -67,6 +67,8 @@ LANDED = {
         "ff0ccece8f938d186661d26003bbf735e6ff6630d1cc9de277994b88ecd66ad3",
     "0011_title_texts_pictures.py":
         "6672ea37b6e3ebc5ec6a55448e3889ef9cc624bcce6ded66eb8ed04995270309",
+    "0012_accounts_and_links.py":
+        "fba25b9604ba20a6bfbb6e3607c6082dc35a1e9abec530569222acc7dd0473ac",
 }  # fmt: skip
 
 
