@@ -24,6 +24,8 @@ SYSTEMS = (
     ("Macintosh", "Mac"),
     ("Linux", "Linux"),
 )
+#: between the two, in English: pages translate it
+ON = " on "
 #: characters of a header that are looked at
 LONGEST = 400
 
@@ -34,4 +36,4 @@ def describe_browser(user_agent: str | None) -> str | None:
     names = [
         next((name for mark, name in known if mark in text), None) for known in (BROWSERS, SYSTEMS)
     ]
-    return " on ".join(name for name in names if name) or None
+    return ON.join(name for name in names if name) or None

@@ -23,7 +23,14 @@ from lottery_system.commands import DatabaseGroup, reason_of, reporting
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.mark import Mark
-from lottery_system.models import Limits, LoginSession, Lottery, User
+from lottery_system.models import (
+    AccountEvent,
+    AccountEventKind,
+    Limits,
+    LoginSession,
+    Lottery,
+    User,
+)
 from lottery_system.models.claim import hand_over, lapse
 from lottery_system.moving import move, target_of
 from lottery_system.parts import checked_transaction, parts
@@ -89,6 +96,10 @@ def create_user(name: str, organiser: bool) -> None:
     try:
         with transaction() as session:
             session.add(created)
+            session.flush()
+            AccountEvent.record(
+                session, created.id, AccountEventKind.SIGNED_UP, utcnow(), by_command=True
+            )
     except IntegrityError:
         raise click.ClickException(
             f"{username!r} is taken, or looks too similar to a username that is."
@@ -500,6 +511,9 @@ def _set_organiser(name: str, is_organiser: bool) -> None:
         found = User.by_username(session, name)
         if found is None:
             raise click.ClickException(f"There is no user {name!r}.")
+        if found.is_organiser != is_organiser:
+            kind = AccountEventKind.PROMOTED if is_organiser else AccountEventKind.DEMOTED
+            AccountEvent.record(session, found.id, kind, utcnow(), by_command=True)
         found.is_organiser = is_organiser
         # no session goes on with other rights than it began with
         LoginSession.close_all(session, found.id)

@@ -103,6 +103,7 @@ def tick(app: Flask) -> None:
             )
             claims.run_due(session, now, parts.settings.claim_days, rollback=rollback)
             with session.begin():
+                parts.seen_log_ins.store(session, now)
                 LoginSession.sweep(session, now)
                 Throttle.sweep(session, now)
                 AccountEvent.sweep(session, now)

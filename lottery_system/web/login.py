@@ -9,9 +9,10 @@ from werkzeug.wrappers import Response
 from lottery_system.addresses import own_path
 from lottery_system.clock import utcnow
 from lottery_system.extensions import login_manager, reading, transaction
-from lottery_system.models import LoginSession, User
+from lottery_system.models import AccountEventKind, LoginSession, User
 from lottery_system.models.login_session import Viewer
 from lottery_system.parts import parts
+from lottery_system.web.account_events import record
 from lottery_system.web.languages import forget_language
 from lottery_system.web.resuming import typed_form
 
@@ -54,6 +55,7 @@ def log_out() -> None:
     """End this session in the database and in the browser."""
     with transaction() as database:
         LoginSession.close(database, current_user.token)
+        record(database, current_user.id, AccountEventKind.LOGGED_OUT)
     forget()
 
 
@@ -70,8 +72,11 @@ def _viewer(token: str) -> Viewer | None:
 
 def viewers_of(tokens: Sequence[str]) -> dict[str, Viewer]:
     """Return who holds some tokens; those of nobody are left out."""
+    now = utcnow()
     with reading() as connection:
-        return LoginSession.viewers(connection, tokens, utcnow())
+        viewers = LoginSession.viewers(connection, tokens, now)
+    parts().seen_log_ins.add(viewers.values(), now)
+    return viewers
 
 
 def _send_to_log_in() -> Response:

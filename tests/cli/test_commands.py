@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lottery_system import cli
-from lottery_system.models import LoginSession, Lottery, User, Winner
+from lottery_system.models import AccountEvent, LoginSession, Lottery, User, Winner
 from lottery_system.passwords import check_password
 from tests.cli.conftest import Type
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
@@ -112,6 +112,12 @@ def test_a_user_is_made_an_organiser_and_a_participant_again_and_logs_in_anew(
         assert session.scalars(select(LoginSession.user_id)).all() == [cast.charlie.id]
     assert type_("user demote bob").output == "bob is a participant now.\n"
     assert is_organiser() is False
+    type_("user demote bob")  # which changes nothing
+    with session.begin():
+        events = session.scalars(select(AccountEvent).order_by(AccountEvent.id))
+        assert [(each.user_id, each.kind, each.by_command) for each in events] == [
+            (cast.bob.id, "promoted", True), (cast.bob.id, "demoted", True),
+        ]  # fmt: skip
 
 
 def test_a_lottery_is_created(type_: Type, session: Session) -> None:

@@ -29,6 +29,7 @@ FLOORS = (
         "moving",
         "closing_check",
         "parts",
+        "seen_log_ins",
         "site_cache",
         "throttles",
     },

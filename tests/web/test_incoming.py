@@ -46,6 +46,7 @@ FIELDS = {
     "my_account.choose_language": ("language",),
     "my_account.close": ("current",),
     "my_account.end_other_sessions": (),
+    "my_account.end_session": ("log_in",),
     "organiser.create": LOTTERY_FIELDS,
     "organiser.update": LOTTERY_FIELDS,
     "organiser.withdraw": (),
