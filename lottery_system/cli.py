@@ -32,6 +32,7 @@ from lottery_system.models import (
     User,
 )
 from lottery_system.models.claim import hand_over, lapse
+from lottery_system.models.password_reset import make_reset_link
 from lottery_system.moving import move, target_of
 from lottery_system.parts import checked_transaction, parts
 from lottery_system.passwords import enforce_password, hash_password
@@ -119,6 +120,26 @@ def promote(name: str) -> None:
 def demote(name: str) -> None:
     """Make an organiser a participant."""
     _set_organiser(name, False)
+
+
+@user.command("reset-link")
+@click.argument("name")
+def print_reset_link(name: str) -> None:
+    """Print a link that sets a new password for a user: once, within a day."""
+    with transaction() as session:
+        found = User.by_username(session, name)
+        if found is None:
+            raise click.ClickException(f"There is no user {name!r}.")
+        token = make_reset_link(session, found.id, utcnow(), by_command=True)
+    root = parts().settings.url
+    click.echo(f"{root or '/'}new-password?link={token}")
+    if not root:
+        click.echo("LOTTERY_URL is not set: put the site's address in front of it.", err=True)
+    click.echo(
+        f"It works once, for a day, for whoever has it: give it to {found.username} alone. "
+        "It is not shown again.",
+        err=True,
+    )
 
 
 @lottery.command("create")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, ForeignKey, Index, String, delete, insert, select
+from sqlalchemy import Connection, ForeignKey, Index, String, delete, insert, or_, select
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from lottery_system.models.base import Base, table_of
@@ -16,6 +16,8 @@ BROWSER_LENGTH = 60
 DETAIL_LENGTH = 200
 #: events that are deleted at once, so that no lock is held for long
 SWEPT_AT_ONCE = 1000
+#: events by others that are told at once
+UNTOLD_AT_ONCE = 20
 
 
 class AccountEventKind(StrEnum):
@@ -135,12 +137,30 @@ class AccountEvent(Base):
         return [EventRow(*row) for row in connection.execute(query)]
 
     @classmethod
-    def latest_of_kinds(
-        cls, connection: Connection, kinds: Collection[AccountEventKind], limit: int
+    def untold(
+        cls, connection: Connection, user: User, limit: int = UNTOLD_AT_ONCE
     ) -> list[EventRow]:
-        """List events of some kinds over all accounts, the newest first; for organisers."""
-        query = _ROWS.where(cls.kind.in_(kinds)).order_by(cls.id.desc()).limit(limit)
+        """List what others did to an account and its holder has not seen, the newest first."""
+        query = (
+            _ROWS.where(
+                cls.user_id == user.id,
+                cls.id > (user.told_event or 0),
+                cls.kind != AccountEventKind.SIGNED_UP,
+                _BY_ANOTHER,
+            )
+            .order_by(cls.id.desc())
+            .limit(limit)
+        )
         return [EventRow(*row) for row in connection.execute(query)]
+
+    @classmethod
+    def latest_by_others(
+        cls, connection: Connection, limit: int, kinds: Collection[AccountEventKind]
+    ) -> list[EventRow]:
+        """List what organisers and commands did to accounts, the newest first; for organisers."""
+        query = _ROWS.where(cls.kind.in_(kinds), _BY_ANOTHER)
+        rows = connection.execute(query.order_by(cls.id.desc()).limit(limit))
+        return [EventRow(*row) for row in rows]
 
     @classmethod
     def sweep(cls, session: Session, now: datetime) -> int:
@@ -161,6 +181,7 @@ class AccountEvent(Base):
         return len(ids)
 
 
+_BY_ANOTHER = or_(AccountEvent.actor_id.is_not(None), AccountEvent.by_command)
 _actor = aliased(User)
 _ROWS = (
     select(

@@ -31,8 +31,8 @@ class User(Base):
     seen_until: Mapped[date | None]
     #: when its holder closed the account; the username stays, since winners keep their names
     closed_at: Mapped[datetime | None]
-    #: until when its holder has been told what others did to the account; None for never
-    told_until: Mapped[datetime | None]
+    #: the latest account event of others that its holder has seen; None for none
+    told_event: Mapped[int | None]
 
     @classmethod
     def sign_up(

@@ -35,8 +35,8 @@ SENTENCES: dict[str, LazyString] = {
     Kind.RECOVERY_CODE_USED: lazy_gettext("A recovery code was used."),
     Kind.BLOCKED: lazy_gettext("The account was blocked."),
     Kind.UNBLOCKED: lazy_gettext("The account was unblocked."),
-    Kind.PROMOTED: lazy_gettext("The account was made an organiser’s."),
-    Kind.DEMOTED: lazy_gettext("The account was made a participant’s."),
+    Kind.PROMOTED: lazy_gettext("Became an organiser."),
+    Kind.DEMOTED: lazy_gettext("Became a participant again."),
     Kind.ACCOUNT_CLOSED: lazy_gettext("The account was closed."),
 }
 

@@ -16,6 +16,9 @@ from lottery_system.web.account_events import record
 from lottery_system.web.languages import forget_language
 from lottery_system.web.resuming import typed_form
 
+#: what the browser's cookie has while there is something to be told
+NEWS = "news"
+
 
 def register(app: Flask) -> None:
     """Configure Flask-Login: loading users, and the log-in page.
@@ -29,6 +32,7 @@ def register(app: Flask) -> None:
     login_manager.unauthorized_handler(_send_to_log_in)
     app.jinja_env.globals["current_user"] = current_user
     app.jinja_env.globals["takes_part"] = takes_part
+    app.jinja_env.globals["has_news"] = has_news
 
 
 def takes_part() -> bool:
@@ -41,10 +45,16 @@ def token_held() -> str | None:
     return current_user.token if current_user.is_authenticated else None
 
 
-def log_in(user: User, token: str) -> None:
-    """Let the browser hold the token of a session; nothing of the one before stays."""
+def log_in(user: User, token: str, *, has_news: bool = False) -> None:
+    """Let the browser hold the token of a session; nothing of the one before stays.
+
+    Args:
+        has_news: whether every page is to say that others did something to the account.
+    """
     session.clear()
     session.permanent = True
+    if has_news:
+        session[NEWS] = True
     login_user(
         Viewer(user.id, user.username, user.is_organiser, user.language, user.seen_until, token)
     )
@@ -57,6 +67,17 @@ def log_out() -> None:
         LoginSession.close(database, current_user.token)
         record(database, current_user.id, AccountEventKind.LOGGED_OUT)
     forget()
+
+
+def has_news() -> bool:
+    """Return whether this browser's user is to be told that others did something to the account."""
+    return bool(current_user.is_authenticated and session.get(NEWS))
+
+
+def forget_news() -> None:
+    """Say no more that there is something."""
+    if NEWS in session:
+        del session[NEWS]
 
 
 def forget() -> None:

@@ -128,12 +128,13 @@ def test_what_happened_is_listed_with_who_did_it(
     with engine.connect() as connection:
         events = AccountEvent.latest_of(connection, cast.bob.id, 10)
         older = AccountEvent.latest_of(connection, cast.bob.id, 10, before=events[0].id)
-        of_kind = AccountEvent.latest_of_kinds(connection, [AccountEventKind.RESET_LINK_MADE], 1)
+        by_others = AccountEvent.latest_by_others(connection, 1, [AccountEventKind.RESET_LINK_MADE])
+        of_kind = AccountEvent.latest_by_others(connection, 1, [AccountEventKind.BLOCKED])
         assert AccountEvent.latest_of(connection, cast.alice.id, 10) == []
 
     assert [each.happened_at for each in events] == [FIRST_NOON + A_DAY, FIRST_NOON]
     assert older == events[1:]
-    assert of_kind == events[:1]
+    assert (by_others, of_kind) == (events[:1], [])
     newest = events[0]
     assert (newest.username, newest.kind, newest.actor) == ("bob", "reset_link_made", "alice")
     assert len(newest.browser or "") == 60

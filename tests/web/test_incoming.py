@@ -47,9 +47,12 @@ FIELDS = {
     "my_account.close": ("current",),
     "my_account.end_other_sessions": (),
     "my_account.end_session": ("log_in",),
+    "my_account.mark_news_seen": ("until",),
+    "new_passwords.create": ("new",),
     "organiser.create": LOTTERY_FIELDS,
     "organiser.update": LOTTERY_FIELDS,
     "organiser.withdraw": (),
+    "participants.make_link": (),
     "prizes.create": ("message", "contact"),
     "site_form.save": ("title", "contact", "terms", "privacy", "imprint", "remove_logo", "logo"),
 }
@@ -71,7 +74,7 @@ def pages(app: Flask) -> list[Rule]:
 def path_of(app: Flask, rule: Rule, word: str = "1") -> str:
     """Return an address of a rule, with a number wherever one goes, and else a word."""
     with app.test_request_context():
-        numbers = {"lottery_id", "number", "place", "timeline", "width"}
+        numbers = {"lottery_id", "number", "place", "timeline", "user_id", "width"}
         values = {name: 1 if name in numbers else word for name in rule.arguments}
         return rule.build(values)[1]  # type: ignore[index]
 

@@ -83,12 +83,12 @@ def upgrade() -> None:
     op.create_index(op.f("ix_account_links_expires_at"), "account_links", ["expires_at"])
     op.add_column("login_sessions", sa.Column("browser", sa.String(60), nullable=True))
     op.add_column("login_sessions", sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("users", sa.Column("told_until", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("users", sa.Column("told_event", sa.Integer(), nullable=True))
     _add_triggers()
 
 
 def downgrade() -> None:
-    op.drop_column("users", "told_until")
+    op.drop_column("users", "told_event")
     op.drop_column("login_sessions", "seen_at")
     op.drop_column("login_sessions", "browser")
     op.drop_table("account_links")

@@ -11,7 +11,7 @@ from lottery_system.addresses import client_network, own_path
 from lottery_system.clock import utcnow
 from lottery_system.errors import TooManyAttempts
 from lottery_system.extensions import db, transaction
-from lottery_system.models import AccountEventKind, LoginSession, User
+from lottery_system.models import AccountEvent, AccountEventKind, LoginSession, User
 from lottery_system.parts import parts
 from lottery_system.passwords import (
     BadPassword,
@@ -118,12 +118,14 @@ def create_session() -> Response | tuple[str, int]:
     before = login.token_held()
     with transaction() as session:
         attempt.give_back(session)
-        if User.still_with(session, user.id, user.password_hash) is None:
+        locked = User.still_with(session, user.id, user.password_hash)
+        if locked is None:
             note("log_in_failed", user)
             return log_in_page(form, unfit), 422
         token = LoginSession.open(session, user, utcnow(), before, browser_of_request())
+        has_news = bool(AccountEvent.untold(session.connection(), locked, 1))
         record(session, user.id, AccountEventKind.LOGGED_IN)
-    login.log_in(user, token)
+    login.log_in(user, token, has_news=has_news)
     note("log_in", user)
     response = resumed() or redirect(
         own_path(request.args.get("next")) or url_for("lotteries.index"), code=303

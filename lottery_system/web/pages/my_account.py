@@ -88,7 +88,7 @@ def change_password() -> Answer | tuple[str, int]:
         AccountLink.end_all(session, user.id, utcnow())
         token = LoginSession.open(session, user, utcnow(), browser=browser_of_request())
         record(session, user.id, AccountEventKind.PASSWORD_CHANGED)
-    login.log_in(user, token)
+    login.log_in(user, token, has_news=login.has_news())
     note("password_changed", user)
     return redirect(url_for("my_account.show", done="password"), code=303)
 
@@ -129,6 +129,21 @@ def history() -> str:
         rows = AccountEvent.latest_of(connection, viewer().id, PAGE + 1, before)
     older = rows[PAGE - 1].id if len(rows) > PAGE else None
     return render_template("accounts/history.html", events=rows[:PAGE], older=older)
+
+
+@blueprint.post("/news")
+@users
+@resumes_at(show)
+def mark_news_seen() -> Answer:
+    """Record that the holder has seen what others did, up to the event shown last."""
+    shown = parse_number(request.form.get("until", ""))
+    with transaction() as session:
+        event = session.get(AccountEvent, shown or 0)
+        user = session.get_one(User, viewer().id)
+        if event is not None and event.user_id == user.id:
+            user.told_event = max(event.id, user.told_event or 0)
+    login.forget_news()
+    return redirect(url_for("my_account.show"), code=303)
 
 
 @blueprint.post("/language")
@@ -203,14 +218,19 @@ def close() -> Answer | tuple[str, int]:
 
 
 def _page(form: NewPasswordForm) -> str:
+    user = _user(db.session())
     with reading() as connection:
         events = AccountEvent.latest_of(connection, viewer().id, LATEST + 1)
+        news = AccountEvent.untold(connection, user)
+    if not news:  # seen in another browser
+        login.forget_news()
     return render_template(
         "accounts/show.html",
         form=form,
         events=events[:LATEST],
         has_more_events=len(events) > LATEST,
-        user=_user(db.session()),
+        user=user,
+        news=news,
         log_ins=_log_ins(db.session()),
         done=request.args.get("done"),
     )
