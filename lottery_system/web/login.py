@@ -71,7 +71,7 @@ def log_out() -> None:
 
 def has_news() -> bool:
     """Return whether this browser's user is to be told that others did something to the account."""
-    return bool(current_user.is_authenticated and session.get(NEWS))
+    return bool(session.get(NEWS) and current_user.is_authenticated)
 
 
 def forget_news() -> None:

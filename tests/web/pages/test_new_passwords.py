@@ -9,9 +9,11 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from lottery_system.extensions import db
 from lottery_system.models import (
     AccountEvent,
     AccountLink,
@@ -22,6 +24,7 @@ from lottery_system.models import (
 )
 from lottery_system.models.site_change import TEXTS
 from lottery_system.passwords import check_password, hash_password
+from lottery_system.runtime.database import READING
 from lottery_system.web.pages import new_passwords
 from tests.conftest import FIRST_NOON, PASSWORD, Cast, Clock
 from tests.web.conftest import SESSION, LogIn, Visitor, csrf_token, text_of
@@ -420,6 +423,21 @@ def test_the_holder_is_told_at_the_next_log_in_until_it_was_seen(
         assert session.scalar(select(User.told_event).where(User.id == cast.bob.id)) == int(until)
 
 
+def test_the_page_that_says_that_the_database_is_gone_asks_for_no_news(
+    app: Flask, alice: Visitor, log_in: LogIn, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(alice, cast.bob)
+    bob = log_in("bob")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT", None, Exception("server closed the connection"))
+
+    with app.app_context():
+        monkeypatch.setattr(db.engines[READING].dialect, "do_execute", fail)
+
+    assert bob.get("/").status_code == 503
+
+
 def test_what_happens_after_it_was_seen_is_told_again(
     alice: Visitor, clock: Clock, log_in: LogIn, cast: Cast
 ) -> None:
@@ -434,13 +452,16 @@ def test_what_happens_after_it_was_seen_is_told_again(
     assert "What others did to your account" in text_of(bob.get("/account"))
 
 
-@pytest.mark.parametrize("until", ["", "x", "999", "1"])
+@pytest.mark.parametrize("until", ["", "x", "999", "of charlie"])
 def test_only_what_happened_to_oneself_is_seen(
     alice: Visitor, session: Session, cast: Cast, log_in: LogIn, until: str
 ) -> None:
-    """The first event is alice's own log-in."""
     make(alice, cast.bob)
     bob = log_in("bob")
+    if until == "of charlie":  # and later than what bob is to be told
+        log_in("charlie")
+        with session.begin():
+            until = str(session.scalar(select(func.max(AccountEvent.id))))
 
     assert bob.post("/account/news", "/account", until=until).status_code == 303
 
@@ -460,6 +481,24 @@ def test_the_log_in_page_leads_to_what_to_do(
         SiteChange.add(session, texts, None, FIRST_NOON, cast.alice.id)
 
     assert "Contact The desk. <b>Room 7</b>" in text_of(stranger.get("/forgotten-password"))
+
+
+def test_a_new_password_ends_links_for_whatever_else(
+    alice: Visitor, stranger: Visitor, session: Session, cast: Cast
+) -> None:
+    with session.begin():
+        session.add(
+            AccountLink(
+                token_hash=bytes(32), purpose="another", user_id=cast.bob.id, made_at=FIRST_NOON,
+                expires_at=FIRST_NOON + timedelta(days=9),
+            )
+        )  # fmt: skip
+
+    use(stranger, make(alice, cast.bob))
+
+    with session.begin():
+        other = session.get_one(AccountLink, bytes(32), populate_existing=True)
+        assert other.ended_at == FIRST_NOON
 
 
 def test_nothing_is_left_of_a_reset_that_fails(
