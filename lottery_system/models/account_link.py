@@ -81,7 +81,7 @@ class AccountLink(Base):
 
         Locks the row of the user, so that of two that are made at once the later one works.
         """
-        session.execute(select(User.id).where(User.id == user_id).with_for_update())
+        session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
         cls.end_all(session, user_id, now, purpose)
         token = secrets.token_urlsafe(TOKEN_BYTES)
         session.add(

@@ -12,7 +12,7 @@ from lottery_system.errors import LotteryError
 from lottery_system.models.account_event import AccountEvent, AccountEventKind
 from lottery_system.models.account_link import AccountLink, LinkPurpose, LinkState
 from lottery_system.models.login_session import LoginSession
-from lottery_system.models.user import User
+from lottery_system.models.user import LOCK, User
 
 LIFETIME = timedelta(days=1)
 
@@ -77,7 +77,7 @@ def make_reset_link(
         AccountIsClosed: there is nothing to log in to.
         OnlyByCommand: an organiser may not make one for this user.
     """
-    user = session.get_one(User, user_id, with_for_update=True, populate_existing=True)
+    user = session.get_one(User, user_id, with_for_update=LOCK, populate_existing=True)
     if user.closed_at is not None:
         raise AccountIsClosed
     if made_by is not None and user.is_organiser:
@@ -124,7 +124,7 @@ def reset_password(
         UnknownLink, LinkOver, AccountIsClosed: as `holder_of` does; nothing has changed.
     """
     user = holder_of(session, token, now)
-    session.refresh(user, with_for_update=True)
+    session.refresh(user, with_for_update=LOCK)
     if AccountLink.use(session, LinkPurpose.PASSWORD, token, now) is None:
         session.expire_all()
         holder_of(session, token, now)  # says why

@@ -15,6 +15,7 @@ from lottery_system.models import (
     LinkState,
 )
 from lottery_system.models.account_event import KEPT
+from lottery_system.models.password_reset import make_reset_link
 from tests.conftest import FIRST_NOON, Cast
 
 PASSWORD, A_DAY = LinkPurpose.PASSWORD, timedelta(days=1)
@@ -163,3 +164,21 @@ def test_what_happened_is_kept_for_90_days(session: Session, cast: Cast) -> None
         assert AccountEvent.sweep(session, FIRST_NOON + KEPT) == 1
 
     assert session.scalar(select(func.count()).select_from(AccountEvent)) == 2
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_who_do_something_to_each_others_accounts_do_not_wait_for_each_other(
+    engine: Engine, cast: Cast
+) -> None:
+    one, other = Session(engine), Session(engine)
+    with one, other, one.begin(), other.begin():
+        for session in (one, other):
+            session.execute(text("SET LOCAL lock_timeout = '5s'"))
+        make_reset_link(one, cast.bob.id, FIRST_NOON, made_by=cast.alice.id)
+
+        record_by(other, cast.alice.id, cast.charlie.id)
+        record_by(other, cast.alice.id, cast.bob.id)
+
+
+def record_by(session: Session, user_id: int, actor_id: int) -> None:
+    AccountEvent.record(session, user_id, AccountEventKind.BLOCKED, FIRST_NOON, actor_id=actor_id)
