@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
 from lottery_system.models import Lottery, User
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, Clock
 from tests.web.conftest import Visitor, csrf_token, text_of
 
 #: what comes in is looked at before any database is
@@ -269,3 +269,14 @@ def test_a_form_from_an_origin_that_is_none_is_not_filled_in(alice: Visitor) -> 
 
         assert answer.status_code == 400
         assert "Spring Raffle" not in answer.text
+
+
+def test_a_field_without_a_name_is_refused(stranger: Visitor, clock: Clock) -> None:
+    body = b"--x\r\nContent-Disposition: form-data\r\n\r\ntext\r\n--x--\r\n"
+
+    answer = stranger.client.post(
+        "/login", data=body, content_type="multipart/form-data; boundary=x"
+    )
+
+    assert answer.status_code == 415
+    assert "Nothing was saved." in text_of(answer)
