@@ -51,6 +51,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from lottery_system.rollback import Rollback
     from lottery_system.runtime import database
     from lottery_system.runtime.gathering import Gathering
+    from lottery_system.seen_log_ins import SeenLogIns
     from lottery_system.site_cache import SiteCache
 
     keep_files_private()
@@ -96,6 +97,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
             keyring=Keyring(settings, new_session, reading_session),
             ballot_box=ballot_box,
             viewers=Gathering(web.login.viewers_of),
+            seen_log_ins=SeenLogIns(),
             log_in_waits=BoundedSemaphore(web.log_in_throttle.PLACES_TO_WAIT),
             downloads=DownloadTurns(app.app_context),
             broadcast=web.pages.live.broadcast_of(app),

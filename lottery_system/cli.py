@@ -23,8 +23,16 @@ from lottery_system.commands import DatabaseGroup, reason_of, reporting
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.mark import Mark
-from lottery_system.models import Limits, LoginSession, Lottery, User
+from lottery_system.models import (
+    AccountEvent,
+    AccountEventKind,
+    Limits,
+    LoginSession,
+    Lottery,
+    User,
+)
 from lottery_system.models.claim import hand_over, lapse
+from lottery_system.models.password_reset import make_reset_link
 from lottery_system.moving import move, target_of
 from lottery_system.parts import checked_transaction, parts
 from lottery_system.passwords import enforce_password, hash_password
@@ -89,6 +97,10 @@ def create_user(name: str, organiser: bool) -> None:
     try:
         with transaction() as session:
             session.add(created)
+            session.flush()
+            AccountEvent.record(
+                session, created.id, AccountEventKind.SIGNED_UP, utcnow(), by_command=True
+            )
     except IntegrityError:
         raise click.ClickException(
             f"{username!r} is taken, or looks too similar to a username that is."
@@ -108,6 +120,26 @@ def promote(name: str) -> None:
 def demote(name: str) -> None:
     """Make an organiser a participant."""
     _set_organiser(name, False)
+
+
+@user.command("reset-link")
+@click.argument("name")
+def print_reset_link(name: str) -> None:
+    """Print a link that sets a new password for a user: once, within a day."""
+    with transaction() as session:
+        found = User.by_username(session, name)
+        if found is None:
+            raise click.ClickException(f"There is no user {name!r}.")
+        token = make_reset_link(session, found.id, utcnow(), by_command=True)
+    root = parts().settings.url
+    click.echo(f"{root or '/'}new-password?link={token}")
+    if not root:
+        click.echo("LOTTERY_URL is not set: put the site's address in front of it.", err=True)
+    click.echo(
+        f"It works once, for a day, for whoever has it: give it to {found.username} alone. "
+        "It is not shown again.",
+        err=True,
+    )
 
 
 @lottery.command("create")
@@ -500,6 +532,9 @@ def _set_organiser(name: str, is_organiser: bool) -> None:
         found = User.by_username(session, name)
         if found is None:
             raise click.ClickException(f"There is no user {name!r}.")
+        if found.is_organiser != is_organiser:
+            kind = AccountEventKind.PROMOTED if is_organiser else AccountEventKind.DEMOTED
+            AccountEvent.record(session, found.id, kind, utcnow(), by_command=True)
         found.is_organiser = is_organiser
         # no session goes on with other rights than it began with
         LoginSession.close_all(session, found.id)

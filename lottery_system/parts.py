@@ -22,6 +22,7 @@ from lottery_system.queries.live import Moment
 from lottery_system.rollback import Rollback
 from lottery_system.runtime.broadcast import Broadcast
 from lottery_system.runtime.gathering import Gathering
+from lottery_system.seen_log_ins import SeenLogIns
 from lottery_system.site_cache import SiteCache
 
 #: key in Flask's `app.extensions`
@@ -42,6 +43,7 @@ class Parts:
     ballot_box: BallotBox
     #: who is logged in, by token
     viewers: Gathering[str, Viewer]
+    seen_log_ins: SeenLogIns
     #: slots for attempts to log in that wait
     log_in_waits: BoundedSemaphore
     downloads: DownloadTurns

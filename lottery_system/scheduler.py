@@ -14,7 +14,7 @@ from lottery_system.clock import utcnow
 from lottery_system.clock_past import ClockPast
 from lottery_system.errors import LotteryError, Paused
 from lottery_system.extensions import new_session, reading, scheduler
-from lottery_system.models import LoginSession, Throttle
+from lottery_system.models import AccountEvent, AccountLink, LoginSession, Throttle
 from lottery_system.parts import parts_of
 
 log = logging.getLogger(__name__)
@@ -103,8 +103,11 @@ def tick(app: Flask) -> None:
             )
             claims.run_due(session, now, parts.settings.claim_days, rollback=rollback)
             with session.begin():
+                parts.seen_log_ins.store(session, now)
                 LoginSession.sweep(session, now)
                 Throttle.sweep(session, now)
+                AccountEvent.sweep(session, now)
+                AccountLink.sweep(session, now)
         except Paused:
             pass  # it was logged when the pause began
         except (SQLAlchemyError, LotteryError) as error:

@@ -1,5 +1,7 @@
 """Domain models and rules, on SQLAlchemy. No request, no URL, no page."""
 
+from lottery_system.models.account_event import AccountEvent, AccountEventKind
+from lottery_system.models.account_link import AccountLink, LinkPurpose, LinkState
 from lottery_system.models.ballot import Ballot
 from lottery_system.models.base import Base
 from lottery_system.models.claim_event import ClaimContact, ClaimEvent
@@ -25,6 +27,9 @@ __all__ = [
     "DRAWN",
     "LOST",
     "OPEN",
+    "AccountEvent",
+    "AccountEventKind",
+    "AccountLink",
     "AskedBallots",
     "Ballot",
     "BallotTile",
@@ -38,6 +43,8 @@ __all__ = [
     "JournalRecord",
     "JournalTile",
     "Limits",
+    "LinkPurpose",
+    "LinkState",
     "LogKeys",
     "LoginSession",
     "Lottery",

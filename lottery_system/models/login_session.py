@@ -1,11 +1,12 @@
 """Log-in session in the database, so that logging out ends it on the server."""
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import sha256
-from typing import Any, ClassVar
+from itertools import islice
+from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -13,15 +14,18 @@ from sqlalchemy import (
     ForeignKey,
     LargeBinary,
     Select,
+    String,
     bindparam,
     delete,
     func,
     or_,
     select,
+    update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.clock import day_of
+from lottery_system.models.account_event import BROWSER_LENGTH
 from lottery_system.models.base import Base, table_of
 from lottery_system.models.claim_event import OFFERED, ClaimEvent
 from lottery_system.models.user import User
@@ -30,10 +34,23 @@ LIFETIME = timedelta(days=30)
 #: log-ins that an account has at most; a further one ends the oldest
 MOST = 20
 TOKEN_BYTES = 32
+#: hex digits of a token's hash by which its holder's pages name a log-in
+NAME_LENGTH = 16
+#: log-ins whose last use is stored by one statement
+SEEN_AT_ONCE = 500
 
 
 def _digest(token: str) -> bytes:
     return sha256(token.encode()).digest()
+
+
+def _name(digest: bytes) -> str:
+    return bytes(digest).hex()[:NAME_LENGTH]
+
+
+def _pieces(digests: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while piece := list(islice(digests, SEEN_AT_ONCE)):
+        yield piece
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,8 @@ class Viewer:
     token: str = field(repr=False)
     #: the first day whose prize this user can claim; None for none
     prize_to_claim: date | None = None
+    #: when the log-in was last used, by what is stored
+    seen_at: datetime | None = None
 
     is_authenticated: ClassVar[bool] = True
     is_active: ClassVar[bool] = True
@@ -59,6 +78,19 @@ class Viewer:
     def get_id(self) -> str:
         """Return what Flask-Login lets the browser keep: the token, not the user's number."""
         return self.token
+
+
+class LogIn(NamedTuple):
+    """A log-in as its holder sees it."""
+
+    #: tells it apart from the others of its account; worth nothing without the token
+    name: str
+    browser: str | None
+    begun_at: datetime
+    #: to the hour; None if unknown
+    seen_at: datetime | None
+    #: the one that asks
+    is_this: bool
 
 
 class LoginSession(Base):
@@ -70,10 +102,19 @@ class LoginSession(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    #: in short, such as "Firefox on Android"; None if unknown
+    browser: Mapped[str | None] = mapped_column(String(BROWSER_LENGTH))
+    #: when it was last used, to the hour; None for log-ins from before migration 0012
+    seen_at: Mapped[datetime | None]
 
     @classmethod
     def open(
-        cls, session: Session, user: User, now: datetime, instead_of: str | None = None
+        cls,
+        session: Session,
+        user: User,
+        now: datetime,
+        instead_of: str | None = None,
+        browser: str | None = None,
     ) -> str:
         """Log a user in and return the token for the browser; all but the newest log-ins end.
 
@@ -102,6 +143,8 @@ class LoginSession(Base):
                 user_id=user.id,
                 created_at=now,
                 expires_at=now + LIFETIME,
+                browser=browser,
+                seen_at=now,
             )
         )
         return token
@@ -131,23 +174,53 @@ class LoginSession(Base):
                 row.seen_until,
                 token,
                 row.prize_to_claim,
+                row.seen_at,
             )
             for token, row in tokens_and_rows
         }
 
     @classmethod
-    def begun(cls, session: Session, user_id: int, now: datetime) -> Sequence[datetime]:
-        """List when each of a user's log-ins that still hold was made, the newest first.
+    def of_user(cls, session: Session, user_id: int, token: str, now: datetime) -> list[LogIn]:
+        """List a user's log-ins that still hold, the newest first.
 
         No more than `MOST`: an account may have more from before there was a bound, until its next
         log-in.
+
+        Args:
+            token: of the log-in that asks.
         """
-        return session.scalars(
-            select(cls.created_at)
+        rows = session.execute(
+            select(cls.token_hash, cls.browser, cls.created_at, cls.seen_at)
             .where(cls.user_id == user_id, cls.expires_at > now)
             .order_by(cls.created_at.desc())
             .limit(MOST)
-        ).all()
+        )
+        this = _name(_digest(token))
+        return [
+            LogIn(name := _name(digest), browser, begun_at, seen_at, name == this)
+            for digest, browser, begun_at, seen_at in rows
+        ]
+
+    @classmethod
+    def close_named(cls, session: Session, user_id: int, name: str) -> "LoginSession | None":
+        """End the log-in of a user that `of_user` calls so, and return what it was."""
+        digests = session.scalars(select(cls.token_hash).where(cls.user_id == user_id)).all()
+        chosen = [each for each in digests if _name(each) == name]
+        return session.scalar(
+            delete(cls).where(cls.user_id == user_id, cls.token_hash.in_(chosen)).returning(cls)
+        )
+
+    @classmethod
+    def see(cls, session: Session, tokens: Collection[str], now: datetime) -> None:
+        """Store that log-ins were used just now; those that are ending meanwhile are left out."""
+        for digests in _pieces(map(_digest, tokens)):
+            here = select(cls.token_hash).where(cls.token_hash.in_(digests))
+            session.execute(
+                update(cls)
+                .where(cls.token_hash.in_(here.with_for_update(skip_locked=True)))
+                .values(seen_at=now),
+                execution_options={"synchronize_session": False},
+            )
 
     @classmethod
     def close(cls, session: Session, token: str) -> None:
@@ -203,6 +276,7 @@ def _viewers(condition: ColumnElement[bool]) -> Select[Any]:
             _user.c.is_organiser,
             _user.c.language,
             _user.c.seen_until,
+            _login.c.seen_at,
             _prize_to_claim.label("prize_to_claim"),
         )
         .join_from(_user, _login, _login.c.user_id == _user.c.id)

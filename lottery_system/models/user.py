@@ -8,6 +8,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from lottery_system.models.base import Base
 from lottery_system.usernames import look_alike_key, normalise_username, username_key
 
+#: a lock of a user's row that lets others refer to it meanwhile, as events do to who did something;
+#: two who each do something to the other's account would wait for each other otherwise
+LOCK = {"key_share": True}
+
 
 class User(Base):
     """A user. The two keys make a username unique, see `usernames`."""
@@ -31,6 +35,8 @@ class User(Base):
     seen_until: Mapped[date | None]
     #: when its holder closed the account; the username stays, since winners keep their names
     closed_at: Mapped[datetime | None]
+    #: the latest account event of others that its holder has seen; None for none
+    told_event: Mapped[int | None]
 
     @classmethod
     def sign_up(

@@ -4,6 +4,7 @@ from flask import Flask
 
 from config import Settings
 from lottery_system.web import (
+    account_events,
     confirmations,
     cookies,
     current_site,
@@ -36,6 +37,7 @@ def register(app: Flask, settings: Settings) -> None:
     for page in PAGES:
         app.register_blueprint(page.blueprint)
     app.session_interface = cookies.SessionCookies(app)
+    account_events.register(app)
     confirmations.register(app)
     days.register(app)
     errors.register(app)

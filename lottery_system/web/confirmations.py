@@ -27,6 +27,7 @@ class Done(StrEnum):
     CLAIMED = "claimed"
     HANDED_OVER = "handed-over"
     LAPSED = "lapsed"
+    NEW_PASSWORD = "new-password"  # noqa: S105
 
 
 SENTENCES: dict[str, LazyString] = {
@@ -35,6 +36,9 @@ SENTENCES: dict[str, LazyString] = {
     Done.WITHDRAWN: lazy_gettext("The lottery has been withdrawn. Nobody can add ballots to it."),
     Done.CLAIMED: lazy_gettext("Your claim has reached the organisers. The prize is yours."),
     Done.HANDED_OVER: lazy_gettext("The prize is marked as handed over. Everyone can see it."),
+    Done.NEW_PASSWORD: lazy_gettext(
+        "Your new password is set, and you’ve been logged out everywhere. Log in with it now."
+    ),
     Done.LAPSED: lazy_gettext("The prize has lapsed. Everyone can read the reason."),
 }
 

@@ -26,6 +26,12 @@ from lottery_system.errors import (
     UnknownLottery,
 )
 from lottery_system.models.login_session import Viewer
+from lottery_system.models.password_reset import (
+    AccountIsClosed,
+    LinkOver,
+    LoggedInAsAnother,
+    UnknownLink,
+)
 from lottery_system.security_log import note
 from lottery_system.web.current_site import show_last_site
 from lottery_system.web.languages import use_browser_language
@@ -50,6 +56,10 @@ STATUSES: dict[type[LotteryError], int] = {
     UnknownLottery: 404,
     LotteryFinished: 422,
     TokenTaken: 422,
+    UnknownLink: 404,
+    LoggedInAsAnother: 409,
+    LinkOver: 410,
+    AccountIsClosed: 410,
     TooManyBallots: 429,
     AlreadyDownloading: 429,
     NotAdmitted: 503,

@@ -7,7 +7,8 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from lottery_system.extensions import reading
-from lottery_system.models import DRAWN, LOST, DrawStatus
+from lottery_system.models import DRAWN, LOST, AccountEvent, DrawStatus
+from lottery_system.models.account_event import EventRow
 from lottery_system.queries import AnyRow
 from lottery_system.queries.claims import my_claims_after
 from lottery_system.queries.exports import (
@@ -18,6 +19,8 @@ from lottery_system.queries.exports import (
 from lottery_system.queries.my_ballots import PlaceWon, places_of
 
 Exported = TypeVar("Exported")
+#: what one's own data say of what happened to the account
+EVENT = ("happened_at", "kind", "actor", "by_command", "browser", "detail")
 #: what one's own data say of a claim
 CLAIM = (
     "day", "place", "number", "lottery_name", "prize", "state", "offered_at", "claim_until",
@@ -97,6 +100,16 @@ def my_claims(user_id: int) -> Iterator[list[dict[str, object]]]:
 
     for piece in pieces(ask, (date.min, 0), lambda row: (row.day, row.place)):
         yield [{name: _written(row._mapping[name]) for name in CLAIM} for row in piece]
+
+
+def my_events(user_id: int) -> Iterator[list[dict[str, object]]]:
+    """Yield what happened to somebody's account, the newest first, a piece at a time."""
+
+    def ask(connection: Connection, before: int) -> Sequence[EventRow]:
+        return AccountEvent.latest_of(connection, user_id, PIECE, before)
+
+    for piece in pieces(ask, (2**31 - 1,), lambda row: (row.id,)):
+        yield [{name: _written(getattr(row, name)) for name in EVENT} for row in piece]
 
 
 def _written(value: object) -> object:

@@ -82,6 +82,14 @@ class NewPasswordForm(OwnPasswordForm):
     )
 
 
+class ResetPasswordForm(Form):
+    """A new password, to whoever has a link for it."""
+
+    new = PasswordField(
+        lazy_gettext("New password"), [InputRequired(lazy_gettext("Enter a new password."))]
+    )
+
+
 class LimitField(Field):
     """A whole number from 1 on, or nothing for any number."""
 

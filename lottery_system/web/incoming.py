@@ -123,6 +123,8 @@ def _refuse_body() -> None:
     if longest_field is not None:
         request.max_content_length = LONGEST_UPLOAD
     fields = list(request.form.items(multi=True))
+    if any(name is None for name, _ in fields):  # a part of multipart/form-data that has none
+        abort(415)
     if len(fields) > MOST_FIELDS or any(
         len(text) > (longest_field or LONGEST_FIELD) for pair in fields for text in pair
     ):

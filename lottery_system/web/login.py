@@ -9,11 +9,15 @@ from werkzeug.wrappers import Response
 from lottery_system.addresses import own_path
 from lottery_system.clock import utcnow
 from lottery_system.extensions import login_manager, reading, transaction
-from lottery_system.models import LoginSession, User
+from lottery_system.models import AccountEventKind, LoginSession, User
 from lottery_system.models.login_session import Viewer
 from lottery_system.parts import parts
+from lottery_system.web.account_events import record
 from lottery_system.web.languages import forget_language
 from lottery_system.web.resuming import typed_form
+
+#: what the browser's cookie has while there is something to be told
+NEWS = "news"
 
 
 def register(app: Flask) -> None:
@@ -28,6 +32,7 @@ def register(app: Flask) -> None:
     login_manager.unauthorized_handler(_send_to_log_in)
     app.jinja_env.globals["current_user"] = current_user
     app.jinja_env.globals["takes_part"] = takes_part
+    app.jinja_env.globals["has_news"] = has_news
 
 
 def takes_part() -> bool:
@@ -40,10 +45,16 @@ def token_held() -> str | None:
     return current_user.token if current_user.is_authenticated else None
 
 
-def log_in(user: User, token: str) -> None:
-    """Let the browser hold the token of a session; nothing of the one before stays."""
+def log_in(user: User, token: str, *, has_news: bool = False) -> None:
+    """Let the browser hold the token of a session; nothing of the one before stays.
+
+    Args:
+        has_news: whether every page is to say that others did something to the account.
+    """
     session.clear()
     session.permanent = True
+    if has_news:
+        session[NEWS] = True
     login_user(
         Viewer(user.id, user.username, user.is_organiser, user.language, user.seen_until, token)
     )
@@ -54,7 +65,19 @@ def log_out() -> None:
     """End this session in the database and in the browser."""
     with transaction() as database:
         LoginSession.close(database, current_user.token)
+        record(database, current_user.id, AccountEventKind.LOGGED_OUT)
     forget()
+
+
+def has_news() -> bool:
+    """Return whether this browser's user is to be told that others did something to the account."""
+    return bool(session.get(NEWS) and current_user.is_authenticated)
+
+
+def forget_news() -> None:
+    """Say no more that there is something."""
+    if NEWS in session:
+        del session[NEWS]
 
 
 def forget() -> None:
@@ -70,8 +93,11 @@ def _viewer(token: str) -> Viewer | None:
 
 def viewers_of(tokens: Sequence[str]) -> dict[str, Viewer]:
     """Return who holds some tokens; those of nobody are left out."""
+    now = utcnow()
     with reading() as connection:
-        return LoginSession.viewers(connection, tokens, utcnow())
+        viewers = LoginSession.viewers(connection, tokens, now)
+    parts().seen_log_ins.add(viewers.values(), now)
+    return viewers
 
 
 def _send_to_log_in() -> Response:

@@ -1,5 +1,6 @@
 """Formatting of days, times and numbers in the page's language."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
@@ -108,6 +109,11 @@ def short(text: str) -> str:
     line = " ".join(text.split())
     begin = line[:SHORT]
     return line if line == begin else (begin.rpartition(" ")[0] or begin) + "…"
+
+
+def paragraphs_of(text: str) -> list[str]:
+    """Split a text at blank lines."""
+    return re.split(r"\n(?:[^\S\n]*\n)+", text)
 
 
 def translated(error: LotteryError) -> str:

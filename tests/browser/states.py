@@ -112,6 +112,9 @@ STATES = {
     ),
     "account, in German": State("/account?lang=de", "Passwort", "bob"),
     "account, to be closed": State("/account/close", "Close my account permanently", "bob"),
+    "account, history": State("/account/history", "Logged in.", "bob"),
+    "forgotten password": State("/forgotten-password", "Ask an organiser"),
+    "new password, no link": State("/new-password", "This link doesn’t work"),
     "my ballots": State("/ballots", "Won with ballot", "charlie"),
     "my ballots, none": State("/ballots", "You have no ballots yet", "alice"),
     "my ballots of a drawn day": State(f"/ballots/{DRAWN_DAY}", "didn’t win", "bob"),
@@ -172,6 +175,10 @@ STATES = {
     "copy a lottery": State("/organiser/lotteries/new?copy=1", "Create lottery", "alice"),
     "draws": State("/organiser/draws", "not drawn yet", "alice"),
     "participants": State("/organiser/participants", "organiser", "alice"),
+    "link for a participant": State("/organiser/participants/2/reset-link", "Create link", "alice"),
+    "link for a participant, created": State(
+        "/organiser/participants/4/reset-link", "shown only once", "alice", press("Create link")
+    ),
     "changes": State("/organiser/changes", "from the command line", "alice"),
     "site": State("/organiser/site", "Technical name", "alice"),
     "site, refused": State(

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lottery_system import cli
-from lottery_system.models import LoginSession, Lottery, User, Winner
+from lottery_system.models import AccountEvent, AccountLink, LoginSession, Lottery, User, Winner
+from lottery_system.models.password_reset import holder_of
 from lottery_system.passwords import check_password
 from tests.cli.conftest import Type
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
@@ -34,6 +35,7 @@ def test_the_first_organiser_comes_from_the_command_line(type_: Type, session: S
         ("user create dana", "lotterylottery", "the lottery’s name"),
         ("user create BOB", "correct horse", "is taken, or looks too similar to"),
         ("user promote nobody", "", "There is no user 'nobody'."),
+        ("user reset-link nobody", "", "There is no user 'nobody'."),
         ("user demote nobody", "", "There is no user 'nobody'."),
         ("lottery create Raffle --closes-on 2026-02-30", "", "'2026-02-30' is not a date"),
         ("lottery create Raffle --closes-on 2026-11-18", "", "This day is over."),
@@ -112,6 +114,49 @@ def test_a_user_is_made_an_organiser_and_a_participant_again_and_logs_in_anew(
         assert session.scalars(select(LoginSession.user_id)).all() == [cast.charlie.id]
     assert type_("user demote bob").output == "bob is a participant now.\n"
     assert is_organiser() is False
+    type_("user demote bob")  # which changes nothing
+    with session.begin():
+        events = session.scalars(select(AccountEvent).order_by(AccountEvent.id))
+        assert [(each.user_id, each.kind, each.by_command) for each in events] == [
+            (cast.bob.id, "promoted", True), (cast.bob.id, "demoted", True),
+        ]  # fmt: skip
+
+
+def test_a_link_for_a_new_password_is_printed_once_and_recorded(
+    type_: Type, cast: Cast, session: Session, app: Flask
+) -> None:
+    done = type_("user reset-link ALICE")
+
+    assert done.exit_code == 0
+    path, _, token = done.stdout.rstrip().partition("?link=")
+    assert path == "/new-password"
+    assert "LOTTERY_URL is not set" in done.stderr
+    assert "give it to alice alone" in done.stderr
+    with session.begin():
+        assert holder_of(session, token, FIRST_NOON).id == cast.alice.id
+        event = session.scalars(select(AccountEvent)).one()
+        assert (event.user_id, event.kind, event.actor_id, event.by_command) == (
+            cast.alice.id, "reset_link_made", None, True,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("given_settings", [{"LOTTERY_URL": "https://lottery.example"}])
+def test_a_link_begins_with_the_address_of_the_site(type_: Type, cast: Cast) -> None:
+    done = type_("user reset-link bob")
+
+    assert done.stdout.startswith("https://lottery.example/new-password?link=")
+    assert "LOTTERY_URL" not in done.stderr
+
+
+def test_there_is_no_link_for_a_closed_account(type_: Type, cast: Cast, session: Session) -> None:
+    with session.begin():
+        session.get_one(User, cast.bob.id).close(FIRST_NOON)
+
+    done = type_("user reset-link bob")
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "This account is closed." in done.stderr
+    assert session.scalars(select(AccountLink)).all() == []
 
 
 def test_a_lottery_is_created(type_: Type, session: Session) -> None:

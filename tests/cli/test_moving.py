@@ -18,9 +18,13 @@ from sqlalchemy.orm import Session
 from lottery_system.audit import audit
 from lottery_system.extensions import db
 from lottery_system.models import (
+    AccountEvent,
+    AccountEventKind,
+    AccountLink,
     Base,
     ClaimEvent,
     JournalRecord,
+    LinkPurpose,
     LoginSession,
     Lottery,
     Picture,
@@ -80,6 +84,15 @@ def _played(
             now=FIRST_NOON + ONE_DAY,
         )
         LoginSession.open(session, cast.bob, FIRST_NOON)
+        used = AccountLink.make(session, LinkPurpose.PASSWORD, cast.bob.id, FIRST_NOON, ONE_DAY)
+        AccountLink.use(session, LinkPurpose.PASSWORD, used, FIRST_NOON)
+        AccountEvent.record(
+            session,
+            cast.bob.id,
+            AccountEventKind.RESET_LINK_MADE,
+            FIRST_NOON,
+            actor_id=cast.alice.id,
+        )
         session.add(Throttle(key="é", attempt_count=1, expires_at=FIRST_NOON))
         lottery = session.get_one(Lottery, big_chance.id)
         lottery.change(

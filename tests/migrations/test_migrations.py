@@ -25,9 +25,11 @@ from lottery_system.models import (
     CLOSED,
     DRAWN,
     OPEN,
+    AccountEvent,
     Base,
     ClaimEvent,
     Draw,
+    LoginSession,
     Lottery,
     LotteryChange,
     Offer,
@@ -67,6 +69,8 @@ LANDED = {
         "ff0ccece8f938d186661d26003bbf735e6ff6630d1cc9de277994b88ecd66ad3",
     "0011_title_texts_pictures.py":
         "6672ea37b6e3ebc5ec6a55448e3889ef9cc624bcce6ded66eb8ed04995270309",
+    "0012_accounts_and_links.py":
+        "657f9e1508cb9d2f8298b764b0b7f762dd95a99ef0e5da2effdd2c853e7e0af3",
 }  # fmt: skip
 
 
@@ -435,3 +439,40 @@ def test_lotteries_get_a_first_day_and_those_who_won_lately_can_claim(empty_url:
             assert [(each.opens_on, each.claim) for each in changes[-2:]] == [
                 (None, None), (date(2026, 12, 26), "At the desk"),
             ]  # fmt: skip
+
+
+def test_accounts_and_log_ins_from_before_their_history_go_on(empty_url: str) -> None:
+    """Browser and last use of a log-in are not known then, and nobody is told of anything."""
+    token, at = "a token", datetime(2026, 11, 19, 12, tzinfo=UTC)
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0011")
+        with Session(db.engine) as session, session.begin():
+            session.execute(
+                text(
+                    "INSERT INTO users (id, username, username_key, look_alike_key, password_hash,"
+                    " is_organiser, created_at) VALUES (1, 'bob', 'bob', 'bob', 'x', false, :at)"
+                ).bindparams(bindparam("at", at, UTCDateTime()))
+            )
+            session.execute(
+                text(
+                    "INSERT INTO login_sessions (token_hash, user_id, created_at, expires_at)"
+                    " VALUES (:hash, 1, :at, :until)"
+                ).bindparams(
+                    bindparam("hash", sha256(token.encode()).digest()),
+                    bindparam("at", at, UTCDateTime()),
+                    bindparam("until", at + timedelta(days=30), UTCDateTime()),
+                )
+            )
+
+        upgrade()
+
+        with db.engine.connect() as connection:
+            viewer = LoginSession.viewers(connection, [token], at)[token]
+            assert (viewer.username, viewer.seen_at) == ("bob", None)
+        with Session(db.engine) as session, session.begin():
+            (log_in,) = LoginSession.of_user(session, 1, token, at)
+            assert log_in[1:] == (None, at, None, True)
+            bob = session.get_one(User, 1)
+            assert AccountEvent.untold(session.connection(), bob) == []
+        downgrade(revision="0011")
+        upgrade()

@@ -29,6 +29,7 @@ FLOORS = (
         "moving",
         "closing_check",
         "parts",
+        "seen_log_ins",
         "site_cache",
         "throttles",
     },
@@ -42,6 +43,7 @@ FLOORS = (
     {"passwords", "pictures", "free_space", "ballot_rate"},
     {
         "usernames",
+        "browsers",
         "confusables",
         "text_input",
         "pause",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
 from lottery_system.models import Lottery, User
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, Clock
 from tests.web.conftest import Visitor, csrf_token, text_of
 
 #: what comes in is looked at before any database is
@@ -46,9 +46,13 @@ FIELDS = {
     "my_account.choose_language": ("language",),
     "my_account.close": ("current",),
     "my_account.end_other_sessions": (),
+    "my_account.end_session": ("log_in",),
+    "my_account.mark_news_seen": ("until",),
+    "new_passwords.create": ("new",),
     "organiser.create": LOTTERY_FIELDS,
     "organiser.update": LOTTERY_FIELDS,
     "organiser.withdraw": (),
+    "participants.make_link": (),
     "prizes.create": ("message", "contact"),
     "site_form.save": ("title", "contact", "terms", "privacy", "imprint", "remove_logo", "logo"),
 }
@@ -70,7 +74,7 @@ def pages(app: Flask) -> list[Rule]:
 def path_of(app: Flask, rule: Rule, word: str = "1") -> str:
     """Return an address of a rule, with a number wherever one goes, and else a word."""
     with app.test_request_context():
-        numbers = {"lottery_id", "number", "place", "timeline", "width"}
+        numbers = {"lottery_id", "number", "place", "timeline", "user_id", "width"}
         values = {name: 1 if name in numbers else word for name in rule.arguments}
         return rule.build(values)[1]  # type: ignore[index]
 
@@ -265,3 +269,14 @@ def test_a_form_from_an_origin_that_is_none_is_not_filled_in(alice: Visitor) -> 
 
         assert answer.status_code == 400
         assert "Spring Raffle" not in answer.text
+
+
+def test_a_field_without_a_name_is_refused(stranger: Visitor, clock: Clock) -> None:
+    body = b"--x\r\nContent-Disposition: form-data\r\n\r\ntext\r\n--x--\r\n"
+
+    answer = stranger.client.post(
+        "/login", data=body, content_type="multipart/form-data; boundary=x"
+    )
+
+    assert answer.status_code == 415
+    assert "Nothing was saved." in text_of(answer)

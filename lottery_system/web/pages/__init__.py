@@ -12,7 +12,9 @@ from lottery_system.web.pages import (
     lotteries,
     monitoring,
     my_account,
+    new_passwords,
     organiser,
+    participants,
     pictures,
     prizes,
     rules,
@@ -26,6 +28,6 @@ from lottery_system.web.pages import (
 
 PAGES = (
     accounts, ballots, cards, draws, exports, handovers, live, logs, lotteries, monitoring,
-    my_account, organiser, pictures, prizes, rules, screen, site_form, site_texts, verifiers,
-    welcome, winners,
+    my_account, new_passwords, organiser, participants, pictures, prizes, rules, screen, site_form,
+    site_texts, verifiers, welcome, winners,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from lottery_system.addresses import client_network, own_path
 from lottery_system.clock import utcnow
 from lottery_system.errors import TooManyAttempts
 from lottery_system.extensions import db, transaction
-from lottery_system.models import LoginSession, User
+from lottery_system.models import AccountEvent, AccountEventKind, LoginSession, User
 from lottery_system.parts import parts
 from lottery_system.passwords import (
     BadPassword,
@@ -23,6 +23,7 @@ from lottery_system.security_log import note
 from lottery_system.throttles import Limit, count, look
 from lottery_system.usernames import BadUsername, enforce_username
 from lottery_system.web import login
+from lottery_system.web.account_events import browser_of_request, record
 from lottery_system.web.current_site import site
 from lottery_system.web.errors import retry_after, wait_for
 from lottery_system.web.forms import AccountForm
@@ -70,7 +71,8 @@ def create() -> Response | tuple[str, int]:
         with transaction() as session:
             session.add(user)
             session.flush()
-            token = LoginSession.open(session, user, now, instead_of=before)
+            token = LoginSession.open(session, user, now, before, browser_of_request())
+            record(session, user.id, AccountEventKind.SIGNED_UP)
     except IntegrityError:  # one of the unique keys: somebody was first
         form.username.errors = [
             gettext(
@@ -116,11 +118,14 @@ def create_session() -> Response | tuple[str, int]:
     before = login.token_held()
     with transaction() as session:
         attempt.give_back(session)
-        if User.still_with(session, user.id, user.password_hash) is None:
+        locked = User.still_with(session, user.id, user.password_hash)
+        if locked is None:
             note("log_in_failed", user)
             return log_in_page(form, unfit), 422
-        token = LoginSession.open(session, user, utcnow(), instead_of=before)
-    login.log_in(user, token)
+        token = LoginSession.open(session, user, utcnow(), before, browser_of_request())
+        has_news = bool(AccountEvent.untold(session.connection(), locked, 1))
+        record(session, user.id, AccountEventKind.LOGGED_IN)
+    login.log_in(user, token, has_news=has_news)
     note("log_in", user)
     response = resumed() or redirect(
         own_path(request.args.get("next")) or url_for("lotteries.index"), code=303

@@ -1,8 +1,7 @@
 """Account page: password, log-ins, language, one's data, closing the account."""
 
 import json
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 
 from flask import (
     Blueprint,
@@ -21,8 +20,9 @@ from wtforms import Field
 from lottery_system.access import users, viewer
 from lottery_system.clock import utcnow
 from lottery_system.extensions import db, reading, transaction
-from lottery_system.models import LoginSession, User
+from lottery_system.models import AccountEvent, AccountEventKind, AccountLink, LoginSession, User
 from lottery_system.models.claim import forget_contacts_of
+from lottery_system.models.login_session import LogIn
 from lottery_system.parts import parts
 from lottery_system.passwords import (
     BadPassword,
@@ -33,16 +33,21 @@ from lottery_system.passwords import (
 from lottery_system.queries.claims import my_open_prizes
 from lottery_system.security_log import note
 from lottery_system.web import login
+from lottery_system.web.account_events import browser_of_request, record
 from lottery_system.web.current_site import site
 from lottery_system.web.downloads import download
-from lottery_system.web.exported_rows import my_claims, my_submissions
-from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm
+from lottery_system.web.exported_rows import my_claims, my_events, my_submissions
+from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm, parse_number
 from lottery_system.web.languages import LANGUAGES
 from lottery_system.web.log_in_throttle import Attempt
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import translated
 
 blueprint = Blueprint("my_account", __name__, url_prefix="/account")
+
+#: events of the account page, and of a page of its history
+LATEST = 5
+PAGE = 50
 
 
 @blueprint.get("")
@@ -81,8 +86,10 @@ def change_password() -> Answer | tuple[str, int]:
             return _page(form), 422
         user.password_hash = password_hash
         LoginSession.close_all(session, user.id)
-        token = LoginSession.open(session, user, utcnow())
-    login.log_in(user, token)
+        AccountLink.end_all(session, user.id, utcnow())
+        token = LoginSession.open(session, user, utcnow(), browser=browser_of_request())
+        record(session, user.id, AccountEventKind.PASSWORD_CHANGED)
+    login.log_in(user, token, has_news=login.has_news())
     note("password_changed", user)
     return redirect(url_for("my_account.show", done="password"), code=303)
 
@@ -94,8 +101,50 @@ def end_other_sessions() -> Answer:
     """End all log-ins but this one."""
     with transaction() as session:
         LoginSession.close_others(session, viewer().id, viewer().token)
+        record(session, viewer().id, AccountEventKind.OTHER_LOG_INS_ENDED)
     note("other_log_ins_ended", viewer())
     return redirect(url_for("my_account.show", done="sessions"), code=303)
+
+
+@blueprint.post("/sessions/end")
+@users
+@resumes_at(show)
+def end_session() -> Answer:
+    """End one log-in in another browser; nothing happens if it has ended already."""
+    with transaction() as session:
+        ended = LoginSession.close_named(session, viewer().id, request.form.get("log_in", ""))
+        if ended is not None:
+            detail = ended.browser
+            record(session, viewer().id, AccountEventKind.LOG_IN_ENDED, detail=detail)
+    if ended is not None:
+        note("log_in_ended", viewer())
+    return redirect(url_for("my_account.show", done="session"), code=303)
+
+
+@blueprint.get("/history")
+@users
+def history() -> str:
+    """List what happened to the account in 90 days, the newest first."""
+    before = parse_number(request.args.get("before", ""))
+    with reading() as connection:
+        rows = AccountEvent.latest_of(connection, viewer().id, PAGE + 1, before)
+    older = rows[PAGE - 1].id if len(rows) > PAGE else None
+    return render_template("accounts/history.html", events=rows[:PAGE], older=older)
+
+
+@blueprint.post("/news")
+@users
+@resumes_at(show)
+def mark_news_seen() -> Answer:
+    """Record that the holder has seen what others did, up to the event shown last."""
+    shown = parse_number(request.form.get("until", ""))
+    with transaction() as session:
+        event = session.get(AccountEvent, shown or 0)
+        user = session.get_one(User, viewer().id)
+        if event is not None and event.user_id == user.id:
+            user.told_event = max(event.id, user.told_event or 0)
+    login.forget_news()
+    return redirect(url_for("my_account.show"), code=303)
 
 
 @blueprint.post("/language")
@@ -122,7 +171,14 @@ def data() -> Answer:
         "is_organiser": user.is_organiser,
         "language": user.language,
         "results_seen_until": user.seen_until.isoformat() if user.seen_until else None,
-        "log_ins": [at.isoformat() for at in _log_ins(db.session())],
+        "log_ins": [
+            {
+                "browser": each.browser,
+                "begun_at": each.begun_at.isoformat(),
+                "seen_at": each.seen_at.isoformat() if each.seen_at else None,
+            }
+            for each in _log_ins(db.session())
+        ],
     }
     db.session.close()  # a slow reader must hold no connection
     return download("lottery-data.json", "application/json", _document(facts, viewer().id))
@@ -154,6 +210,8 @@ def close() -> Answer | tuple[str, int]:
         user.close(utcnow())
         forget_contacts_of(session, user.id)
         LoginSession.close_all(session, viewer().id)
+        AccountLink.end_all(session, viewer().id, utcnow())
+        record(session, viewer().id, AccountEventKind.ACCOUNT_CLOSED)
     login.forget()
     note("account_closed", user)
     g.notice = gettext("Your account is closed. Your ballots stay in their draws.")
@@ -161,10 +219,19 @@ def close() -> Answer | tuple[str, int]:
 
 
 def _page(form: NewPasswordForm) -> str:
+    user = _user(db.session())
+    with reading() as connection:
+        events = AccountEvent.latest_of(connection, viewer().id, LATEST + 1)
+        news = AccountEvent.untold(connection, user)
+    if not news:  # seen in another browser
+        login.forget_news()
     return render_template(
         "accounts/show.html",
         form=form,
-        user=_user(db.session()),
+        events=events[:LATEST],
+        has_more_events=len(events) > LATEST,
+        user=user,
+        news=news,
         log_ins=_log_ins(db.session()),
         done=request.args.get("done"),
     )
@@ -180,8 +247,8 @@ def _user(session: Session) -> User:
     return session.get_one(User, viewer().id)
 
 
-def _log_ins(session: Session) -> Sequence[datetime]:
-    return LoginSession.begun(session, viewer().id, utcnow())
+def _log_ins(session: Session) -> list[LogIn]:
+    return LoginSession.of_user(session, viewer().id, viewer().token, utcnow())
 
 
 def _checked(field: Field) -> str | None:
@@ -215,6 +282,7 @@ def _document(facts: dict[str, object], user_id: int) -> Iterator[str]:
     for name, pieces in (
         ("submissions", my_submissions(user_id)),
         ("claims", my_claims(user_id)),
+        ("account_events", my_events(user_id)),
     ):
         yield f',\n "{name}": ['
         separator = "\n  "

@@ -14,7 +14,7 @@ from lottery_system.clock import ONE_DAY, day_of, parse_day, utcnow
 from lottery_system.errors import LotteryError
 from lottery_system.extensions import db, reading, transaction
 from lottery_system.health import standing
-from lottery_system.models import Lottery, Picture
+from lottery_system.models import AccountEvent, AccountEventKind, Lottery, Picture
 from lottery_system.models.lottery import NAME_LENGTH, BadOpening, ClosesInThePast
 from lottery_system.models.lottery_edit import (
     NoPrizeLeft,
@@ -42,6 +42,15 @@ blueprint = Blueprint("organiser", __name__, url_prefix="/organiser")
 PAGE = 50
 #: changes that the overview shows
 LATEST = 5
+#: what organisers and commands did to accounts, as the page of participants shows it
+EVENTS = 20
+SHOWN_EVENTS = (
+    AccountEventKind.RESET_LINK_MADE,
+    AccountEventKind.BLOCKED,
+    AccountEventKind.UNBLOCKED,
+    AccountEventKind.PROMOTED,
+    AccountEventKind.DEMOTED,
+)
 #: prizes to hand over that the overview shows
 TO_HAND_OVER = 10
 #: fields that are kept while the user logs in again
@@ -109,11 +118,18 @@ def draws() -> str:
 @blueprint.get("/participants")
 @organisers
 def list_participants() -> str:
-    """List who plays, the newest first."""
+    """List who plays, the newest first, and what was lately done to accounts."""
+    before = _number_argument()
     with reading() as connection:
-        rows = participants(connection, day_of(utcnow()), before=_number_argument(), limit=PAGE + 1)
-    older = rows[PAGE - 1].id if len(rows) > PAGE else None
-    return render_template("organiser/participants.html", users=rows[:PAGE], older=older)
+        rows = participants(connection, day_of(utcnow()), before=before, limit=PAGE + 1)
+        is_first = before is None
+        events = AccountEvent.latest_by_others(connection, EVENTS, SHOWN_EVENTS) if is_first else []
+    return render_template(
+        "organiser/participants.html",
+        users=rows[:PAGE],
+        older=rows[PAGE - 1].id if len(rows) > PAGE else None,
+        events=events,
+    )
 
 
 @blueprint.get("/changes")

@@ -1,13 +1,12 @@
 """Pages of the site's own texts: contact, terms, privacy notice, imprint."""
 
-import re
-
 from flask import Blueprint, abort, render_template
 
 from lottery_system.access import everybody
 from lottery_system.extensions import reading
 from lottery_system.queries.site import load_text
 from lottery_system.web.current_site import LABELS
+from lottery_system.web.words import paragraphs_of
 
 blueprint = Blueprint("site_texts", __name__)
 
@@ -24,8 +23,3 @@ def show(name: str) -> str:
     if not text:
         abort(404)
     return render_template("site/text.html", label=LABELS[name], paragraphs=paragraphs_of(text))
-
-
-def paragraphs_of(text: str) -> list[str]:
-    """Split a text at blank lines."""
-    return re.split(r"\n(?:[^\S\n]*\n)+", text)

@@ -16,8 +16,8 @@ from lottery_system.models import Lottery, SiteChange
 from lottery_system.models.site_change import TEXTS
 from lottery_system.queries.site import Site
 from lottery_system.web.pages import cards, winners
-from lottery_system.web.pages.site_texts import paragraphs_of
 from lottery_system.web.pages.winners import SeenAs
+from lottery_system.web.words import paragraphs_of
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import LogIn, Visitor, csrf_token, text_of

@@ -1,0 +1,141 @@
+"""Pages for a forgotten password: what to do, and the form that a link of one use leads to.
+
+The token is in the address of the link alone. Following it lets the browser keep the token in a
+cookie and leads to a page without it, so that no log, Referer header or bookmark has it. It is used
+up by the form, not by the link, since mail scanners follow links.
+"""
+
+from datetime import timedelta
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from lottery_system.access import everybody, viewer
+from lottery_system.addresses import client_network
+from lottery_system.clock import utcnow
+from lottery_system.errors import LotteryError
+from lottery_system.extensions import db, reading, transaction
+from lottery_system.models import User
+from lottery_system.models.password_reset import (
+    AccountIsClosed,
+    LinkOver,
+    LoggedInAsAnother,
+    UnknownLink,
+    holder_of,
+    reset_password,
+)
+from lottery_system.parts import parts
+from lottery_system.passwords import BadPassword, enforce_password, hash_password
+from lottery_system.queries.site import load_text
+from lottery_system.security_log import note
+from lottery_system.throttles import Limit, count, look
+from lottery_system.web import login
+from lottery_system.web.account_events import browser_of_request
+from lottery_system.web.confirmations import Done, confirm
+from lottery_system.web.cookies import keep, kept
+from lottery_system.web.current_site import site
+from lottery_system.web.errors import STATUSES
+from lottery_system.web.forms import ResetPasswordForm
+from lottery_system.web.log_in_throttle import Attempt
+from lottery_system.web.resuming import resumes_at
+from lottery_system.web.words import paragraphs_of, translated
+
+blueprint = Blueprint("new_passwords", __name__)
+
+COOKIE = "link"
+#: seconds for which a browser keeps the token of a link that it has followed
+LASTS = 60 * 60
+#: characters of a token that are looked at
+LONGEST = 100
+#: links that do not work, from one address
+MOST_WRONG = 30
+TEN_MINUTES = timedelta(minutes=10)
+
+
+@blueprint.get("/forgotten-password")
+@everybody
+def forgotten() -> str:
+    """Say what to do about a forgotten password."""
+    with reading() as connection:
+        contact = load_text(connection, "contact")
+    return render_template(
+        "new_passwords/forgotten.html", contact=paragraphs_of(contact) if contact else []
+    )
+
+
+@blueprint.get("/new-password")
+@everybody
+def show() -> Response:
+    """Show the form for a new password to whoever followed a link."""
+    token = request.args.get("link")
+    if token is None:
+        return _page(ResetPasswordForm(formdata=None))
+    response = redirect(url_for("new_passwords.show"), code=303)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    keep(response, COOKIE, token[:LONGEST], LASTS)
+    return response
+
+
+@blueprint.post("/new-password")
+@everybody
+@resumes_at(show)
+def create() -> Response:
+    """Set the new password, and use the link up."""
+    limits = [Limit(f"new password/{client_network()}", MOST_WRONG, TEN_MINUTES)]
+    look(limits, utcnow())
+    form, token = ResetPasswordForm(), kept(COOKIE)
+    try:
+        holder = _holder(token)
+        if not form.validate():
+            return _page(form, 422)
+        names = (parts().settings.name, site().title)
+        password_hash = hash_password(
+            enforce_password(form.new.data or "", holder.username, *names)
+        )
+        with transaction() as session:
+            reset_password(session, token, password_hash, utcnow(), browser_of_request())
+    except BadPassword as error:
+        form.new.errors = [translated(error)]
+        return _page(form, 422)
+    except (UnknownLink, LinkOver, AccountIsClosed, LoggedInAsAnother) as error:
+        count(limits, utcnow())
+        note("reset_link_refused", None)
+        return _refused(error)
+    login.forget()
+    note("password_reset", holder)
+    response = confirm(redirect(url_for("accounts.log_in"), code=303), Done.NEW_PASSWORD)
+    keep(response, COOKIE, "", 0)
+    # who has just been guessing may log in at once
+    Attempt(holder.username).remember_browser(response)
+    return response
+
+
+def _page(form: ResetPasswordForm, status: int = 200) -> Response:
+    try:
+        holder = _holder(kept(COOKIE))
+    except LotteryError as error:
+        return _refused(error)
+    html = render_template("new_passwords/new.html", form=form, username=holder.username)
+    return make_response(html, status)
+
+
+def _refused(error: LotteryError) -> Response:
+    html = render_template("new_passwords/refused.html", sentence=translated(error))
+    return make_response(html, STATUSES[type(error)])
+
+
+def _holder(token: str) -> User:
+    """Return whose password the link sets.
+
+    Raises:
+        UnknownLink, LinkOver, AccountIsClosed: the link does not work.
+        LoggedInAsAnother: somebody else is logged in here.
+    """
+    try:
+        holder = holder_of(db.session(), token, utcnow())
+    finally:
+        db.session.close()  # hold no connection while the password is hashed
+    if current_user.is_authenticated and viewer().id != holder.id:
+        raise LoggedInAsAnother(viewer().username)
+    return holder
