@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import time_machine
 from argon2 import PasswordHasher
+from coverage import Coverage
 from flask import Flask
 from flask_migrate import upgrade
 from jinja2 import BytecodeCache
@@ -40,6 +41,12 @@ FIRST_NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery"
 #: bytes of a table that is emptied by making its file again
 LARGE = 256 * 1024
+
+
+def pytest_sessionfinish() -> None:
+    """Save what is covered so far: pytest-xdist kills a worker ten seconds after its last test."""
+    if measured := Coverage.current():
+        measured.save()
 
 
 class Clock:
