@@ -2,17 +2,23 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import String, Text, select, update
+from sqlalchemy import Index, String, Text, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.models.base import Base
 from lottery_system.usernames import look_alike_key, normalise_username, username_key
+
+BLOCK_REASON_LENGTH = 200
+_IS_BLOCKED = text("blocked_at IS NOT NULL")
 
 
 class User(Base):
     """A user. The two keys make a username unique, see `usernames`."""
 
     __tablename__ = "users"
+    __table_args__ = (
+        Index("ix_users_blocked", "id", sqlite_where=_IS_BLOCKED, postgresql_where=_IS_BLOCKED),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     #: as its holder wrote it, normalised
@@ -33,6 +39,11 @@ class User(Base):
     closed_at: Mapped[datetime | None]
     #: until when its holder has been told what others did to the account; None for never
     told_until: Mapped[datetime | None]
+    #: when an organiser blocked it, and why; None if it is not blocked. See `block`.
+    blocked_at: Mapped[datetime | None]
+    block_reason: Mapped[str | None] = mapped_column(String(BLOCK_REASON_LENGTH))
+    #: the site change whose terms were accepted at the sign-up; None if there were none
+    accepted_terms: Mapped[int | None]
 
     @classmethod
     def sign_up(

@@ -14,10 +14,13 @@ from werkzeug.wrappers import Response
 
 from lottery_system.certificates import Unsound, UnsoundOffers
 from lottery_system.errors import (
+    AccountBlocked,
+    AccountClosed,
     AlreadyDownloading,
     LotteryError,
     LotteryFinished,
     NotAdmitted,
+    NotAnOrganiser,
     Paused,
     TokenTaken,
     TooManyAttempts,
@@ -25,6 +28,7 @@ from lottery_system.errors import (
     UnfitKeys,
     UnknownLottery,
 )
+from lottery_system.models.invitation import InvitationOver, UnknownInvitation
 from lottery_system.models.login_session import Viewer
 from lottery_system.security_log import note
 from lottery_system.web.current_site import show_last_site
@@ -47,7 +51,12 @@ class Retry:
 
 #: the statuses of what the domain refuses
 STATUSES: dict[type[LotteryError], int] = {
+    AccountBlocked: 403,
+    NotAnOrganiser: 403,
+    UnknownInvitation: 404,
     UnknownLottery: 404,
+    AccountClosed: 410,
+    InvitationOver: 410,
     LotteryFinished: 422,
     TokenTaken: 422,
     TooManyBallots: 429,

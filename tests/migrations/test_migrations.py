@@ -28,6 +28,7 @@ from lottery_system.models import (
     Base,
     ClaimEvent,
     Draw,
+    Invitation,
     Lottery,
     LotteryChange,
     Offer,
@@ -69,6 +70,8 @@ LANDED = {
         "6672ea37b6e3ebc5ec6a55448e3889ef9cc624bcce6ded66eb8ed04995270309",
     "0012_accounts_and_links.py":
         "fba25b9604ba20a6bfbb6e3607c6082dc35a1e9abec530569222acc7dd0473ac",
+    "0014_who_may_join.py":
+        "f468659d981cc1e6893a3cea28b64d016acd696e872c39495144816d25aa616e",
 }  # fmt: skip
 
 
@@ -437,3 +440,36 @@ def test_lotteries_get_a_first_day_and_those_who_won_lately_can_claim(empty_url:
             assert [(each.opens_on, each.claim) for each in changes[-2:]] == [
                 (None, None), (date(2026, 12, 26), "At the desk"),
             ]  # fmt: skip
+
+
+def test_accounts_from_before_are_not_blocked_and_came_by_no_invitation(empty_url: str) -> None:
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0012")
+        with Session(db.engine) as session, session.begin():
+            for number, name, is_organiser in ((1, "admin", "true"), (2, "bob", "false")):
+                session.execute(
+                    text(
+                        "INSERT INTO users (id, username, username_key, look_alike_key,"
+                        " password_hash, is_organiser, created_at) VALUES"
+                        f" ({number}, '{name}', '{name}', '{name}', '', {is_organiser},"
+                        " '2026-11-19 12:00:00.000000')"
+                    )
+                )
+
+        upgrade()
+
+        with Session(db.engine) as session, session.begin():
+            users = session.scalars(select(User).order_by(User.id)).all()
+            assert [(each.username, each.blocked_at) for each in users] == [
+                ("admin", None), ("bob", None),
+            ]  # fmt: skip
+            assert Invitation.latest(session.connection(), 1) == []
+        with pytest.raises(DatabaseError, match="there must be an organiser"):  # noqa: SIM117
+            with Session(db.engine) as session, session.begin():
+                session.execute(text("UPDATE users SET is_organiser = false"))
+        downgrade(revision="0012")
+        upgrade()
+        with Session(db.engine) as session, session.begin():
+            session.get_one(User, 2).blocked_at = datetime(2026, 11, 20, tzinfo=UTC)
+        with pytest.raises(DataWouldBeLost, match=r"users\.blocked_at"):
+            downgrade(revision="0012")
