@@ -9,7 +9,6 @@ may have them all. Accounts from before keep their names.
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
 
 from lottery_system.usernames import BadUsername, look_alike_key
 
@@ -29,7 +28,6 @@ ROLES = (
 #: "i" here, since "1" is an "l" by then
 DISGUISES = str.maketrans("34578l", "eastbi")
 SEPARATORS = re.compile(r"[\W_]+")
-REMEMBERED = 64
 
 
 def demand_unreserved(username: str, *site_names: str) -> None:
@@ -44,18 +42,10 @@ def demand_unreserved(username: str, *site_names: str) -> None:
     """
     whole = _folds(SEPARATORS.sub("", username))
     parts = {fold for part in SEPARATORS.split(username) for fold in _folds(part)}
-    if (whole | parts) & _roles() or whole & _site(site_names):
+    roles = set(map(_fold, ROLES))
+    titles = {fold for name in site_names for fold in _folds(SEPARATORS.sub("", name))}
+    if (whole | parts) & roles or whole & titles:
         raise BadUsername("This username is kept for whoever runs the lottery. Choose another one.")
-
-
-@lru_cache(1)
-def _roles() -> frozenset[str]:
-    return frozenset(map(_fold, ROLES))
-
-
-@lru_cache(REMEMBERED)
-def _site(names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset().union(*(_folds(SEPARATORS.sub("", name)) for name in names))
 
 
 def _folds(text: str) -> set[str]:

@@ -60,26 +60,7 @@ class UnknownInvitation(LotteryError):
 
 
 class InvitationOver(LotteryError):
-    """The invitation lets nobody in any more; nothing was stored.
-
-    Args:
-        state: why.
-    """
-
-    def __init__(self, state: InvitationState) -> None:
-        super().__init__(OVER[state])
-
-
-OVER = {
-    InvitationState.USED_UP: (
-        "This invitation has been used up: as many people have signed up with it as it allows. "
-        "Ask an organiser for another one."
-    ),
-    InvitationState.EXPIRED: "This invitation is too old. Ask an organiser for another one.",
-    InvitationState.ENDED: (
-        "An organiser has ended this invitation. Ask an organiser for another one."
-    ),
-}
+    """The invitation lets nobody in any more; nothing was stored."""
 
 
 class InvitationRow(NamedTuple):
@@ -185,9 +166,20 @@ class Invitation(Base):
         if row is None:
             raise UnknownInvitation
         found = InvitationRow._make(row)
-        state = found.state(now)
-        if state is not InvitationState.OPEN:
-            raise InvitationOver(state)
+        match found.state(now):
+            case InvitationState.USED_UP:
+                raise InvitationOver(
+                    "This invitation has been used up: as many people have signed up with it as it "
+                    "allows. Ask an organiser for another one."
+                )
+            case InvitationState.EXPIRED:
+                raise InvitationOver(
+                    "This invitation is too old. Ask an organiser for another one."
+                )
+            case InvitationState.ENDED:
+                raise InvitationOver(
+                    "An organiser has ended this invitation. Ask an organiser for another one."
+                )
         return found
 
     @classmethod
@@ -251,6 +243,11 @@ class Invitation(Base):
         invited = select(_use.invitation_id).where(_use.user_id == user_id)
         row = connection.execute(_ROWS.where(_invitation.id == invited.scalar_subquery())).first()
         return InvitationRow._make(row) if row else None
+
+    @classmethod
+    def joined_at(cls, connection: Connection, user_id: int) -> datetime | None:
+        """Return when a user came by an invitation; None if by none."""
+        return connection.scalar(select(_use.used_at).where(_use.user_id == user_id))
 
     @classmethod
     def guests(

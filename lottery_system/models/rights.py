@@ -40,12 +40,12 @@ class SameRights(LotteryError):
     """The user has these rights already; nothing was changed."""
 
     def __init__(self, username: str, *, is_organiser: bool) -> None:
-        super().__init__(
-            "%(name)s is an organiser already. Nothing was changed."
-            if is_organiser
-            else "%(name)s is not an organiser. Nothing was changed.",
-            name=username,
-        )
+        if is_organiser:
+            super().__init__(
+                "%(name)s is an organiser already. Nothing was changed.", name=username
+            )
+        else:
+            super().__init__("%(name)s is not an organiser. Nothing was changed.", name=username)
 
 
 def set_organiser(

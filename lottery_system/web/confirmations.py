@@ -27,6 +27,12 @@ class Done(StrEnum):
     CLAIMED = "claimed"
     HANDED_OVER = "handed-over"
     LAPSED = "lapsed"
+    INVITATION_ENDED = "invitation-ended"
+    BLOCKED = "blocked"
+    UNBLOCKED = "unblocked"
+    PROMOTED = "promoted"
+    DEMOTED = "demoted"
+    DEMOTED_ONESELF = "demoted-oneself"
 
 
 SENTENCES: dict[str, LazyString] = {
@@ -35,6 +41,12 @@ SENTENCES: dict[str, LazyString] = {
     Done.WITHDRAWN: lazy_gettext("The lottery has been withdrawn. Nobody can add ballots to it."),
     Done.CLAIMED: lazy_gettext("Your claim has reached the organisers. The prize is yours."),
     Done.HANDED_OVER: lazy_gettext("The prize is marked as handed over. Everyone can see it."),
+    Done.INVITATION_ENDED: lazy_gettext("The invitation has ended. Nobody can sign up with it."),
+    Done.BLOCKED: lazy_gettext("Blocked. All their log-ins have ended."),
+    Done.UNBLOCKED: lazy_gettext("Unblocked. They can log in and play again."),
+    Done.PROMOTED: lazy_gettext("They’re an organiser now, and have to log in again."),
+    Done.DEMOTED: lazy_gettext("They’re a participant now, and have to log in again."),
+    Done.DEMOTED_ONESELF: lazy_gettext("You’re a participant now. Log in again to play."),
     Done.LAPSED: lazy_gettext("The prize has lapsed. Everyone can read the reason."),
 }
 

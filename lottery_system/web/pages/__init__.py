@@ -7,9 +7,12 @@ from lottery_system.web.pages import (
     draws,
     exports,
     handovers,
+    invitations,
+    joining,
     live,
     logs,
     lotteries,
+    members,
     monitoring,
     my_account,
     organiser,
@@ -25,7 +28,8 @@ from lottery_system.web.pages import (
 )
 
 PAGES = (
-    accounts, ballots, cards, draws, exports, handovers, live, logs, lotteries, monitoring,
+    accounts, ballots, cards, draws, exports, handovers, invitations, joining, live, logs,
+    lotteries, members, monitoring,
     my_account, organiser, pictures, prizes, rules, screen, site_form, site_texts, verifiers,
     welcome, winners,
 )  # fmt: skip
