@@ -90,7 +90,9 @@ def unblock(session: Session, user_id: int, now: datetime, by: int) -> User:
 
 
 def _locked(session: Session, user_id: int) -> User:
-    user = session.get_one(User, user_id, with_for_update=True, populate_existing=True)
+    user = session.get_one(
+        User, user_id, with_for_update={"key_share": True}, populate_existing=True
+    )
     if user.closed_at is not None:
         raise AccountClosed
     return user

@@ -71,7 +71,9 @@ def set_organiser(
     """
     organisers = lock_organisers(session)
     demand_organiser(session, by)
-    user = session.get_one(User, user_id, with_for_update=True, populate_existing=True)
+    user = session.get_one(
+        User, user_id, with_for_update={"key_share": True}, populate_existing=True
+    )
     if user.is_organiser == is_organiser:
         raise SameRights(user.username, is_organiser=is_organiser)
     if user.closed_at is not None:
@@ -96,7 +98,9 @@ def set_organiser(
 
 def lock_organisers(session: Session) -> list[int]:
     """Lock the rows of all organisers until the transaction ends, and return who they are."""
-    query = select(User.id).where(User.is_organiser).order_by(User.id).with_for_update()
+    query = (
+        select(User.id).where(User.is_organiser).order_by(User.id).with_for_update(key_share=True)
+    )
     return list(session.scalars(query))
 
 

@@ -398,3 +398,25 @@ def test_whose_rights_change_is_logged_out_and_others_stay(session: Session, cas
         assert session.scalars(select(LoginSession.user_id)).all() == [cast.alice.id]
         (event,) = AccountEvent.latest_of(session.connection(), cast.bob.id, 5)
     assert (event.kind, event.actor, event.by_command) == ("promoted", "alice", False)
+
+
+def test_a_block_and_a_promotion_of_one_at_once_do_not_wait_for_each_other_for_ever(
+    session: Session, cast: Cast, workers: list[Worker]
+) -> None:
+    """Both name alice, who does it, in the history of bob's account."""
+    for _ in range(8):
+
+        def keep_out(mine: Session) -> None:
+            block(mine, cast.bob.id, "Rude", LATER, cast.alice.id)
+
+        def promote(mine: Session) -> None:
+            set_organiser(mine, cast.bob.id, True, LATER, cast.alice.id)
+
+        assert sorted(at_once(workers, keep_out, promote)) == [False, True]
+
+        with session.begin():
+            user = session.get_one(User, cast.bob.id, populate_existing=True)
+            if user.blocked_at is not None:
+                unblock(session, user.id, LATER, cast.alice.id)
+            else:
+                set_organiser(session, user.id, False, LATER, cast.alice.id)
