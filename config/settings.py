@@ -73,6 +73,8 @@ class Settings:
     max_count: int
     #: ballots that a participant may add for each hour of a day; None for any number
     ballots_per_hour: int | None
+    #: who may sign up: everybody (`open`), whoever has an invitation (`invited`), nobody (`closed`)
+    sign_up: str
     #: accounts that may be made from one address in an hour; None for any number
     sign_ups_per_hour: int | None
     #: megabytes that must be free on disk for ballots to be taken; None for no check
@@ -174,6 +176,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         max_count=max_count,
         # at least what a single submission may be, which could not be stored at any hour
         ballots_per_hour=_number_or_off(values, "LOTTERY_BALLOTS_PER_HOUR", max_count, 999_999_999),
+        sign_up=_one_of(values, "LOTTERY_SIGN_UP", ("open", "invited", "closed")),
         sign_ups_per_hour=_number_or_off(values, "LOTTERY_SIGN_UPS_PER_HOUR", 1, 999_999_999),
         free_space=_number_or_off(values, "LOTTERY_FREE_SPACE", 1, 999_999_999),
         host=_host(values, "LOTTERY_HOST"),
@@ -207,6 +210,7 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_ORGANISERS_PLAY": "off",
     "LOTTERY_MAX_COUNT": "1000",
     "LOTTERY_BALLOTS_PER_HOUR": "100000",
+    "LOTTERY_SIGN_UP": "open",
     "LOTTERY_SIGN_UPS_PER_HOUR": "200",
     "LOTTERY_FREE_SPACE": "256",
     "LOTTERY_HOST": "127.0.0.1",

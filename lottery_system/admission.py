@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, cast, func, null, s
 
 from lottery_system.ballot_rate import allowed, refusal
 from lottery_system.errors import (
+    AccountBlocked,
     AllPrizesWon,
     LastPrizeUndecided,
     LastPrizeWaits,
@@ -34,6 +35,7 @@ from lottery_system.models import (
     Holding,
     Lottery,
     Submission,
+    User,
 )
 from lottery_system.models.base import table_of
 from lottery_system.models.database_clock import Clocks
@@ -90,7 +92,7 @@ def admit(
     turn = Draw.take_turn(connection, utcnow)
     check(turn.clocks)
     head = mark.days.get(turn.day) if mark else None
-    granted, lotteries, held = _known(
+    granted, lotteries, held, blocked = _known(
         connection,
         submissions,
         head.token if head else None,
@@ -108,6 +110,8 @@ def admit(
         if earlier is not None:
             mine = earlier.user_id == submission.user_id
             answers.append(earlier if mine else TokenTaken())
+        elif submission.user_id in blocked:
+            answers.append(AccountBlocked())
         elif lottery is None:
             answers.append(UnknownLottery())
         elif turn.day > lottery.closes_on:
@@ -255,7 +259,7 @@ def _known(
     submissions: Sequence[AskedBallots],
     marked: UUID | None,
     day: date | None,
-) -> tuple[dict[UUID, GrantedBallots], dict[int, AnyRow], Counter[int]]:
+) -> tuple[dict[UUID, GrantedBallots], dict[int, AnyRow], Counter[int], set[int]]:
     """Return what a batch must know, in one statement.
 
     Args:
@@ -263,7 +267,8 @@ def _known(
         day: the one of which the users' ballots are counted; None if nobody's need be.
 
     Returns:
-        What is stored under their tokens already, their lotteries, and the counts by user.
+        What is stored under their tokens already, their lotteries, the counts by user, and which
+        users are blocked.
     """
     parameters = {
         "tokens": [each.token for each in submissions] + ([marked] if marked else []),
@@ -271,15 +276,17 @@ def _known(
         "users": list({each.user_id for each in submissions}),
         "day": day,
     }
-    stored, lotteries, held = {}, {}, Counter[int]()
+    stored, lotteries, held, blocked = {}, {}, Counter[int](), set()
     for row in connection.execute(_KNOWN if day is None else _KNOWN_AND_HELD, parameters):
         if row.token is not None:
             stored[row.token] = GrantedBallots._make(row[: len(_ANSWER)])
         elif row.lottery_id is not None:
             lotteries[row.lottery_id] = row
+        elif row.ballot_count is None:
+            blocked.add(row.user_id)
         else:
             held[row.user_id] = row.ballot_count
-    return stored, lotteries, held
+    return stored, lotteries, held, blocked
 
 
 def _store(connection: Connection, turn: Turn, runs: Sequence[_Run]) -> Frontier:
@@ -325,6 +332,7 @@ def _row(run: _Run, leaves: bytes) -> dict[str, object]:
 
 
 _submission, _lottery, _holding = table_of(Submission), table_of(Lottery), table_of(Holding)
+_user = table_of(User)
 #: the columns of a stored submission's answer, without the long ones that only the log needs
 _ANSWER = GrantedBallots._fields
 _answer = [_submission.c[name] for name in _ANSWER]
@@ -357,6 +365,10 @@ _held = (
     )
     .group_by(_holding.c.user_id)
 )
-_KNOWN = union_all(_tokens_known, _lotteries_known)
-_KNOWN_AND_HELD = union_all(_tokens_known, _lotteries_known, _held)
+#: usually none, of which an index tells at once
+_blocked = select(*_nothing_but(user_id=_user.c.id)).where(
+    _user.c.blocked_at.is_not(None), _user.c.id.in_(bindparam("users", expanding=True))
+)
+_KNOWN = union_all(_tokens_known, _lotteries_known, _blocked)
+_KNOWN_AND_HELD = union_all(_tokens_known, _lotteries_known, _blocked, _held)
 _STORE = _submission.insert()

@@ -1,4 +1,4 @@
-"""Scheduled work on claims: lapse late prizes, offer to waiting reserves, delete contacts.
+"""Scheduled work on claims: lapse prizes, offer to waiting reserves, delete contacts.
 
 The database decides what is due, so any number of processes may call this at any time.
 """
@@ -21,7 +21,10 @@ def run_due(
     *,
     rollback: Rollback | None = None,
 ) -> int:
-    """Let late prizes lapse, offer prizes to waiting reserves, delete old contacts.
+    """Let prizes lapse, offer prizes to waiting reserves, delete old contacts.
+
+    A prize lapses if it is late, or if its holder is blocked. If the next reserve is blocked, too,
+    that prize lapses with the next call.
 
     Each step is a transaction of its own. If nothing is due, nothing is locked.
 
@@ -39,6 +42,14 @@ def run_due(
     count = 0
     with session.begin():
         late, waiting = claim.due_to_lapse(session, now), claim.waiting(session)
+        of_blocked = claim.held_by_blocked(session)
+    for day, place in of_blocked:
+        with session.begin():
+            check_session(session, rollback)
+            done = claim.lapse_blocked(session, day, place, now, claim_days)
+        if done:
+            log.info("prize of %s, place %d: lapsed, its holder is blocked", day, place)
+        count += done
     for day, place in late:
         with session.begin():
             check_session(session, rollback)

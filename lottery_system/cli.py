@@ -23,16 +23,10 @@ from lottery_system.commands import DatabaseGroup, reason_of, reporting
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.mark import Mark
-from lottery_system.models import (
-    AccountEvent,
-    AccountEventKind,
-    Limits,
-    LoginSession,
-    Lottery,
-    User,
-)
+from lottery_system.models import AccountEvent, AccountEventKind, Limits, Lottery, User
 from lottery_system.models.claim import hand_over, lapse
 from lottery_system.models.password_reset import make_reset_link
+from lottery_system.models.rights import set_organiser
 from lottery_system.moving import move, target_of
 from lottery_system.parts import checked_transaction, parts
 from lottery_system.passwords import enforce_password, hash_password
@@ -532,10 +526,5 @@ def _set_organiser(name: str, is_organiser: bool) -> None:
         found = User.by_username(session, name)
         if found is None:
             raise click.ClickException(f"There is no user {name!r}.")
-        if found.is_organiser != is_organiser:
-            kind = AccountEventKind.PROMOTED if is_organiser else AccountEventKind.DEMOTED
-            AccountEvent.record(session, found.id, kind, utcnow(), by_command=True)
-        found.is_organiser = is_organiser
-        # no session goes on with other rights than it began with
-        LoginSession.close_all(session, found.id)
+        set_organiser(session, found.id, is_organiser, utcnow())
     click.echo(f"{found.username} is {'an organiser' if is_organiser else 'a participant'} now.")

@@ -171,6 +171,23 @@ class OrganiserMayNotPlay(LotteryError):
         )
 
 
+class AccountBlocked(LotteryError):
+    """An organiser has blocked the account."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An organiser has blocked this account. No ballot was added. The ballots that you "
+            "added before stay in their draws."
+        )
+
+
+class AccountClosed(LotteryError):
+    """The holder has closed the account."""
+
+    def __init__(self) -> None:
+        super().__init__("This account is closed. Nobody can log in to it any more.")
+
+
 class NotAnOrganiser(LotteryError):
     """Only organisers may do this."""
 

@@ -15,8 +15,9 @@ from lottery_system.errors import LotteryError
 #: how many times as long as the longest name its raw text may be: a Hangul syllable or a letter of
 #: Vietnamese is three characters where it is decomposed, and there may be spaces around
 RAW_TIMES = 4
-#: combining marks in a row (UTS 39 section 5.4)
-MOST_MARKS = 4
+#: combining marks in a row (UTS 39 section 5.4), and with those that take room of their own, of
+#: which a syllable of Burmese has up to six
+MOST_MARKS, MOST_OF_ALL_MARKS = 4, 8
 #: the class of the marks that join consonants of India and its neighbours (UAX 44, table 15)
 VIRAMA = 9
 
@@ -107,16 +108,17 @@ def demand_few_marks(text: str) -> None:
     Raises:
         BadText: with a sentence for the person who typed it.
     """
-    row, before = 0, " "
+    row, all_marks, before = 0, 0, " "
     for sign in unicodedata.normalize("NFD", text):
         category = unicodedata.category(sign)
         row = row + 1 if category in ("Mn", "Me") else 0
+        all_marks = all_marks + 1 if category[0] == "M" else 0
         stands_alone = category[0] == "M" and before == " "
         if unicodedata.combining(sign) == VIRAMA:  # between letters of its script, or unseen
             stands_alone = (
                 _script(before) != _script(sign) or unicodedata.combining(before) == VIRAMA
             )
-        if row > MOST_MARKS or stands_alone:
+        if row > MOST_MARKS or all_marks > MOST_OF_ALL_MARKS or stands_alone:
             raise BadText(
                 "Use at most %(most)s accents or other marks on a letter, and none on their own.",
                 most=MOST_MARKS,

@@ -67,6 +67,8 @@ def enforce_username(text: str) -> str:
         raise BadUsername("Use only letters, numbers, dots, hyphens and underscores.")
     if not SHORTEST <= len(username) <= LONGEST:
         raise _bad_length()
+    if any(_is_mark_on_punctuation(username, at) for at in range(1, len(username))):
+        raise BadUsername("Put accents and other marks on letters, not on dots or hyphens.")
     if username[0] in PUNCTUATION or username[-1] in PUNCTUATION | JOINERS:
         raise BadUsername("A username must start and end with a letter or a number.")
     return username
@@ -100,6 +102,10 @@ def _bad_length() -> BadUsername:
     return BadUsername(
         "A username must be %(least)s to %(most)s characters long.", least=SHORTEST, most=LONGEST
     )
+
+
+def _is_mark_on_punctuation(text: str, at: int) -> bool:
+    return text[at - 1] in PUNCTUATION and unicodedata.category(text[at])[0] == "M"
 
 
 def _is_of_a_word(sign: str) -> bool:

@@ -92,6 +92,25 @@ def test_marks_that_pile_up_or_stand_alone_and_joiners_that_join_nothing_are_ref
         enforce_username(username)
 
 
+@pytest.mark.parametrize(
+    "username",
+    ["क" + "\u093e" * 9, "က" + "\u103c\u1031\u102c" * 3, "bo-\u0301b", "bo.\u0327b", "क_\u093eक",
+     "\u093eक\u093e", "\u200cbob", "\u200dक्ष", "._-", "_bob", ".\u0301bob"],
+)  # fmt: skip
+def test_names_begin_with_a_letter_or_digit_and_marks_have_letters_to_stand_on(
+    username: str,
+) -> None:
+    with pytest.raises(BadUsername):
+        enforce_username(username)
+
+
+@pytest.mark.parametrize(
+    "username", ["4ever", "४हिन्दी", "मिस्त्री", "ကြောင့်", "မြွှော့အောင်", "கொளதமி", "ตุ๊กตา"]
+)
+def test_names_of_many_marks_that_words_need_can_be_had(username: str) -> None:
+    assert enforce_username(username) == username
+
+
 @pytest.mark.parametrize("username", ["नमस्ते", "ភ្នំពេញ", "မြန်မာ", "தமிழ்", "ක්‍රම", "Łódka", "việt"])
 def test_names_are_had_in_the_scripts_of_the_world(username: str) -> None:
     assert enforce_username(username) == username

@@ -7,6 +7,7 @@ from lottery_system.models.base import Base
 from lottery_system.models.claim_event import ClaimContact, ClaimEvent
 from lottery_system.models.draw import CLOSED, DRAWN, LOST, OPEN, Draw, DrawStatus
 from lottery_system.models.holding import Holding
+from lottery_system.models.invitation import Invitation, InvitationUse
 from lottery_system.models.journal import JournalRecord, LogKeys
 from lottery_system.models.login_session import LoginSession
 from lottery_system.models.lottery import Limits, Lottery
@@ -40,6 +41,8 @@ __all__ = [
     "DrawStatus",
     "GrantedBallots",
     "Holding",
+    "Invitation",
+    "InvitationUse",
     "JournalRecord",
     "JournalTile",
     "Limits",

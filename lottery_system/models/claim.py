@@ -51,7 +51,9 @@ Reason = NewType("Reason", str)
 #: reasons of automatic lapses; stored in English, translated by the catalogues when shown
 NOT_CLAIMED_IN_TIME = Reason("The prize was not claimed in time.")
 ALL_WON = Reason("All prizes of this lottery are won.")
-LAPSED_BY_ITSELF = frozenset({NOT_CLAIMED_IN_TIME, ALL_WON})
+#: the organiser's own reason is for the participant and organisers alone
+BLOCKED = Reason("The winner’s account is blocked.")
+LAPSED_BY_ITSELF = frozenset({NOT_CLAIMED_IN_TIME, ALL_WON, BLOCKED})
 
 
 class BadHandOver(LotteryError):
@@ -250,6 +252,47 @@ def lapse_late(
     if locked is None or locked.events.keys() != {OFFERED} or not locked.is_over(day_of(now)):
         return False
     _add(connection, locked, LAPSED, now, reason=NOT_CLAIMED_IN_TIME)
+    _move_up(connection, day, place + 1, now, claim_days)
+    return True
+
+
+def held_by_blocked(session: Session) -> Sequence[tuple[date, int]]:
+    """List the places whose prize is not handed over, and whose holder is blocked, oldest first."""
+    end = aliased(ClaimEvent)
+    rows = session.execute(
+        select(ClaimEvent.day, ClaimEvent.place)
+        .join(User, User.id == ClaimEvent.holder_id)
+        .where(
+            User.blocked_at.is_not(None),
+            ClaimEvent.kind == OFFERED,
+            ~select(end.day)
+            .where(
+                end.day == ClaimEvent.day,
+                end.place == ClaimEvent.place,
+                end.kind.in_((HANDED_OVER, LAPSED)),
+            )
+            .exists(),
+        )
+        .order_by(ClaimEvent.day, ClaimEvent.place)
+    )
+    return [(row.day, row.place) for row in rows]
+
+
+def lapse_blocked(
+    session: Session, day: date, place: int, now: datetime, claim_days: int | None = None
+) -> bool:
+    """Let a prize lapse, claimed or not, if its holder is blocked; tell whether this call did it.
+
+    The same decision for all: the organiser who blocks somebody does not choose which prizes lapse.
+    """
+    connection = session.connection()
+    Draw.hold_all(connection)
+    locked = _lock_place(connection, day, place)
+    if locked is None or not locked.is_open:
+        return False
+    if session.scalar(select(User.blocked_at).where(User.id == locked.user_id)) is None:
+        return False
+    _add(connection, locked, LAPSED, now, reason=BLOCKED)
     _move_up(connection, day, place + 1, now, claim_days)
     return True
 

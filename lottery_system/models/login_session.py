@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.clock import day_of
+from lottery_system.errors import AccountBlocked
 from lottery_system.models.account_event import BROWSER_LENGTH
 from lottery_system.models.base import Base, table_of
 from lottery_system.models.claim_event import OFFERED, ClaimEvent
@@ -123,7 +124,12 @@ class LoginSession(Base):
 
         Whoever logs in to an account that exists holds the lock of its row (`User.still_with`), so
         that two log-ins at the same time do not both count the same others.
+
+        Raises:
+            AccountBlocked: an organiser keeps the user out; a trigger refuses it, too.
         """
+        if user.blocked_at is not None:
+            raise AccountBlocked
         token = secrets.token_urlsafe(TOKEN_BYTES)
         if instead_of is not None:
             cls.close(session, instead_of)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from lottery_system.errors import LotteryError
+from lottery_system.errors import AccountClosed, LotteryError
 from lottery_system.models.account_event import AccountEvent, AccountEventKind
 from lottery_system.models.account_link import AccountLink, LinkPurpose, LinkState
 from lottery_system.models.login_session import LoginSession
@@ -25,13 +25,6 @@ class OnlyByCommand(LotteryError):
             "You can only create links for participants. For an organiser, ask whoever runs the "
             "server."
         )
-
-
-class AccountIsClosed(LotteryError):
-    """Nobody can log in to the account any more."""
-
-    def __init__(self) -> None:
-        super().__init__("This account is closed. Nobody can log in to it any more.")
 
 
 class UnknownLink(LotteryError):
@@ -74,12 +67,12 @@ def make_reset_link(
         browser: of the holder, if it was the holder.
 
     Raises:
-        AccountIsClosed: there is nothing to log in to.
+        AccountClosed: there is nothing to log in to.
         OnlyByCommand: an organiser may not make one for this user.
     """
     user = session.get_one(User, user_id, with_for_update=LOCK, populate_existing=True)
     if user.closed_at is not None:
-        raise AccountIsClosed
+        raise AccountClosed
     if made_by is not None and user.is_organiser:
         raise OnlyByCommand
     token = AccountLink.make(session, LinkPurpose.PASSWORD, user_id, now, LIFETIME, made_by=made_by)
@@ -101,14 +94,14 @@ def holder_of(session: Session, token: str, now: datetime) -> User:
     Raises:
         UnknownLink: there is no such link.
         LinkOver: it works no more, with a sentence that says why.
-        AccountIsClosed: there is nothing to log in to.
+        AccountClosed: there is nothing to log in to.
     """
     link = AccountLink.look(session, LinkPurpose.PASSWORD, token)
     if link is None:
         raise UnknownLink
     user = session.get_one(User, link.user_id)
     if user.closed_at is not None:
-        raise AccountIsClosed
+        raise AccountClosed
     state = link.state(now)
     if state is not LinkState.WORKS:
         raise _over(state)
@@ -121,7 +114,7 @@ def reset_password(
     """Use a link up: set the password, and end all log-ins and all other links of the account.
 
     Raises:
-        UnknownLink, LinkOver, AccountIsClosed: as `holder_of` does; nothing has changed.
+        UnknownLink, LinkOver, AccountClosed: as `holder_of` does; nothing has changed.
     """
     user = holder_of(session, token, now)
     session.refresh(user, with_for_update=LOCK)
@@ -130,7 +123,7 @@ def reset_password(
         holder_of(session, token, now)  # says why
         raise _over(LinkState.ENDED)
     if user.closed_at is not None:
-        raise AccountIsClosed
+        raise AccountClosed
     user.password_hash = password_hash
     AccountLink.end_all(session, user.id, now)
     LoginSession.close_all(session, user.id)

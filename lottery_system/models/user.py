@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import String, Text, select, update
+from sqlalchemy import Index, String, Text, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.models.base import Base
@@ -11,12 +11,17 @@ from lottery_system.usernames import look_alike_key, normalise_username, usernam
 #: a lock of a user's row that lets others refer to it meanwhile, as events do to who did something;
 #: two who each do something to the other's account would wait for each other otherwise
 LOCK = {"key_share": True}
+BLOCK_REASON_LENGTH = 200
+_IS_BLOCKED = text("blocked_at IS NOT NULL")
 
 
 class User(Base):
     """A user. The two keys make a username unique, see `usernames`."""
 
     __tablename__ = "users"
+    __table_args__ = (
+        Index("ix_users_blocked", "id", sqlite_where=_IS_BLOCKED, postgresql_where=_IS_BLOCKED),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     #: as its holder wrote it, normalised
@@ -37,6 +42,11 @@ class User(Base):
     closed_at: Mapped[datetime | None]
     #: the latest account event of others that its holder has seen; None for none
     told_event: Mapped[int | None]
+    #: when an organiser blocked it, and why; None if it is not blocked. See `block`.
+    blocked_at: Mapped[datetime | None]
+    block_reason: Mapped[str | None] = mapped_column(String(BLOCK_REASON_LENGTH))
+    #: the site change whose terms were accepted at the sign-up; None if there were none
+    accepted_terms: Mapped[int | None]
 
     @classmethod
     def sign_up(

@@ -46,6 +46,7 @@ class ExportedUser(NamedTuple):
     created_at: datetime
     is_organiser: bool
     closed_at: datetime | None
+    blocked_at: datetime | None
 
 
 def winners_after(connection: Connection, day: date, place: int) -> Sequence[ExportedPlace]:
@@ -106,7 +107,14 @@ _SUBMISSIONS = (
     .limit(at_most(PIECE))
 )
 _USERS = (
-    select(_user.id, _user.username, _user.created_at, _user.is_organiser, _user.closed_at)
+    select(
+        _user.id,
+        _user.username,
+        _user.created_at,
+        _user.is_organiser,
+        _user.closed_at,
+        _user.blocked_at,
+    )
     .where(_user.id > bindparam("user_id"))
     .order_by(_user.id)
     .limit(at_most(PIECE))

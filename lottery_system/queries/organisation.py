@@ -32,6 +32,7 @@ class Participant(NamedTuple):
     is_organiser: bool
     created_at: datetime
     closed_at: datetime | None
+    blocked_at: datetime | None
     #: ballots of today
     today: int
 
@@ -115,6 +116,7 @@ _PARTICIPANTS = (
         _user.is_organiser,
         _user.created_at,
         _user.closed_at,
+        _user.blocked_at,
         _today.label("today"),
     )
     .where(_user.id < bindparam("before"))

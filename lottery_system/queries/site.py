@@ -49,6 +49,12 @@ def load_text(connection: Connection, name: str) -> str:
     return connection.scalar(_TEXTS[name]) or ""
 
 
+def terms_in_force(connection: Connection) -> int | None:
+    """Return the site change since which the terms are what they are; None if there are none."""
+    row = connection.execute(_TERMS).first()
+    return row.id if row is not None and row.terms else None
+
+
 def site_changes(connection: Connection, limit: int) -> Sequence[AnyRow]:
     """List the changes of the site, newest first.
 
@@ -81,6 +87,15 @@ _SITE = (
         table_of(SiteChange).outerjoin(table_of(Picture), _picture.digest == _change.logo_digest)
     )
     .order_by(_change.id.desc())
+    .limit(1)
+)
+_other = table_of(SiteChange).alias("other").c
+_newest = select(_other.terms).order_by(_other.id.desc()).limit(1).correlate(None).scalar_subquery()
+_last_other = select(func.coalesce(func.max(_other.id), 0)).where(_other.terms != _newest)
+_TERMS = (
+    select(_change.id, _change.terms)
+    .where(_change.id > _last_other.scalar_subquery())
+    .order_by(_change.id)
     .limit(1)
 )
 _TEXTS = {each: select(_change[each]).order_by(_change.id.desc()).limit(1) for each in TEXTS}

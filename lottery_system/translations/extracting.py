@@ -35,8 +35,8 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "BadPicture": None,
     "BadText": None, "BadUsername": None, "ClosesInThePast": None, "NoSuchReceipt": None,
     "NoOffers": None, "NotDrawn": None, "BadOpening": None, "BadHandOver": None,
-    "NoPrizeLeft": None, "TooFewADay": None, "TooFewPrizes": None, "Reason": None,
-    "LinkOver": None,
+    "CannotBlock": None, "InvitationOver": None, "LinkOver": None, "NoPrizeLeft": None,
+    "TooFewADay": None, "TooFewPrizes": None, "Reason": None,
 }  # fmt: skip
 
 #: folders, the files in them, and how these are read

@@ -28,6 +28,12 @@ class Done(StrEnum):
     HANDED_OVER = "handed-over"
     LAPSED = "lapsed"
     NEW_PASSWORD = "new-password"  # noqa: S105
+    INVITATION_ENDED = "invitation-ended"
+    BLOCKED = "blocked"
+    UNBLOCKED = "unblocked"
+    PROMOTED = "promoted"
+    DEMOTED = "demoted"
+    DEMOTED_ONESELF = "demoted-oneself"
 
 
 SENTENCES: dict[str, LazyString] = {
@@ -39,6 +45,12 @@ SENTENCES: dict[str, LazyString] = {
     Done.NEW_PASSWORD: lazy_gettext(
         "Your new password is set, and you’ve been logged out everywhere. Log in with it now."
     ),
+    Done.INVITATION_ENDED: lazy_gettext("The invitation has ended. Nobody can sign up with it."),
+    Done.BLOCKED: lazy_gettext("Blocked. All their log-ins have ended."),
+    Done.UNBLOCKED: lazy_gettext("Unblocked. They can log in and play again."),
+    Done.PROMOTED: lazy_gettext("They’re an organiser now, and have to log in again."),
+    Done.DEMOTED: lazy_gettext("They’re a participant now, and have to log in again."),
+    Done.DEMOTED_ONESELF: lazy_gettext("You’re a participant now. Log in again to play."),
     Done.LAPSED: lazy_gettext("The prize has lapsed. Everyone can read the reason."),
 }
 

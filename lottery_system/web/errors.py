@@ -14,10 +14,13 @@ from werkzeug.wrappers import Response
 
 from lottery_system.certificates import Unsound, UnsoundOffers
 from lottery_system.errors import (
+    AccountBlocked,
+    AccountClosed,
     AlreadyDownloading,
     LotteryError,
     LotteryFinished,
     NotAdmitted,
+    NotAnOrganiser,
     Paused,
     TokenTaken,
     TooManyAttempts,
@@ -25,9 +28,9 @@ from lottery_system.errors import (
     UnfitKeys,
     UnknownLottery,
 )
+from lottery_system.models.invitation import InvitationOver, UnknownInvitation
 from lottery_system.models.login_session import Viewer
 from lottery_system.models.password_reset import (
-    AccountIsClosed,
     LinkOver,
     LoggedInAsAnother,
     UnknownLink,
@@ -53,13 +56,17 @@ class Retry:
 
 #: the statuses of what the domain refuses
 STATUSES: dict[type[LotteryError], int] = {
+    AccountBlocked: 403,
+    NotAnOrganiser: 403,
+    UnknownInvitation: 404,
     UnknownLottery: 404,
+    AccountClosed: 410,
+    InvitationOver: 410,
     LotteryFinished: 422,
     TokenTaken: 422,
     UnknownLink: 404,
     LoggedInAsAnother: 409,
     LinkOver: 410,
-    AccountIsClosed: 410,
     TooManyBallots: 429,
     AlreadyDownloading: 429,
     NotAdmitted: 503,

@@ -21,17 +21,19 @@ from wtforms.validators import InputRequired, Optional
 from wtforms.widgets import TextInput
 
 from lottery_system.errors import LotteryError
+from lottery_system.models.block import enforce_block_reason
 from lottery_system.models.claim import (
     enforce_contact,
     enforce_message,
     enforce_note,
     enforce_reason,
 )
+from lottery_system.models.invitation import MOST_DAYS, MOST_USES, enforce_label
 from lottery_system.models.lottery import Limits, enforce_claim, enforce_name, enforce_prize
 from lottery_system.pictures import enforce_alternative
 from lottery_system.text_input import BadText
 from lottery_system.web.picture_field import PictureField
-from lottery_system.web.words import translated
+from lottery_system.web.words import number, translated
 
 DIGITS = 9
 #: the furthest page of a list that may be asked for
@@ -64,6 +66,71 @@ class AccountForm(Form):
     password = PasswordField(
         lazy_gettext("Password"), [InputRequired(lazy_gettext("Enter a password."))]
     )
+
+
+class SignUpForm(AccountForm):
+    """A username and a password, and a box whose value names the terms that are accepted."""
+
+    terms = StringField()
+    #: the terms to be accepted, see `terms_in_force`; None for none
+    terms_in_force: int | None = None
+
+    def validate_terms(self, field: Field) -> None:
+        """Demand that the terms that are in force were shown, and accepted."""
+        if self.terms_in_force is None or field.data == str(self.terms_in_force):
+            return
+        if field.data:
+            raise ValidationError(
+                gettext("The terms have just changed. Read them again, then tick the box.")
+            )
+        raise ValidationError(gettext("To sign up, tick the box to accept the terms."))
+
+
+class CountField(Field):
+    """A whole number from 1 up to a limit."""
+
+    widget = TextInput()
+
+    def __init__(self, label: str, most: int, **options: Any) -> None:
+        super().__init__(label, **options)
+        self._most = most
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read what was typed.
+
+        Raises:
+            ValueError: it is not such a number; with a sentence for the person who typed it.
+        """
+        self.raw = "".join(valuelist).strip()
+        self.data = parse_number(self.raw)
+        if not self.data or self.data > self._most:
+            raise ValueError(
+                gettext("Enter a whole number from 1 to %(most)s.", most=number(self._most))
+            )
+
+    def _value(self) -> str:
+        typed = getattr(self, "raw", None)
+        return str(typed if typed is not None else self.data or "")
+
+
+class InvitationForm(Form):
+    """The form to make an invitation."""
+
+    label = StringField(lazy_gettext("Name"))
+    uses = CountField(lazy_gettext("How many people can sign up with it"), MOST_USES)
+    days = CountField(lazy_gettext("For how many days it works"), MOST_DAYS)
+
+    def validate_label(self, field: Field) -> None:
+        enforce(enforce_label, field)
+
+
+class BlockForm(Form):
+    """The form to block a participant, with a reason."""
+
+    reason = StringField(lazy_gettext("Reason"))
+
+    def validate_reason(self, field: Field) -> None:
+        enforce(enforce_block_reason, field)
 
 
 class OwnPasswordForm(Form):

@@ -179,6 +179,23 @@ STATES = {
     "link for a participant, created": State(
         "/organiser/participants/4/reset-link", "shown only once", "alice", press("Create link")
     ),
+    "a participant": State("/organiser/participants/2", "Make bob an organiser", "alice"),
+    "a participant, block refused": State(
+        "/organiser/participants/2", "Enter a reason.", "alice", press("Block")
+    ),
+    "a participant, in German": State("/organiser/participants/2?lang=de", "sperren", "alice"),
+    "an organiser": State("/organiser/participants/1", "Make alice a participant", "alice"),
+    "invitations": State("/organiser/invitations", "New invitation", "alice"),
+    "invitations, refused": State(
+        "/organiser/invitations", "Enter a name, so that", "alice", press("Create invitation")
+    ),
+    "invitation, just made": State(
+        "/organiser/invitations",
+        "shown only once",
+        "alice",
+        fill("Create invitation", label="Poster in the hall"),
+    ),
+    "invitation, not valid": State("/join", "This invitation isn’t valid."),
     "changes": State("/organiser/changes", "from the command line", "alice"),
     "site": State("/organiser/site", "Technical name", "alice"),
     "site, refused": State(

@@ -81,6 +81,7 @@ def site(
     *,
     places: int = 1,
     claim_days: int | None = None,
+    sign_up: str = "open",
 ) -> Iterator[Site]:
     """Serve a lottery that alice organises, with nothing in it."""
     url = f"sqlite:///{copy(file, folder / 'lottery.db')}"
@@ -88,7 +89,12 @@ def site(
         session.add(User.sign_up("alice", hash_password(PASSWORD), at, is_organiser=True))
     claimed_within = "off" if claim_days is None else str(claim_days)
     with Gunicorn(
-        url, folder, at=at, LOTTERY_PLACES=str(places), LOTTERY_CLAIM_DAYS=claimed_within
+        url,
+        folder,
+        at=at,
+        LOTTERY_PLACES=str(places),
+        LOTTERY_CLAIM_DAYS=claimed_within,
+        LOTTERY_SIGN_UP=sign_up,
     ) as server:
         yield Site(url, server)
 

@@ -23,6 +23,7 @@ from lottery_system.models import (
     AccountLink,
     Base,
     ClaimEvent,
+    Invitation,
     JournalRecord,
     LinkPurpose,
     LoginSession,
@@ -93,6 +94,8 @@ def _played(
             FIRST_NOON,
             actor_id=cast.alice.id,
         )
+        token = Invitation.make(session, "Club", FIRST_NOON, uses=2, days=1, by=cast.alice.id)[1]
+        Invitation.use(session, token, cast.bob.id, FIRST_NOON)
         session.add(Throttle(key="é", attempt_count=1, expires_at=FIRST_NOON))
         lottery = session.get_one(Lottery, big_chance.id)
         lottery.change(

@@ -29,6 +29,7 @@ from lottery_system.models import (
     Base,
     ClaimEvent,
     Draw,
+    Invitation,
     LoginSession,
     Lottery,
     LotteryChange,
@@ -71,6 +72,8 @@ LANDED = {
         "6672ea37b6e3ebc5ec6a55448e3889ef9cc624bcce6ded66eb8ed04995270309",
     "0012_accounts_and_links.py":
         "657f9e1508cb9d2f8298b764b0b7f762dd95a99ef0e5da2effdd2c853e7e0af3",
+    "0014_who_may_join.py":
+        "f468659d981cc1e6893a3cea28b64d016acd696e872c39495144816d25aa616e",
 }  # fmt: skip
 
 
@@ -476,3 +479,36 @@ def test_accounts_and_log_ins_from_before_their_history_go_on(empty_url: str) ->
             assert AccountEvent.untold(session.connection(), bob) == []
         downgrade(revision="0011")
         upgrade()
+
+
+def test_accounts_from_before_are_not_blocked_and_came_by_no_invitation(empty_url: str) -> None:
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0012")
+        with Session(db.engine) as session, session.begin():
+            for number, name, is_organiser in ((1, "admin", "true"), (2, "bob", "false")):
+                session.execute(
+                    text(
+                        "INSERT INTO users (id, username, username_key, look_alike_key,"
+                        " password_hash, is_organiser, created_at) VALUES"
+                        f" ({number}, '{name}', '{name}', '{name}', '', {is_organiser},"
+                        " '2026-11-19 12:00:00.000000')"
+                    )
+                )
+
+        upgrade()
+
+        with Session(db.engine) as session, session.begin():
+            users = session.scalars(select(User).order_by(User.id)).all()
+            assert [(each.username, each.blocked_at) for each in users] == [
+                ("admin", None), ("bob", None),
+            ]  # fmt: skip
+            assert Invitation.latest(session.connection(), 1) == []
+        with pytest.raises(DatabaseError, match="there must be an organiser"):  # noqa: SIM117
+            with Session(db.engine) as session, session.begin():
+                session.execute(text("UPDATE users SET is_organiser = false"))
+        downgrade(revision="0012")
+        upgrade()
+        with Session(db.engine) as session, session.begin():
+            session.get_one(User, 2).blocked_at = datetime(2026, 11, 20, tzinfo=UTC)
+        with pytest.raises(DataWouldBeLost, match=r"users\.blocked_at"):
+            downgrade(revision="0012")

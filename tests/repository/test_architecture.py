@@ -43,6 +43,7 @@ FLOORS = (
     {"passwords", "pictures", "free_space", "ballot_rate"},
     {
         "usernames",
+        "reserved_names",
         "browsers",
         "confusables",
         "text_input",

@@ -35,13 +35,20 @@ LOTTERY_FIELDS = (
     "remove_picture", "picture",
 )  # fmt: skip
 FIELDS = {
-    "accounts.create": ("username", "password"),
+    "accounts.create": ("username", "password", "terms"),
     "accounts.create_session": ("username", "password", "resume"),
     "accounts.destroy_session": (),
     "ballots.create": ("count", "submission"),
     "ballots.mark_seen": ("until",),
+    "invitations.create": ("label", "uses", "days"),
+    "invitations.end": (),
+    "joining.create": ("username", "password", "terms"),
     "handovers.create": ("handed_on", "note"),
     "handovers.let_lapse": ("reason", "is_sure"),
+    "members.demote": ("current",),
+    "members.keep_out": ("reason",),
+    "members.let_in": (),
+    "members.promote": ("current",),
     "my_account.change_password": ("current", "new"),
     "my_account.choose_language": ("language",),
     "my_account.close": ("current",),
@@ -74,7 +81,9 @@ def pages(app: Flask) -> list[Rule]:
 def path_of(app: Flask, rule: Rule, word: str = "1") -> str:
     """Return an address of a rule, with a number wherever one goes, and else a word."""
     with app.test_request_context():
-        numbers = {"lottery_id", "number", "place", "timeline", "user_id", "width"}
+        numbers = {
+            "invitation_id", "lottery_id", "number", "place", "timeline", "user_id", "width",
+        }  # fmt: skip
         values = {name: 1 if name in numbers else word for name in rule.arguments}
         return rule.build(values)[1]  # type: ignore[index]
 

@@ -7,9 +7,12 @@ from lottery_system.web.pages import (
     draws,
     exports,
     handovers,
+    invitations,
+    joining,
     live,
     logs,
     lotteries,
+    members,
     monitoring,
     my_account,
     new_passwords,
@@ -27,7 +30,7 @@ from lottery_system.web.pages import (
 )
 
 PAGES = (
-    accounts, ballots, cards, draws, exports, handovers, live, logs, lotteries, monitoring,
-    my_account, new_passwords, organiser, participants, pictures, prizes, rules, screen, site_form,
-    site_texts, verifiers, welcome, winners,
+    accounts, ballots, cards, draws, exports, handovers, invitations, joining, live, logs,
+    lotteries, members, monitoring, my_account, new_passwords, organiser, participants, pictures,
+    prizes, rules, screen, site_form, site_texts, verifiers, welcome, winners,
 )  # fmt: skip

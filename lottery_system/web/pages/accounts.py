@@ -1,36 +1,28 @@
 """Pages for signing up, logging in and logging out."""
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, request, url_for
 from flask_babel import gettext
 from flask_login import current_user
-from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody, users, viewer
-from lottery_system.addresses import client_network, own_path
+from lottery_system.addresses import own_path
 from lottery_system.clock import utcnow
 from lottery_system.errors import TooManyAttempts
 from lottery_system.extensions import db, transaction
 from lottery_system.models import AccountEvent, AccountEventKind, LoginSession, User
 from lottery_system.parts import parts
-from lottery_system.passwords import (
-    BadPassword,
-    check_password,
-    enforce_password,
-    hash_password,
-)
+from lottery_system.passwords import check_password
 from lottery_system.security_log import note
-from lottery_system.throttles import Limit, count, look
-from lottery_system.usernames import BadUsername, enforce_username
+from lottery_system.usernames import BadUsername
 from lottery_system.web import login
 from lottery_system.web.account_events import browser_of_request, record
-from lottery_system.web.current_site import site
 from lottery_system.web.errors import retry_after, wait_for
-from lottery_system.web.forms import AccountForm
-from lottery_system.web.log_in_throttle import AN_HOUR, Attempt
+from lottery_system.web.forms import AccountForm, SignUpForm
+from lottery_system.web.log_in_throttle import Attempt
 from lottery_system.web.resuming import log_in_page, resumed, resumes_at
+from lottery_system.web.sign_up import SENTENCES, no_sign_up, sign_up, sign_up_page
 from lottery_system.web.welcome import load_welcome
-from lottery_system.web.words import translated
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -38,53 +30,17 @@ blueprint = Blueprint("accounts", __name__)
 @blueprint.get("/signup")
 @everybody
 def new() -> str | Response:
-    """Show the form to sign up."""
-    return _to_front_page() or _sign_up_page(AccountForm())
+    """Show the form to sign up, or say why there is none."""
+    return _to_front_page() or _sign_up_page(SignUpForm())
 
 
 @blueprint.post("/signup")
 @everybody
-@resumes_at(lambda: _sign_up_page(AccountForm()))
+@resumes_at(lambda: _sign_up_page(SignUpForm()))
 def create() -> Response | tuple[str, int]:
     """Make a user, and log the new user in."""
-    limits = [Limit(f"sign up/{client_network()}", parts().settings.sign_ups_per_hour, AN_HOUR)]
-    look(limits, utcnow())
-    form = AccountForm()
-    if not form.validate():
-        return _sign_up_page(form), 422
-    try:
-        username = enforce_username(form.username.data or "")
-        password = enforce_password(
-            form.password.data or "", username, parts().settings.name, site().title
-        )
-    except BadUsername as error:
-        form.username.errors = [translated(error)]
-        return _sign_up_page(form), 422
-    except BadPassword as error:
-        form.password.errors = [translated(error)]
-        return _sign_up_page(form), 422
-    now = utcnow()
-    count(limits, now)  # not before: a class mistypes as often as it signs up
-    user = User.sign_up(username, hash_password(password), now)
-    before = login.token_held()
-    try:
-        with transaction() as session:
-            session.add(user)
-            session.flush()
-            token = LoginSession.open(session, user, now, before, browser_of_request())
-            record(session, user.id, AccountEventKind.SIGNED_UP)
-    except IntegrityError:  # one of the unique keys: somebody was first
-        form.username.errors = [
-            gettext(
-                "This username is taken, or looks too similar to one that is. Choose another one."
-            )
-        ]
-        return _sign_up_page(form), 422
-    login.log_in(user, token)
-    note("sign_up", user)
-    response = redirect(own_path(request.args.get("next")) or url_for("lotteries.index"), code=303)
-    Attempt(username).remember_browser(response)
-    return response
+    form = SignUpForm()
+    return _refusal() or sign_up(form) or (sign_up_page(form), 422)
 
 
 @blueprint.get("/login")
@@ -122,7 +78,10 @@ def create_session() -> Response | tuple[str, int]:
         if locked is None:
             note("log_in_failed", user)
             return log_in_page(form, unfit), 422
-        token = LoginSession.open(session, user, utcnow(), before, browser_of_request())
+        if locked.blocked_at is not None:  # told to those alone who know the password
+            note("log_in_blocked", user)
+            return log_in_page(form, _why_blocked(locked)), 403
+        token = LoginSession.open(session, locked, utcnow(), before, browser_of_request())
         has_news = bool(AccountEvent.untold(session.connection(), locked, 1))
         record(session, user.id, AccountEventKind.LOGGED_IN)
     login.log_in(user, token, has_news=has_news)
@@ -144,6 +103,16 @@ def destroy_session() -> Response:
     return redirect(url_for("accounts.log_in"), code=303)
 
 
+def _why_blocked(user: User) -> str:
+    return str(
+        gettext(
+            "An organiser has blocked this account, so you can’t log in. Reason: “%(reason)s”. "
+            "Your ballots stay in their draws. If you think this is a mistake, ask the organisers.",
+            reason=user.block_reason,
+        )
+    )
+
+
 def _find(username: str) -> User | None:
     try:
         return User.by_username(db.session(), username)
@@ -159,5 +128,11 @@ def _to_front_page() -> Response | None:
     return None
 
 
-def _sign_up_page(form: AccountForm) -> str:
-    return render_template("accounts/new.html", form=form, next=own_path(request.args.get("next")))
+def _sign_up_page(form: SignUpForm) -> str | Response:
+    return _refusal() or sign_up_page(form)
+
+
+def _refusal() -> Response | None:
+    """Say that there is no sign-up without an invitation, or none at all; None if it is open."""
+    sentence = SENTENCES.get(parts().settings.sign_up)
+    return no_sign_up(str(sentence), 403) if sentence else None

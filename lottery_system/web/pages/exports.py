@@ -55,7 +55,7 @@ def ballots() -> Response:
 @organisers
 def participants() -> Response:
     """Hand out who signed up, the oldest first."""
-    head = ("username", "signed_up_at", "is_organiser", "closed_at")
+    head = ("username", "signed_up_at", "is_organiser", "closed_at", "blocked_at")
     return _table("participants.csv", head, _participants())
 
 
@@ -85,6 +85,7 @@ def _participants() -> Iterator[list[Sequence[object]]]:
                 row.created_at.isoformat(),
                 row.is_organiser,
                 row.closed_at.isoformat() if row.closed_at else "",
+                row.blocked_at.isoformat() if row.blocked_at else "",
             )
             for row in piece
         ]

@@ -15,18 +15,24 @@ from flask import (
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answer
-from wtforms import Field
 
 from lottery_system.access import users, viewer
 from lottery_system.clock import utcnow
 from lottery_system.extensions import db, reading, transaction
-from lottery_system.models import AccountEvent, AccountEventKind, AccountLink, LoginSession, User
+from lottery_system.models import (
+    AccountEvent,
+    AccountEventKind,
+    AccountLink,
+    Invitation,
+    LoginSession,
+    User,
+)
 from lottery_system.models.claim import forget_contacts_of
 from lottery_system.models.login_session import LogIn
+from lottery_system.models.rights import demand_another, lock_organisers
 from lottery_system.parts import parts
 from lottery_system.passwords import (
     BadPassword,
-    check_password,
     enforce_password,
     hash_password,
 )
@@ -39,7 +45,7 @@ from lottery_system.web.downloads import download
 from lottery_system.web.exported_rows import my_claims, my_events, my_submissions
 from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm, parse_number
 from lottery_system.web.languages import LANGUAGES
-from lottery_system.web.log_in_throttle import Attempt
+from lottery_system.web.own_password import checked, not_yours
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import translated
 
@@ -68,8 +74,8 @@ def change_password() -> Answer | tuple[str, int]:
     form = NewPasswordForm()
     if not form.validate():
         return _page(form), 422
-    checked = _checked(form.current)
-    if checked is None:
+    password_before = checked(form.current)
+    if password_before is None:
         return _page(form), 422
     try:
         password = enforce_password(
@@ -80,9 +86,9 @@ def change_password() -> Answer | tuple[str, int]:
         return _page(form), 422
     password_hash = hash_password(password)
     with transaction() as session:
-        user = User.still_with(session, viewer().id, checked)
+        user = User.still_with(session, viewer().id, password_before)
         if user is None:  # changed elsewhere, this very moment
-            form.current.errors = [_not_yours()]
+            form.current.errors = [not_yours()]
             return _page(form), 422
         user.password_hash = password_hash
         LoginSession.close_all(session, user.id)
@@ -170,6 +176,8 @@ def data() -> Answer:
         "signed_up_at": user.created_at.isoformat(),
         "is_organiser": user.is_organiser,
         "language": user.language,
+        "joined_by_invitation_at": _invited_at(user.id),
+        "accepted_terms": user.accepted_terms,
         "results_seen_until": user.seen_until.isoformat() if user.seen_until else None,
         "log_ins": [
             {
@@ -199,14 +207,16 @@ def close() -> Answer | tuple[str, int]:
     form = OwnPasswordForm()
     if not form.validate():
         return _closing_page(form), 422
-    checked = _checked(form.current)
-    if checked is None:
+    password_before = checked(form.current)
+    if password_before is None:
         return _closing_page(form), 422
     with transaction() as session:
-        user = User.still_with(session, viewer().id, checked)
+        organisers = lock_organisers(session) if viewer().is_organiser else []
+        user = User.still_with(session, viewer().id, password_before)
         if user is None:
-            form.current.errors = [_not_yours()]
+            form.current.errors = [not_yours()]
             return _closing_page(form), 422
+        demand_another(organisers, user.id)
         user.close(utcnow())
         forget_contacts_of(session, user.id)
         LoginSession.close_all(session, viewer().id)
@@ -247,33 +257,14 @@ def _user(session: Session) -> User:
     return session.get_one(User, viewer().id)
 
 
+def _invited_at(user_id: int) -> str | None:
+    with reading() as connection:
+        at = Invitation.joined_at(connection, user_id)
+    return at.isoformat() if at else None
+
+
 def _log_ins(session: Session) -> list[LogIn]:
     return LoginSession.of_user(session, viewer().id, viewer().token, utcnow())
-
-
-def _checked(field: Field) -> str | None:
-    """Check one's own password, and return its hash; None, and why, where it is another.
-
-    Guessing is bounded as at the log-in.
-
-    Raises:
-        TooManyAttempts: there were too many wrong ones.
-    """
-    attempt = Attempt(viewer().username)
-    attempt.take()
-    password_hash = _user(db.session()).password_hash
-    db.session.close()  # hold no connection while the password is hashed
-    if not check_password(password_hash, field.data or ""):
-        note("password_wrong", viewer())
-        field.errors = [_not_yours()]
-        return None
-    with transaction() as session:
-        attempt.give_back(session)
-    return password_hash
-
-
-def _not_yours() -> str:
-    return str(gettext("This isn’t your password. Try again."))
 
 
 def _document(facts: dict[str, object], user_id: int) -> Iterator[str]:

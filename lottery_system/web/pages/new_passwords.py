@@ -14,11 +14,10 @@ from werkzeug.wrappers import Response
 from lottery_system.access import everybody, viewer
 from lottery_system.addresses import client_network
 from lottery_system.clock import utcnow
-from lottery_system.errors import LotteryError
+from lottery_system.errors import AccountClosed, LotteryError
 from lottery_system.extensions import db, reading, transaction
 from lottery_system.models import User
 from lottery_system.models.password_reset import (
-    AccountIsClosed,
     LinkOver,
     LoggedInAsAnother,
     UnknownLink,
@@ -98,7 +97,7 @@ def create() -> Response:
     except BadPassword as error:
         form.new.errors = [translated(error)]
         return _page(form, 422)
-    except (UnknownLink, LinkOver, AccountIsClosed, LoggedInAsAnother) as error:
+    except (UnknownLink, LinkOver, AccountClosed, LoggedInAsAnother) as error:
         count(limits, utcnow())
         note("reset_link_refused", None)
         return _refused(error)
@@ -129,7 +128,7 @@ def _holder(token: str) -> User:
     """Return whose password the link sets.
 
     Raises:
-        UnknownLink, LinkOver, AccountIsClosed: the link does not work.
+        UnknownLink, LinkOver, AccountClosed: the link does not work.
         LoggedInAsAnother: somebody else is logged in here.
     """
     try:

@@ -8,9 +8,10 @@ from werkzeug.wrappers import Response
 
 from lottery_system.access import organisers, viewer
 from lottery_system.clock import utcnow
+from lottery_system.errors import AccountClosed
 from lottery_system.extensions import db, transaction
 from lottery_system.models import User
-from lottery_system.models.password_reset import AccountIsClosed, OnlyByCommand, make_reset_link
+from lottery_system.models.password_reset import OnlyByCommand, make_reset_link
 from lottery_system.security_log import note
 from lottery_system.throttles import Limit, count, look
 from lottery_system.web.public_address import public_root
@@ -56,7 +57,7 @@ def _participant(user_id: int) -> User:
     """
     user = db.get_or_404(User, user_id, description=gettext("This account doesn’t exist."))
     if user.closed_at is not None:
-        abort(422, translated(AccountIsClosed()))
+        abort(422, translated(AccountClosed()))
     if user.is_organiser:
         abort(403, translated(OnlyByCommand()))
     return user

@@ -5,7 +5,6 @@ from functools import lru_cache
 from time import monotonic
 from typing import NamedTuple
 
-import segno
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_login import current_user
@@ -30,6 +29,7 @@ from lottery_system.web.current_site import show_site, site
 from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page, holder_of
 from lottery_system.web.languages import language
 from lottery_system.web.public_address import is_known_here_only, public_root, site_root
+from lottery_system.web.qr_codes import qr_code
 from lottery_system.web.remembered import apart
 from lottery_system.web.words import long_day
 
@@ -183,15 +183,5 @@ def _rendered(page: DayPage, **more: object) -> str:
 
 @lru_cache(DAYS_REMEMBERED)
 def _code(address: str) -> str:
-    """Draw an address as a QR code (ISO/IEC 18004), an SVG to stand in a page."""
-    code = segno.make(address, error="m", micro=False)
-    drawing: str = code.svg_inline(
-        scale=5,
-        border=2,
-        dark="#000",
-        light="#fff",
-        svgclass="code",
-        lineclass=None,
-        omitsize=False,
-    )
-    return drawing
+    """Return the QR code of a public address."""
+    return qr_code(address)

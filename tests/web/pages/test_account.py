@@ -12,7 +12,8 @@ from werkzeug.test import TestResponse
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import Ballot, LoginSession, Lottery, User
 from lottery_system.passwords import check_password
-from lottery_system.web.pages import accounts, my_account
+from lottery_system.web import own_password
+from lottery_system.web.pages import accounts
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import SESSION, LogIn, Visitor, csrf_token, text_of
@@ -199,10 +200,16 @@ def test_a_closed_account_logs_in_nowhere_and_its_ballots_stay(
     assert "bob Big Chance" in text_of(stranger.get(f"/winners/{FIRST_DAY}"))
 
 
-def test_an_organiser_who_closes_the_account_is_none_any_more(
+def test_an_organiser_who_closes_the_account_is_none_any_more_unless_nobody_else_is_one(
     alice: Visitor, session: Session, cast: Cast
 ) -> None:
-    alice.post("/account/close", current=PASSWORD)
+    answer = alice.post("/account/close", current=PASSWORD)
+
+    assert answer.status_code == 422
+    assert "Make somebody else an organiser first. Nothing was changed." in text_of(answer)
+    with session.begin():
+        session.get_one(User, cast.bob.id).is_organiser = True
+    assert alice.post("/account/close", current=PASSWORD).status_code == 200
 
     with session.begin():
         user = session.get_one(User, cast.alice.id, populate_existing=True)
@@ -227,7 +234,7 @@ def _password_changes_meanwhile(
         return found
 
     monkeypatch.setattr(accounts, "check_password", check)
-    monkeypatch.setattr(my_account, "check_password", check)
+    monkeypatch.setattr(own_password, "check_password", check)
 
 
 @pytest.mark.usefixtures("_password_changes_meanwhile")
