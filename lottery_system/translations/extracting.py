@@ -36,7 +36,7 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "BadText": None, "BadUsername": None, "ClosesInThePast": None, "NoSuchReceipt": None,
     "NoOffers": None, "NotDrawn": None, "BadOpening": None, "BadHandOver": None,
     "NoPrizeLeft": None, "TooFewADay": None, "TooFewPrizes": None, "Reason": None,
-    "LinkOver": None,
+    "LinkOver": None, "AddressLinkOver": None, "BadMailAddress": None,
 }  # fmt: skip
 
 #: folders, the files in them, and how these are read
