@@ -28,6 +28,11 @@ class Done(StrEnum):
     HANDED_OVER = "handed-over"
     LAPSED = "lapsed"
     NEW_PASSWORD = "new-password"  # noqa: S105
+    RESET_ASKED = "reset-asked"
+    ADDRESS_ASKED = "address-asked"
+    ADDRESS_CONFIRMED = "address-confirmed"
+    ADDRESS_REMOVED = "address-removed"
+    MAIL_CHOSEN = "mail-chosen"
 
 
 SENTENCES: dict[str, LazyString] = {
@@ -39,6 +44,16 @@ SENTENCES: dict[str, LazyString] = {
     Done.NEW_PASSWORD: lazy_gettext(
         "Your new password is set, and you’ve been logged out everywhere. Log in with it now."
     ),
+    Done.RESET_ASKED: lazy_gettext(
+        "If there’s an account with a confirmed email address, we’ve sent a link to it. It can "
+        "take a few minutes. Look in your spam folder, too."
+    ),
+    Done.ADDRESS_ASKED: lazy_gettext(
+        "We’ve sent you an email. Open the link in it to confirm your address."
+    ),
+    Done.ADDRESS_CONFIRMED: lazy_gettext("Your email address is confirmed."),
+    Done.ADDRESS_REMOVED: lazy_gettext("Your email address has been removed."),
+    Done.MAIL_CHOSEN: lazy_gettext("Your changes have been saved."),
     Done.LAPSED: lazy_gettext("The prize has lapsed. Everyone can read the reason."),
 }
 

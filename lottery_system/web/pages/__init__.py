@@ -10,6 +10,8 @@ from lottery_system.web.pages import (
     live,
     logs,
     lotteries,
+    mail_links,
+    mail_settings,
     monitoring,
     my_account,
     new_passwords,
@@ -27,7 +29,7 @@ from lottery_system.web.pages import (
 )
 
 PAGES = (
-    accounts, ballots, cards, draws, exports, handovers, live, logs, lotteries, monitoring,
-    my_account, new_passwords, organiser, participants, pictures, prizes, rules, screen, site_form,
-    site_texts, verifiers, welcome, winners,
+    accounts, ballots, cards, draws, exports, handovers, live, logs, lotteries, mail_links,
+    mail_settings, monitoring, my_account, new_passwords, organiser, participants, pictures, prizes,
+    rules, screen, site_form, site_texts, verifiers, welcome, winners,
 )  # fmt: skip

@@ -15,18 +15,25 @@ from flask import (
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answer
-from wtforms import Field
 
 from lottery_system.access import users, viewer
 from lottery_system.clock import utcnow
 from lottery_system.extensions import db, reading, transaction
-from lottery_system.models import AccountEvent, AccountEventKind, AccountLink, LoginSession, User
+from lottery_system.models import (
+    AccountEvent,
+    AccountEventKind,
+    AccountLink,
+    LoginSession,
+    Mail,
+    MailAddress,
+    User,
+)
+from lottery_system.models.address_change import forget_address
 from lottery_system.models.claim import forget_contacts_of
 from lottery_system.models.login_session import LogIn
 from lottery_system.parts import parts
 from lottery_system.passwords import (
     BadPassword,
-    check_password,
     enforce_password,
     hash_password,
 )
@@ -38,7 +45,7 @@ from lottery_system.web.downloads import download
 from lottery_system.web.exported_rows import my_claims, my_events, my_submissions
 from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm, parse_number
 from lottery_system.web.languages import LANGUAGES
-from lottery_system.web.log_in_throttle import Attempt
+from lottery_system.web.own_password import checked_password, not_yours
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import translated
 
@@ -67,7 +74,7 @@ def change_password() -> Answer | tuple[str, int]:
     form = NewPasswordForm()
     if not form.validate():
         return _page(form), 422
-    checked = _checked(form.current)
+    checked = checked_password(form.current)
     if checked is None:
         return _page(form), 422
     try:
@@ -81,13 +88,14 @@ def change_password() -> Answer | tuple[str, int]:
     with transaction() as session:
         user = User.still_with(session, viewer().id, checked)
         if user is None:  # changed elsewhere, this very moment
-            form.current.errors = [_not_yours()]
+            form.current.errors = [not_yours()]
             return _page(form), 422
         user.password_hash = password_hash
         LoginSession.close_all(session, user.id)
         AccountLink.end_all(session, user.id, utcnow())
         token = LoginSession.open(session, user, utcnow(), browser=browser_of_request())
         record(session, user.id, AccountEventKind.PASSWORD_CHANGED)
+        Mail.add_password_changed(session, user.id, utcnow())
     login.log_in(user, token, has_news=login.has_news())
     note("password_changed", user)
     return redirect(url_for("my_account.show", done="password"), code=303)
@@ -178,6 +186,7 @@ def data() -> Answer:
             }
             for each in _log_ins(db.session())
         ],
+        "mail": _mail_facts(db.session()),
     }
     db.session.close()  # a slow reader must hold no connection
     return download("lottery-data.json", "application/json", _document(facts, viewer().id))
@@ -198,16 +207,17 @@ def close() -> Answer | tuple[str, int]:
     form = OwnPasswordForm()
     if not form.validate():
         return _closing_page(form), 422
-    checked = _checked(form.current)
+    checked = checked_password(form.current)
     if checked is None:
         return _closing_page(form), 422
     with transaction() as session:
         user = User.still_with(session, viewer().id, checked)
         if user is None:
-            form.current.errors = [_not_yours()]
+            form.current.errors = [not_yours()]
             return _closing_page(form), 422
         user.close(utcnow())
         forget_contacts_of(session, user.id)
+        forget_address(session, user.id, utcnow())
         LoginSession.close_all(session, viewer().id)
         AccountLink.end_all(session, viewer().id, utcnow())
         record(session, viewer().id, AccountEventKind.ACCOUNT_CLOSED)
@@ -231,6 +241,7 @@ def _page(form: NewPasswordForm) -> str:
         has_more_events=len(events) > LATEST,
         user=user,
         news=news,
+        has_mail=bool(parts().settings.mail_url) or _mail_facts(db.session()) is not None,
         log_ins=_log_ins(db.session()),
         done=request.args.get("done"),
     )
@@ -248,29 +259,19 @@ def _log_ins(session: Session) -> list[LogIn]:
     return LoginSession.of_user(session, viewer().id, viewer().token, utcnow())
 
 
-def _checked(field: Field) -> str | None:
-    """Check one's own password, and return its hash; None, and why, where it is another.
-
-    Guessing is bounded as at the log-in.
-
-    Raises:
-        TooManyAttempts: there were too many wrong ones.
-    """
-    attempt = Attempt(viewer().username)
-    attempt.take()
-    password_hash = _user(db.session()).password_hash
-    db.session.close()  # hold no connection while the password is hashed
-    if not check_password(password_hash, field.data or ""):
-        note("password_wrong", viewer())
-        field.errors = [_not_yours()]
+def _mail_facts(session: Session) -> dict[str, object] | None:
+    its = MailAddress.of(session, viewer().id)
+    if its is None:
         return None
-    with transaction() as session:
-        attempt.give_back(session)
-    return password_hash
-
-
-def _not_yours() -> str:
-    return str(gettext("This isn’t your password. Try again."))
+    return {
+        "address": its.address,
+        "verified_at": its.verified_at.isoformat() if its.verified_at else None,
+        "address_to_confirm": its.asked,
+        "asked_at": its.asked_at.isoformat() if its.asked_at else None,
+        "language": its.language,
+        "tells_wins": its.tells_wins,
+        "tells_log_ins": its.tells_log_ins,
+    }
 
 
 def _document(facts: dict[str, object], user_id: int) -> Iterator[str]:
