@@ -6,7 +6,7 @@ addresses which of them have an account.
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, func, select
+from sqlalchemy import CheckConstraint, Connection, ForeignKey, String, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config.mail_server import LONGEST
@@ -49,6 +49,12 @@ class MailAddress(Base):
     def of(cls, session: Session, user_id: int) -> "MailAddress | None":
         """Return what is known of an account's mail address."""
         return session.get(cls, user_id)
+
+    @classmethod
+    def verified_of(cls, connection: Connection, user_id: int) -> str | None:
+        """Return the address to which an account's mails go; None for none."""
+        address: str | None = connection.scalar(select(cls.address).where(cls.user_id == user_id))
+        return address
 
     @classmethod
     def verified_users(cls, session: Session, address: str) -> list[User]:

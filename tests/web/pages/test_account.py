@@ -12,7 +12,8 @@ from werkzeug.test import TestResponse
 from lottery_system.clock import ONE_DAY
 from lottery_system.models import Ballot, LoginSession, Lottery, User
 from lottery_system.passwords import check_password
-from lottery_system.web.pages import accounts, my_account
+from lottery_system.web import own_password
+from lottery_system.web.pages import accounts
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import SESSION, LogIn, Visitor, csrf_token, text_of
@@ -227,7 +228,7 @@ def _password_changes_meanwhile(
         return found
 
     monkeypatch.setattr(accounts, "check_password", check)
-    monkeypatch.setattr(my_account, "check_password", check)
+    monkeypatch.setattr(own_password, "check_password", check)
 
 
 @pytest.mark.usefixtures("_password_changes_meanwhile")
