@@ -118,6 +118,21 @@ def test_a_link_to_confirm_works_once_and_not_after_a_newer_one(
     assert "used already" in text_of(answer)
 
 
+def test_a_link_to_an_address_that_is_no_longer_wanted_confirms_nothing(
+    app: Flask, bob: Visitor, mailbox: MailBox, session: Session, cast: Cast
+) -> None:
+    ask(bob)
+    send(app)
+    page = bob.get(bob.get(link_in(mailbox.to(BOB)[0], CONFIRM)).location)
+    with session.begin():
+        session.get_one(MailAddress, cast.bob.id, populate_existing=True).asked = OTHER
+
+    answer = bob.client.post(CONFIRM, data={"csrf_token": csrf_token(page)})
+
+    assert answer.status_code == 410
+    assert address_of(session, cast) == (None, OTHER)
+
+
 def test_of_two_tabs_one_confirms(
     app: Flask, bob: Visitor, mailbox: MailBox, session: Session, cast: Cast
 ) -> None:
