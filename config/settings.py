@@ -18,6 +18,7 @@ from sqlalchemy import make_url
 
 from config.database_address import checked_address, file_address
 from config.files import made_once
+from config.mail_server import MailServer, is_mailbox, read_mail_server
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "LOTTERY_"
@@ -91,6 +92,10 @@ class Settings:
     trusted_hosts: tuple[str, ...]
     #: networks that may read `/metrics`
     metrics_networks: tuple[Network, ...]
+    #: an address that may hold a password; empty for no mails
+    mail_url: str = field(repr=False)
+    #: the address that mails are from
+    mail_from: str
 
     @property
     def gap(self) -> int:
@@ -106,6 +111,11 @@ class Settings:
     def reached_at(self) -> str:
         """Return where this machine itself reaches the server, `host:port`."""
         return _host_and_port(EVERYWHERE.get(self.host, self.host), self.port)
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """Return where mails are handed in; None if this lottery sends none."""
+        return read_mail_server(self.mail_url, self.mail_from) if self.mail_url else None
 
     @property
     def marks(self) -> tuple[Path, ...]:
@@ -186,6 +196,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         trusted_proxies=_number(values, "LOTTERY_TRUSTED_PROXIES", 0, 10),
         trusted_hosts=tuple(values["LOTTERY_TRUSTED_HOSTS"].replace(",", " ").split()),
         metrics_networks=_networks(values, "LOTTERY_METRICS_NETWORKS"),
+        mail_url=_mail_url(values),
+        mail_from=_mail_from(values),
     )
 
 
@@ -220,6 +232,8 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_TRUSTED_PROXIES": "0",
     "LOTTERY_TRUSTED_HOSTS": "",
     "LOTTERY_METRICS_NETWORKS": "127.0.0.0/8 ::1/128",
+    "LOTTERY_MAIL_URL": "",
+    "LOTTERY_MAIL_FROM": "",
 }
 
 #: What tests have in place of defaults: a fixed key, so that a test needs no storage to sign a
@@ -261,6 +275,35 @@ def _public_root(values: Mapping[str, str], name: str) -> str:
             "without a path."
         )
     return f"{text.lower().rstrip('/')}/" if text else ""
+
+
+def _mail_url(values: Mapping[str, str]) -> str:
+    url = values["LOTTERY_MAIL_URL"]
+    if not url:
+        return ""
+    try:
+        read_mail_server(url, "")
+    except ValueError as error:
+        raise SettingsError(f"LOTTERY_MAIL_URL {error}") from None
+    for name, why in (
+        ("LOTTERY_MAIL_FROM", "the address that mails are from, such as lottery@example.org"),
+        ("LOTTERY_URL", "the site's address, such as https://lottery.example, for their links"),
+    ):
+        if not values[name]:
+            raise SettingsError(f"LOTTERY_MAIL_URL is given, and {name} is not: give {why}.")
+    return url
+
+
+def _mail_from(values: Mapping[str, str]) -> str:
+    address = values["LOTTERY_MAIL_FROM"]
+    if address and not is_mailbox(address):
+        raise SettingsError(
+            f"LOTTERY_MAIL_FROM is {address!r}; it must be a plain address like "
+            "lottery@example.org, without a name before it."
+        )
+    if address and not values["LOTTERY_MAIL_URL"]:
+        raise SettingsError("LOTTERY_MAIL_FROM is given, and LOTTERY_MAIL_URL is not: give both.")
+    return address
 
 
 def _is_service_link(name: str, text: str) -> bool:

@@ -30,7 +30,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     import config
     from config.database_address import for_reading
     from config.files import keep_files_private, made_private
-    from lottery_system import access, cli, web
+    from lottery_system import access, cli, postman, web
     from lottery_system.ballot_box import BallotBox
     from lottery_system.clock_check import ClockCheck
     from lottery_system.closing_check import ClosingCheck
@@ -102,6 +102,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
             downloads=DownloadTurns(app.app_context),
             broadcast=web.pages.live.broadcast_of(app),
             site=SiteCache(settings.name),
+            postman=postman.of(settings.mail_server),
         ),
     )
     migrate.init_app(app, db, directory=os.path.join(app.root_path, "migrations"))

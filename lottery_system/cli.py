@@ -23,7 +23,7 @@ from lottery_system.commands import DatabaseGroup, reason_of, reporting
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.mark import Mark
-from lottery_system.models import AccountEvent, AccountEventKind, Limits, Lottery, User
+from lottery_system.models import AccountEvent, AccountEventKind, Limits, Lottery, Mail, User
 from lottery_system.models.claim import hand_over, lapse
 from lottery_system.models.password_reset import make_reset_link
 from lottery_system.models.rights import set_organiser
@@ -42,7 +42,11 @@ from lottery_system.usernames import enforce_username
 user = DatabaseGroup("user", help="Participants and organisers.")
 lottery = DatabaseGroup("lottery", help="Lotteries.")
 draw = DatabaseGroup("draw", help="The draws of the days.")
+mail = DatabaseGroup("mail", help="Mails that wait, and those that could not be sent.")
 prize = DatabaseGroup("prize", help="The prizes that were won, and who claims them.")
+
+#: mails that `mail list` prints
+MAILS_LISTED = 100
 
 #: name, prize and days that each stays open
 DEMO = (
@@ -53,7 +57,7 @@ DEMO = (
 
 def register(app: Flask) -> None:
     """Give an application its commands."""
-    for group in (user, lottery, draw, prize):
+    for group in (user, lottery, draw, prize, mail):
         app.cli.add_command(group)
     migrations = app.cli.commands["db"]  # Flask-Migrate's
     assert isinstance(migrations, click.Group)
@@ -134,6 +138,33 @@ def print_reset_link(name: str) -> None:
         "It is not shown again.",
         err=True,
     )
+
+
+@mail.command("list")
+def list_mails() -> None:
+    """List the mails that were set aside, and why; without addresses."""
+    with reading() as connection:
+        waiting, set_aside = Mail.counts(connection)
+        rows = Mail.listed(connection, limit=MAILS_LISTED)
+    click.echo(f"{waiting} {'mail waits' if waiting == 1 else 'mails wait'}. ", nl=False)
+    click.echo(f"{set_aside} set aside:" if set_aside else "None was set aside.")
+    for row in rows:
+        at = row.set_aside_at.strftime("%Y-%m-%d %H:%M") if row.set_aside_at else ""
+        click.echo(f"{row.id}  {row.kind}  {row.username}  {at}  {row.reason or ''}")
+    if set_aside > len(rows):
+        click.echo(f"... and {set_aside - len(rows)} more")
+
+
+@mail.command("retry")
+@click.argument("ids", nargs=-1, type=int, metavar="[NUMBER]...")
+def retry_mails(ids: tuple[int, ...]) -> None:
+    """Send mails that were set aside again: all, or those with these numbers."""
+    with transaction() as session:
+        count = Mail.retry(session, utcnow(), ids)
+    if not count:
+        click.echo("No mails to try again.")
+        return
+    click.echo(f"{count} {'mail is' if count == 1 else 'mails are'} tried again.")
 
 
 @lottery.command("create")

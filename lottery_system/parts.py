@@ -18,6 +18,7 @@ from lottery_system.free_space import FreeSpace
 from lottery_system.keys import Keyring
 from lottery_system.models.login_session import Viewer
 from lottery_system.pause import Pause
+from lottery_system.postman import Postman
 from lottery_system.queries.live import Moment
 from lottery_system.rollback import Rollback
 from lottery_system.runtime.broadcast import Broadcast
@@ -49,6 +50,8 @@ class Parts:
     downloads: DownloadTurns
     broadcast: Broadcast[Moment]
     site: SiteCache
+    #: None where no mails are sent
+    postman: Postman | None
 
 
 def keep(app: Flask, parts: Parts) -> None:

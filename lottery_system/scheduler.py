@@ -1,6 +1,7 @@
 """Background scheduler: triggers ticks; the database says what is due."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC
 from threading import Thread
 from time import sleep
@@ -14,8 +15,16 @@ from lottery_system.clock import utcnow
 from lottery_system.clock_past import ClockPast
 from lottery_system.errors import LotteryError, Paused
 from lottery_system.extensions import new_session, reading, scheduler
-from lottery_system.models import AccountEvent, AccountLink, LoginSession, Throttle
+from lottery_system.models import (
+    AccountEvent,
+    AccountLink,
+    LoginSession,
+    Mail,
+    ResetRequest,
+    Throttle,
+)
 from lottery_system.parts import parts_of
+from lottery_system.web.mails import write_mail
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +33,8 @@ ALWAYS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 
 #: seconds, by the monotonic clock, between two looks at wall clock and disk
 WATCH = 10
+#: seconds between two batches of mails; not in the tick, which no mail server may keep waiting
+MAIL_EVERY = 5
 
 
 def start(app: Flask) -> None:
@@ -47,15 +58,23 @@ def start(app: Flask) -> None:
     midnight = CronTrigger(hour=0, minute=0, second=1, timezone=UTC)
     scheduler.add_job("midnight", tick_here, trigger=midnight, **ALWAYS)
 
-    def watch_on() -> None:
-        while True:
-            sleep(WATCH)
-            try:
-                watch(app)
-            except Exception:  # whatever failed, the next check must run
-                log.exception("clock: a fault of ours")
+    _every(WATCH, "clock", lambda: watch(app))
+    if parts.postman is not None:
+        _every(MAIL_EVERY, "mail", lambda: send_mails(app))
 
-    Thread(target=watch_on, name="clock watch", daemon=True).start()
+
+def _every(seconds: float, name: str, do: Callable[[], None]) -> None:
+    """Do something again and again, by the monotonic clock, as long as the process lives."""
+
+    def go_on() -> None:
+        while True:
+            sleep(seconds)
+            try:
+                do()
+            except Exception:  # whatever failed, the next time must come
+                log.exception("%s: a fault of ours", name)
+
+    Thread(target=go_on, name=name, daemon=True).start()
 
 
 def watch(app: Flask) -> None:
@@ -108,7 +127,32 @@ def tick(app: Flask) -> None:
                 Throttle.sweep(session, now)
                 AccountEvent.sweep(session, now)
                 AccountLink.sweep(session, now)
+                Mail.sweep(session, now)
+                ResetRequest.sweep(session, now)
         except Paused:
             pass  # it was logged when the pause began
         except (SQLAlchemyError, LotteryError) as error:
             log.error("tick: %s; trying again at the next", str(error).splitlines()[0])
+
+
+def send_mails(app: Flask) -> None:
+    """Send one batch of the mails that are due; what fails stays due.
+
+    While draws are paused none is sent: a database that has forgotten draws may have forgotten what
+    was sent.
+    """
+    parts = parts_of(app)
+    assert parts.postman is not None
+    with app.app_context(), new_session() as session:
+        try:
+            parts.pause.refuse_draws()
+            parts.postman.run_due(
+                session,
+                utcnow(),
+                lambda letter, now: write_mail(app, letter, now),
+                rollback=parts.rollback,
+            )
+        except Paused:
+            pass  # it was logged when the pause began
+        except (SQLAlchemyError, LotteryError) as error:
+            log.error("mail: %s; trying again", str(error).splitlines()[0])

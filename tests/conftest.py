@@ -33,7 +33,8 @@ from lottery_system.fairness import commitment
 from lottery_system.models import AskedBallots, Base, GrantedBallots, Lottery, User
 from lottery_system.parts import parts_of
 from tests.stand_ins.log_keys import keep_keys
-from tests.stand_ins.postgres import NoServer, Server
+from tests.stand_ins.mail_server import MailBox, mail_server
+from tests.stand_ins.postgres import NoServer, Server, free_port
 
 #: the first day of every test's lottery, and an instant within it
 FIRST_DAY = date(2026, 11, 19)
@@ -158,6 +159,20 @@ def settings_for(url: str, **given: str) -> config.Settings:
 def given_settings() -> dict[str, str]:
     """Return settings that differ from the defaults; for a test to override."""
     return {}
+
+
+@pytest.fixture
+def mail_port() -> int:
+    """Return where `mailbox` takes mails."""
+    return free_port()
+
+
+@pytest.fixture
+def mailbox(mail_port: int) -> Iterator[MailBox]:
+    """Run a mail server."""
+    box = MailBox()
+    with mail_server(box, mail_port):
+        yield box
 
 
 @pytest.fixture

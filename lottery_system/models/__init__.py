@@ -12,10 +12,13 @@ from lottery_system.models.journal import JournalRecord, LogKeys
 from lottery_system.models.login_session import LoginSession
 from lottery_system.models.lottery import Limits, Lottery
 from lottery_system.models.lottery_change import LotteryChange
+from lottery_system.models.mail import Mail, MailKind
+from lottery_system.models.mail_address import MailAddress
 from lottery_system.models.offer import Offer
 from lottery_system.models.offer_note import OfferNote
 from lottery_system.models.picture import Picture
 from lottery_system.models.recovery import Recovery
+from lottery_system.models.reset_request import ResetRequest
 from lottery_system.models.site_change import SiteChange
 from lottery_system.models.submission import AskedBallots, GrantedBallots, Submission
 from lottery_system.models.throttle import Throttle
@@ -52,10 +55,14 @@ __all__ = [
     "LoginSession",
     "Lottery",
     "LotteryChange",
+    "Mail",
+    "MailAddress",
+    "MailKind",
     "Offer",
     "OfferNote",
     "Picture",
     "Recovery",
+    "ResetRequest",
     "SiteChange",
     "Submission",
     "Throttle",

@@ -25,6 +25,8 @@ class LinkPurpose(StrEnum):
     """What a link is for; the database accepts any text, so that purposes can be added."""
 
     PASSWORD = "password"  # noqa: S105
+    #: to verify the mail address that is its subject
+    MAIL_ADDRESS = "mail_address"
 
 
 class LinkState(StrEnum):

@@ -389,7 +389,8 @@ def _move_up(
             if not gone and standing.bound - len(behind) >= winnable:
                 return moved
         at = max(now, _latest_before(connection, day, place))
-        ClaimEvent.offer(connection, day, place, at, None if gone else claim_days)
+        deadline = None if gone else claim_days
+        ClaimEvent.offer(connection, day, place, at, deadline, tells=not gone)
         moved = True
         if not gone:
             finish_won(connection, locked.lottery_id, now)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from lottery_system.clock import day_of
 from lottery_system.models.ballot import Ballot
 from lottery_system.models.base import Base, table_of
+from lottery_system.models.mail import Mail, MailKind
 from lottery_system.models.winner import Winner
 
 OFFERED, CLAIMED, HANDED_OVER, LAPSED = "offered", "claimed", "handed_over", "lapsed"
@@ -79,12 +80,20 @@ class ClaimEvent(Base):
 
     @classmethod
     def offer(
-        cls, connection: Connection, day: date, place: int, at: datetime, claim_days: int | None
+        cls,
+        connection: Connection,
+        day: date,
+        place: int,
+        at: datetime,
+        claim_days: int | None,
+        *,
+        tells: bool = True,
     ) -> int:
         """Offer the prize of a place, and return the lottery whose prize it is.
 
         Args:
             claim_days: days to claim it after that of `at`; None for no deadline.
+            tells: whether a mail tells the winner, who may have an address.
         """
         winner, ballot = table_of(Winner).c, table_of(Ballot).c
         row = connection.execute(
@@ -110,6 +119,11 @@ class ClaimEvent(Base):
                 ),
             },
         )
+        if tells:
+            event = f"won/{day}/{place}"
+            Mail.add(
+                connection, MailKind.WON, row.user_id, at, event=event, detail=f"{day}/{place}"
+            )
         lottery_id: int = row.lottery_id
         return lottery_id
 

@@ -12,6 +12,7 @@ from lottery_system.errors import AccountClosed, LotteryError
 from lottery_system.models.account_event import AccountEvent, AccountEventKind
 from lottery_system.models.account_link import AccountLink, LinkPurpose, LinkState
 from lottery_system.models.login_session import LoginSession
+from lottery_system.models.mail import Mail
 from lottery_system.models.user import LOCK, User
 
 LIFETIME = timedelta(days=1)
@@ -128,6 +129,7 @@ def reset_password(
     AccountLink.end_all(session, user.id, now)
     LoginSession.close_all(session, user.id)
     AccountEvent.record(session, user.id, AccountEventKind.RESET_LINK_USED, now, browser=browser)
+    Mail.add_password_changed(session, user.id, now)
     return user
 
 

@@ -35,8 +35,9 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "BadPicture": None,
     "BadText": None, "BadUsername": None, "ClosesInThePast": None, "NoSuchReceipt": None,
     "NoOffers": None, "NotDrawn": None, "BadOpening": None, "BadHandOver": None,
-    "CannotBlock": None, "InvitationOver": None, "LinkOver": None, "NoPrizeLeft": None,
-    "TooFewADay": None, "TooFewPrizes": None, "Reason": None,
+    "AddressLinkOver": None, "BadMailAddress": None, "CannotBlock": None, "InvitationOver": None,
+    "LinkOver": None, "NoPrizeLeft": None, "TooFewADay": None, "TooFewPrizes": None,
+    "Reason": None,
 }  # fmt: skip
 
 #: folders, the files in them, and how these are read

@@ -34,6 +34,11 @@ class Done(StrEnum):
     PROMOTED = "promoted"
     DEMOTED = "demoted"
     DEMOTED_ONESELF = "demoted-oneself"
+    RESET_ASKED = "reset-asked"
+    ADDRESS_ASKED = "address-asked"
+    ADDRESS_CONFIRMED = "address-confirmed"
+    ADDRESS_REMOVED = "address-removed"
+    MAIL_CHOSEN = "mail-chosen"
 
 
 SENTENCES: dict[str, LazyString] = {
@@ -51,6 +56,16 @@ SENTENCES: dict[str, LazyString] = {
     Done.PROMOTED: lazy_gettext("They’re an organiser now, and have to log in again."),
     Done.DEMOTED: lazy_gettext("They’re a participant now, and have to log in again."),
     Done.DEMOTED_ONESELF: lazy_gettext("You’re a participant now. Log in again to play."),
+    Done.RESET_ASKED: lazy_gettext(
+        "If there’s an account with a confirmed email address, we’ve sent a link to it. It can "
+        "take a few minutes. Look in your spam folder, too."
+    ),
+    Done.ADDRESS_ASKED: lazy_gettext(
+        "We’ve sent you an email. Open the link in it to confirm your address."
+    ),
+    Done.ADDRESS_CONFIRMED: lazy_gettext("Your email address is confirmed."),
+    Done.ADDRESS_REMOVED: lazy_gettext("Your email address has been removed."),
+    Done.MAIL_CHOSEN: lazy_gettext("Your changes have been saved."),
     Done.LAPSED: lazy_gettext("The prize has lapsed. Everyone can read the reason."),
 }
 

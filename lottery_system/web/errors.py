@@ -28,6 +28,7 @@ from lottery_system.errors import (
     UnfitKeys,
     UnknownLottery,
 )
+from lottery_system.models.address_change import AddressLinkOver, AddressTaken, UnknownAddressLink
 from lottery_system.models.invitation import InvitationOver, UnknownInvitation
 from lottery_system.models.login_session import Viewer
 from lottery_system.models.password_reset import (
@@ -67,6 +68,9 @@ STATUSES: dict[type[LotteryError], int] = {
     UnknownLink: 404,
     LoggedInAsAnother: 409,
     LinkOver: 410,
+    UnknownAddressLink: 404,
+    AddressLinkOver: 410,
+    AddressTaken: 422,
     TooManyBallots: 429,
     AlreadyDownloading: 429,
     NotAdmitted: 503,

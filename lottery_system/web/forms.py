@@ -17,10 +17,12 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import TextInput
 
+from config.mail_server import LONGEST as LONGEST_ADDRESS
 from lottery_system.errors import LotteryError
+from lottery_system.mail_addresses import BadMailAddress, enforce_mail_address
 from lottery_system.models.block import enforce_block_reason
 from lottery_system.models.claim import (
     enforce_contact,
@@ -157,6 +159,39 @@ class ResetPasswordForm(Form):
     )
 
 
+class MailAddressForm(OwnPasswordForm):
+    """A mail address for the account, and the password."""
+
+    address = StringField(lazy_gettext("Email address"))
+
+    def validate_address(self, field: Field) -> None:
+        enforce(enforce_mail_address, field)
+
+
+class MailChoicesForm(Form):
+    """What to be told by mail."""
+
+    tells_wins = BooleanField(lazy_gettext("When I win a prize"))
+    tells_log_ins = BooleanField(
+        lazy_gettext("When somebody logs in to my account with a new browser")
+    )
+
+
+class ForgottenPasswordForm(Form):
+    """Whose password was forgotten."""
+
+    who = StringField(
+        lazy_gettext("Username or email address"),
+        [
+            InputRequired(lazy_gettext("Enter your username or your email address.")),
+            Length(
+                max=LONGEST_ADDRESS,
+                message=lazy_gettext("Enter your username or your email address."),
+            ),
+        ],
+    )
+
+
 class LimitField(Field):
     """A whole number from 1 on, or nothing for any number."""
 
@@ -262,7 +297,7 @@ def enforce(rule: Callable[[str], str], field: Field) -> None:
     """Validate a field by a rule of the model and show its error beside the field."""
     try:
         rule(field.data or "")
-    except BadText as error:
+    except (BadText, BadMailAddress) as error:
         raise ValidationError(translated(error)) from None
 
 

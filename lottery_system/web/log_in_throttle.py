@@ -92,6 +92,11 @@ class Attempt:
         """Uncount a try that had the right password: only wrong ones are limited."""
         give_back(session, self._limits(), utcnow())
 
+    @property
+    def is_of_known_browser(self) -> bool:
+        """Return whether this browser has logged in to the account before."""
+        return self._known_browser() is not None
+
     def remember_browser(self, response: Response) -> None:
         """Let this browser be known as one of the account's from now on."""
         browser = self._known_browser() or secrets.token_urlsafe(12)

@@ -11,7 +11,7 @@ from lottery_system.security_log import note
 from lottery_system.web.log_in_throttle import Attempt
 
 
-def checked(field: Field) -> str | None:
+def checked_password(field: Field) -> str | None:
     """Check one's own password, and return its hash; None, and why, where it is another.
 
     Guessing is bounded as at the log-in.
@@ -33,5 +33,5 @@ def checked(field: Field) -> str | None:
 
 
 def not_yours() -> str:
-    """Say that it was the wrong one."""
+    """Say that a password is not one's own."""
     return str(gettext("This isn’t your password. Try again."))

@@ -60,7 +60,7 @@ def test_three_join_a_club_by_an_invitation_for_three_and_the_fourth_does_not(
 ) -> None:
     options = {"viewport": viewport, "java_script_enabled": with_script}
     with (
-        site(sqlite_file, tmp_path, sign_up="invited") as lottery,
+        site(sqlite_file, tmp_path, settings={"LOTTERY_SIGN_UP": "invited"}) as lottery,
         browsing(chromium, lottery.server.url, **options) as alices,
     ):
         open_lotteries(lottery.url, "Big Chance")

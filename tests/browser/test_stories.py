@@ -6,11 +6,12 @@ Each story runs twice, with JavaScript and without: pages must work without it.
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from shutil import copy
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -81,21 +82,17 @@ def site(
     *,
     places: int = 1,
     claim_days: int | None = None,
-    sign_up: str = "open",
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Site]:
-    """Serve a lottery that alice organises, with nothing in it."""
+    """Serve a lottery that alice organises, with nothing in it; `settings` are further ones."""
     url = f"sqlite:///{copy(file, folder / 'lottery.db')}"
     with database(url) as session, session.begin():
         session.add(User.sign_up("alice", hash_password(PASSWORD), at, is_organiser=True))
     claimed_within = "off" if claim_days is None else str(claim_days)
-    with Gunicorn(
-        url,
-        folder,
-        at=at,
-        LOTTERY_PLACES=str(places),
-        LOTTERY_CLAIM_DAYS=claimed_within,
-        LOTTERY_SIGN_UP=sign_up,
-    ) as server:
+    given: dict[str, Any] = {
+        "LOTTERY_PLACES": str(places), "LOTTERY_CLAIM_DAYS": claimed_within, **(settings or {}),
+    }  # fmt: skip
+    with Gunicorn(url, folder, at=at, **given) as server:
         yield Site(url, server)
 
 

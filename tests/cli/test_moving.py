@@ -28,7 +28,10 @@ from lottery_system.models import (
     LinkPurpose,
     LoginSession,
     Lottery,
+    Mail,
+    MailAddress,
     Picture,
+    ResetRequest,
     SiteChange,
     Throttle,
     User,
@@ -96,6 +99,15 @@ def _played(
         )
         token = Invitation.make(session, "Club", FIRST_NOON, uses=2, days=1, by=cast.alice.id)[1]
         Invitation.use(session, token, cast.bob.id, FIRST_NOON)
+        session.add(
+            MailAddress(
+                user_id=cast.bob.id, address="bob@x.example", address_key="bob@x.example",
+                verified_at=FIRST_NOON, language="de",
+            )
+        )  # fmt: skip
+        session.flush()
+        Mail.add_password_changed(session, cast.bob.id, FIRST_NOON)
+        session.add(ResetRequest(typed="“Käse”", asked_at=FIRST_NOON))
         session.add(Throttle(key="é", attempt_count=1, expires_at=FIRST_NOON))
         lottery = session.get_one(Lottery, big_chance.id)
         lottery.change(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import config
+from config.mail_server import read_mail_server
 from config.settings import ROOT
 from lottery_system.fairness.beacon import QUICKNET
 
@@ -62,6 +63,14 @@ def test_without_any_setting_there_are_defaults(tmp_path: Path) -> None:
         ("LOTTERY_HOST", "[localhost]", "LOTTERY_HOST is '[localhost]'; it must be an address"),
         ("LOTTERY_HOST", "http://x", "without a port, which LOTTERY_PORT sets."),
         ("LOTTERY_HOST_FILE", "/nowhere", "LOTTERY_HOST_FILE: cannot read '/nowhere'"),
+        ("LOTTERY_MAIL_URL", "mail.example", "LOTTERY_MAIL_URL must look like smtp://user:passwo"),
+        ("LOTTERY_MAIL_URL", "smtp://", "LOTTERY_MAIL_URL must look like smtp://user:password@"),
+        ("LOTTERY_MAIL_URL", "smtp://mail.example:x", "LOTTERY_MAIL_URL must look like smtp://us"),
+        ("LOTTERY_MAIL_URL", "smtp://mail.example/x", "LOTTERY_MAIL_URL must look like smtp://us"),
+        ("LOTTERY_MAIL_URL", "smtp://bob@mail.example", "has a user without a password"),
+        ("LOTTERY_MAIL_URL", "smtp://m.example", "is given, and LOTTERY_MAIL_FROM is not: give"),
+        ("LOTTERY_MAIL_FROM", "L <l@x.example>", "LOTTERY_MAIL_FROM is 'L <l@x.example>'; it mu"),
+        ("LOTTERY_MAIL_FROM", "l@x.example", "LOTTERY_MAIL_FROM is given, and LOTTERY_MAIL_URL"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_named_in_a_sentence(name: str, value: str, says: str) -> None:
@@ -181,6 +190,54 @@ def test_a_secret_does_not_show_when_its_relay_is_refused() -> None:
         load(LOTTERY_BEACON_URLS="https://bob:hunter2@relay.example:x")
 
     assert "hunter2" not in str(error.value)
+
+
+def test_mails_need_the_address_of_the_site_for_their_links() -> None:
+    with pytest.raises(config.SettingsError, match="LOTTERY_MAIL_URL is given, and LOTTERY_URL is"):
+        load(LOTTERY_MAIL_URL="smtp://mail.example", LOTTERY_MAIL_FROM="l@x.example")
+
+
+def test_a_mail_server_is_read_with_its_password_decoded_and_never_shown() -> None:
+    settings = load(
+        LOTTERY_MAIL_URL="smtps://bob%40x.example:hunter2%3A%2F%40@mail.example",
+        LOTTERY_MAIL_FROM="lottery@x.example",
+        LOTTERY_URL="https://x.example",
+    )
+    server = settings.mail_server
+
+    assert server is not None
+    assert (server.host, server.port, server.is_tls) == ("mail.example", 465, True)
+    assert (server.user, server.password) == ("bob@x.example", "hunter2:/@")
+    assert server.sender == "lottery@x.example"
+    assert "hunter2" not in repr(settings) + repr(server)
+
+
+@pytest.mark.parametrize(
+    "url", ["smtp://bob:hunter2@mail.example:x", "smtp://:hunter2@mail.example", "x://b:hunter2@m"]
+)
+def test_a_password_does_not_show_when_its_mail_server_is_refused(url: str) -> None:
+    with pytest.raises(config.SettingsError) as error:
+        load(LOTTERY_MAIL_URL=url, LOTTERY_MAIL_FROM="l@x.example", LOTTERY_URL="https://x.example")
+
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "is_loopback"),
+    [
+        ("mail.example", 587, False),
+        ("localhost:25", 25, True),
+        ("127.0.0.1", 587, True),
+        ("[::1]:2525", 2525, True),
+        ("localhost.example", 587, False),
+    ],
+)
+def test_only_a_server_on_this_host_may_go_without_tls(
+    host: str, port: int, is_loopback: bool
+) -> None:
+    server = read_mail_server(f"smtp://{host}", "l@x.example")
+
+    assert (server.port, server.is_loopback, server.is_tls) == (port, is_loopback, False)
 
 
 def key_made_in(storage: str) -> str:

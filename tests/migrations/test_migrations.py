@@ -33,6 +33,8 @@ from lottery_system.models import (
     LoginSession,
     Lottery,
     LotteryChange,
+    Mail,
+    MailAddress,
     Offer,
     OfferNote,
     User,
@@ -72,8 +74,9 @@ LANDED = {
         "6672ea37b6e3ebc5ec6a55448e3889ef9cc624bcce6ded66eb8ed04995270309",
     "0012_accounts_and_links.py":
         "657f9e1508cb9d2f8298b764b0b7f762dd95a99ef0e5da2effdd2c853e7e0af3",
+    "0013_mails.py": "aeb07e7b31bdb1c47b23d17d096129d7f127b8ab7bc40c97b8dbef67bf31939b",
     "0014_who_may_join.py":
-        "f468659d981cc1e6893a3cea28b64d016acd696e872c39495144816d25aa616e",
+        "1fbcf154f114e613a269babfd81a5f71043163aa191779e8ead83d614d4e0592",
 }  # fmt: skip
 
 
@@ -481,9 +484,41 @@ def test_accounts_and_log_ins_from_before_their_history_go_on(empty_url: str) ->
         upgrade()
 
 
-def test_accounts_from_before_are_not_blocked_and_came_by_no_invitation(empty_url: str) -> None:
+def test_accounts_from_before_mails_have_no_address_and_get_none_sent(empty_url: str) -> None:
+    at = datetime(2026, 11, 19, 12, tzinfo=UTC)
     with running(settings_for(empty_url)) as app, app.app_context():
         upgrade(revision="0012")
+        with Session(db.engine) as session, session.begin():
+            session.execute(
+                text(
+                    "INSERT INTO users (id, username, username_key, look_alike_key, password_hash,"
+                    " is_organiser, created_at) VALUES (1, 'bob', 'bob', 'bob', 'x', false, :at)"
+                ).bindparams(bindparam("at", at, UTCDateTime()))
+            )
+
+        upgrade()
+
+        with Session(db.engine) as session, session.begin():
+            Mail.add_password_changed(session, 1, at)
+            assert MailAddress.of(session, 1) is None
+            assert Mail.counts(session.connection()) == (0, 0)
+        downgrade(revision="0012")
+        upgrade()
+        with Session(db.engine) as session, session.begin():
+            assert session.get_one(User, 1).username == "bob"
+            session.add(
+                MailAddress(
+                    user_id=1, address="b@x.example", address_key="b@x.example", verified_at=at,
+                    language="en",
+                )
+            )  # fmt: skip
+        with pytest.raises(DataWouldBeLost, match="mail_addresses"):
+            downgrade(revision="0012")
+
+
+def test_accounts_from_before_are_not_blocked_and_came_by_no_invitation(empty_url: str) -> None:
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0013")
         with Session(db.engine) as session, session.begin():
             for number, name, is_organiser in ((1, "admin", "true"), (2, "bob", "false")):
                 session.execute(
@@ -506,9 +541,9 @@ def test_accounts_from_before_are_not_blocked_and_came_by_no_invitation(empty_ur
         with pytest.raises(DatabaseError, match="there must be an organiser"):  # noqa: SIM117
             with Session(db.engine) as session, session.begin():
                 session.execute(text("UPDATE users SET is_organiser = false"))
-        downgrade(revision="0012")
+        downgrade(revision="0013")
         upgrade()
         with Session(db.engine) as session, session.begin():
             session.get_one(User, 2).blocked_at = datetime(2026, 11, 20, tzinfo=UTC)
         with pytest.raises(DataWouldBeLost, match=r"users\.blocked_at"):
-            downgrade(revision="0012")
+            downgrade(revision="0013")

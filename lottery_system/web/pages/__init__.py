@@ -12,6 +12,8 @@ from lottery_system.web.pages import (
     live,
     logs,
     lotteries,
+    mail_links,
+    mail_settings,
     members,
     monitoring,
     my_account,
@@ -31,6 +33,7 @@ from lottery_system.web.pages import (
 
 PAGES = (
     accounts, ballots, cards, draws, exports, handovers, invitations, joining, live, logs,
-    lotteries, members, monitoring, my_account, new_passwords, organiser, participants, pictures,
-    prizes, rules, screen, site_form, site_texts, verifiers, welcome, winners,
+    lotteries, mail_links, mail_settings, members, monitoring, my_account, new_passwords,
+    organiser, participants, pictures, prizes, rules, screen, site_form, site_texts, verifiers,
+    welcome, winners,
 )  # fmt: skip

@@ -1,8 +1,11 @@
 """Pages for signing up, logging in and logging out."""
 
+from datetime import datetime
+
 from flask import Blueprint, make_response, redirect, request, url_for
 from flask_babel import gettext
 from flask_login import current_user
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody, users, viewer
@@ -10,7 +13,7 @@ from lottery_system.addresses import own_path
 from lottery_system.clock import utcnow
 from lottery_system.errors import TooManyAttempts
 from lottery_system.extensions import db, transaction
-from lottery_system.models import AccountEvent, AccountEventKind, LoginSession, User
+from lottery_system.models import AccountEvent, AccountEventKind, LoginSession, Mail, MailKind, User
 from lottery_system.parts import parts
 from lottery_system.passwords import check_password
 from lottery_system.security_log import note
@@ -84,6 +87,8 @@ def create_session() -> Response | tuple[str, int]:
         token = LoginSession.open(session, locked, utcnow(), before, browser_of_request())
         has_news = bool(AccountEvent.untold(session.connection(), locked, 1))
         record(session, user.id, AccountEventKind.LOGGED_IN)
+        if not attempt.is_of_known_browser:
+            _tell_new_browser(session, user.id, utcnow())
     login.log_in(user, token, has_news=has_news)
     note("log_in", user)
     response = resumed() or redirect(
@@ -120,6 +125,11 @@ def _find(username: str) -> User | None:
         return None
     finally:
         db.session.close()  # hold no connection while the password is hashed
+
+
+def _tell_new_browser(session: Session, user_id: int, now: datetime) -> None:
+    browser = browser_of_request()
+    Mail.add(session.connection(), MailKind.NEW_BROWSER, user_id, now, detail=browser)
 
 
 def _to_front_page() -> Response | None:

@@ -21,7 +21,7 @@ from lottery_system.security_log import note
 from lottery_system.web import login
 from lottery_system.web.confirmations import Done, confirm
 from lottery_system.web.forms import BlockForm, Form, OwnPasswordForm
-from lottery_system.web.own_password import checked, not_yours
+from lottery_system.web.own_password import checked_password, not_yours
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import translated
 
@@ -88,7 +88,7 @@ def _change_rights(user_id: int, done: Done, *, is_organiser: bool) -> Response:
     form = OwnPasswordForm()
     if not form.validate():
         return make_response(_page(user_id, form), 422)
-    password_hash = checked(form.current)
+    password_hash = checked_password(form.current)
     if password_hash is None:
         return make_response(_page(user_id, form), 422)
 

@@ -11,6 +11,7 @@ from lottery_system.access import everybody, operators
 from lottery_system.clock import starts_at, utcnow
 from lottery_system.extensions import db
 from lottery_system.health import standing
+from lottery_system.models import Mail
 from lottery_system.parts import parts
 
 log = logging.getLogger(__name__)
@@ -47,12 +48,13 @@ def readyz() -> Response:
 @blueprint.get("/metrics")
 @operators
 def metrics() -> Response:
-    """Show what the draws stand at, for Prometheus.
+    """Show what draws and mails stand at, for Prometheus.
 
     All figures come from the database, so that it does not matter which worker is asked.
     """
     now = utcnow()
     status = standing(db.session(), now, parts().settings.gap)
+    mails = Mail.counts(db.session.connection())
     registry = CollectorRegistry()
     for name, text, value in (
         ("lottery_ballots_today", "Ballots of the day that is open", status.today_ballot_count),
@@ -63,6 +65,8 @@ def metrics() -> Response:
             "Start of the latest drawn day, seconds since the epoch, 0 for none",
             starts_at(status.last_drawn).timestamp() if status.last_drawn else 0,
         ),
+        ("lottery_mails_waiting", "Mails that are to be sent", mails.waiting),
+        ("lottery_mails_set_aside", "Mails that could not be sent", mails.set_aside),
     ):
         Gauge(name, text, registry=registry).set(value)
     return Response(generate_latest(registry), mimetype=CONTENT_TYPE_LATEST)

@@ -25,8 +25,11 @@ from lottery_system.models import (
     AccountLink,
     Invitation,
     LoginSession,
+    Mail,
+    MailAddress,
     User,
 )
+from lottery_system.models.address_change import forget_address
 from lottery_system.models.claim import forget_contacts_of
 from lottery_system.models.login_session import LogIn
 from lottery_system.models.rights import demand_another, lock_organisers
@@ -45,7 +48,7 @@ from lottery_system.web.downloads import download
 from lottery_system.web.exported_rows import my_claims, my_events, my_submissions
 from lottery_system.web.forms import NewPasswordForm, OwnPasswordForm, parse_number
 from lottery_system.web.languages import LANGUAGES
-from lottery_system.web.own_password import checked, not_yours
+from lottery_system.web.own_password import checked_password, not_yours
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import translated
 
@@ -74,8 +77,8 @@ def change_password() -> Answer | tuple[str, int]:
     form = NewPasswordForm()
     if not form.validate():
         return _page(form), 422
-    password_before = checked(form.current)
-    if password_before is None:
+    checked = checked_password(form.current)
+    if checked is None:
         return _page(form), 422
     try:
         password = enforce_password(
@@ -86,7 +89,7 @@ def change_password() -> Answer | tuple[str, int]:
         return _page(form), 422
     password_hash = hash_password(password)
     with transaction() as session:
-        user = User.still_with(session, viewer().id, password_before)
+        user = User.still_with(session, viewer().id, checked)
         if user is None:  # changed elsewhere, this very moment
             form.current.errors = [not_yours()]
             return _page(form), 422
@@ -95,6 +98,7 @@ def change_password() -> Answer | tuple[str, int]:
         AccountLink.end_all(session, user.id, utcnow())
         token = LoginSession.open(session, user, utcnow(), browser=browser_of_request())
         record(session, user.id, AccountEventKind.PASSWORD_CHANGED)
+        Mail.add_password_changed(session, user.id, utcnow())
     login.log_in(user, token, has_news=login.has_news())
     note("password_changed", user)
     return redirect(url_for("my_account.show", done="password"), code=303)
@@ -187,6 +191,7 @@ def data() -> Answer:
             }
             for each in _log_ins(db.session())
         ],
+        "mail": _mail_facts(db.session()),
     }
     db.session.close()  # a slow reader must hold no connection
     return download("lottery-data.json", "application/json", _document(facts, viewer().id))
@@ -207,18 +212,19 @@ def close() -> Answer | tuple[str, int]:
     form = OwnPasswordForm()
     if not form.validate():
         return _closing_page(form), 422
-    password_before = checked(form.current)
-    if password_before is None:
+    checked = checked_password(form.current)
+    if checked is None:
         return _closing_page(form), 422
     with transaction() as session:
         organisers = lock_organisers(session) if viewer().is_organiser else []
-        user = User.still_with(session, viewer().id, password_before)
+        user = User.still_with(session, viewer().id, checked)
         if user is None:
             form.current.errors = [not_yours()]
             return _closing_page(form), 422
         demand_another(organisers, user.id)
         user.close(utcnow())
         forget_contacts_of(session, user.id)
+        forget_address(session, user.id, utcnow())
         LoginSession.close_all(session, viewer().id)
         AccountLink.end_all(session, viewer().id, utcnow())
         record(session, viewer().id, AccountEventKind.ACCOUNT_CLOSED)
@@ -242,6 +248,7 @@ def _page(form: NewPasswordForm) -> str:
         has_more_events=len(events) > LATEST,
         user=user,
         news=news,
+        has_mail=bool(parts().settings.mail_url) or _mail_facts(db.session()) is not None,
         log_ins=_log_ins(db.session()),
         done=request.args.get("done"),
     )
@@ -265,6 +272,21 @@ def _invited_at(user_id: int) -> str | None:
 
 def _log_ins(session: Session) -> list[LogIn]:
     return LoginSession.of_user(session, viewer().id, viewer().token, utcnow())
+
+
+def _mail_facts(session: Session) -> dict[str, object] | None:
+    its = MailAddress.of(session, viewer().id)
+    if its is None:
+        return None
+    return {
+        "address": its.address,
+        "verified_at": its.verified_at.isoformat() if its.verified_at else None,
+        "address_to_confirm": its.asked,
+        "asked_at": its.asked_at.isoformat() if its.asked_at else None,
+        "language": its.language,
+        "tells_wins": its.tells_wins,
+        "tells_log_ins": its.tells_log_ins,
+    }
 
 
 def _document(facts: dict[str, object], user_id: int) -> Iterator[str]:

@@ -7,7 +7,8 @@ up by the form, not by the link, since mail scanners follow links.
 
 from datetime import timedelta
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -16,7 +17,7 @@ from lottery_system.addresses import client_network
 from lottery_system.clock import utcnow
 from lottery_system.errors import AccountClosed, LotteryError
 from lottery_system.extensions import db, reading, transaction
-from lottery_system.models import User
+from lottery_system.models import ResetRequest, User
 from lottery_system.models.password_reset import (
     LinkOver,
     LoggedInAsAnother,
@@ -35,8 +36,8 @@ from lottery_system.web.confirmations import Done, confirm
 from lottery_system.web.cookies import keep, kept
 from lottery_system.web.current_site import site
 from lottery_system.web.errors import STATUSES
-from lottery_system.web.forms import ResetPasswordForm
-from lottery_system.web.log_in_throttle import Attempt
+from lottery_system.web.forms import ForgottenPasswordForm, ResetPasswordForm
+from lottery_system.web.log_in_throttle import AN_HOUR, Attempt
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import paragraphs_of, translated
 
@@ -49,18 +50,39 @@ LASTS = 60 * 60
 LONGEST = 100
 #: links that do not work, from one address
 MOST_WRONG = 30
+#: mails that are asked for from one address in an hour, for whatever accounts
+MOST_ASKED = 30
 TEN_MINUTES = timedelta(minutes=10)
 
 
 @blueprint.get("/forgotten-password")
 @everybody
-def forgotten() -> str:
+def forgotten() -> Response:
     """Say what to do about a forgotten password."""
-    with reading() as connection:
-        contact = load_text(connection, "contact")
-    return render_template(
-        "new_passwords/forgotten.html", contact=paragraphs_of(contact) if contact else []
-    )
+    return _forgotten_page(ForgottenPasswordForm(formdata=None))
+
+
+@blueprint.post("/forgotten-password")
+@everybody
+@resumes_at(forgotten)
+def ask() -> Response:
+    """Store a request for a mail with a link; whether there is such an account is not looked up.
+
+    So answer and time are the same for all names and addresses.
+    """
+    if not parts().settings.mail_url:
+        abort(404, gettext("This lottery doesn’t send emails."))
+    limits = [Limit(f"forgotten/{client_network()}", MOST_ASKED, AN_HOUR)]
+    look(limits, utcnow())
+    form = ForgottenPasswordForm()
+    if not form.validate():
+        return _forgotten_page(form, 422)
+    count(limits, utcnow())
+    with transaction() as session:
+        session.add(ResetRequest(typed=form.who.data or "", asked_at=utcnow()))
+    note("password_forgotten", None)
+    response = redirect(url_for("new_passwords.forgotten"), code=303)
+    return confirm(response, Done.RESET_ASKED)
 
 
 @blueprint.get("/new-password")
@@ -108,6 +130,18 @@ def create() -> Response:
     # who has just been guessing may log in at once
     Attempt(holder.username).remember_browser(response)
     return response
+
+
+def _forgotten_page(form: ForgottenPasswordForm, status: int = 200) -> Response:
+    with reading() as connection:
+        contact = load_text(connection, "contact")
+    html = render_template(
+        "new_passwords/forgotten.html",
+        form=form,
+        can_mail=bool(parts().settings.mail_url),
+        contact=paragraphs_of(contact) if contact else [],
+    )
+    return make_response(html, status)
 
 
 def _page(form: ResetPasswordForm, status: int = 200) -> Response:

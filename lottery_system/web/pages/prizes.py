@@ -10,8 +10,10 @@ from lottery_system.access import users, viewer
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.errors import AlreadyClaimed, ClaimOver, NotYourPrize, Paused
 from lottery_system.extensions import reading
+from lottery_system.models import MailAddress
 from lottery_system.models.claim import claim
-from lottery_system.parts import checked_transaction
+from lottery_system.models.claim_event import OFFERED
+from lottery_system.parts import checked_transaction, parts
 from lottery_system.queries import AnyRow
 from lottery_system.queries.claims import claim_of, my_prizes, prizes_to_claim
 from lottery_system.web.confirmations import Done, confirm
@@ -55,8 +57,16 @@ def to_claim() -> Response:
 @blueprint.get("/<day>/<int(max=2147483647):place>")
 @users
 def show(day: str, place: int) -> str:
-    """Show a prize of the user: state, how to get it, and the form to claim it."""
-    return _page(_mine_or_404(day_or_404(day), place), ClaimForm())
+    """Show a prize of the user: state, how to get it, and the form to claim it.
+
+    The form suggests the account's email address: organisers see it if its holder sends it.
+    """
+    prize = _mine_or_404(day_or_404(day), place)
+    address = None
+    if prize.state == OFFERED and parts().settings.mail_url:
+        with reading() as connection:
+            address = MailAddress.verified_of(connection, viewer().id)
+    return _page(prize, ClaimForm(data={"contact": address}))
 
 
 @blueprint.post("/<day>/<int(max=2147483647):place>")

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from lottery_system.models import Lottery
+from lottery_system.models import Lottery, Mail, MailKind
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import Visitor
@@ -52,6 +52,25 @@ def test_prometheus_reads_the_figures(
     assert f"lottery_last_drawn_day_seconds {FIRST_NOON.timestamp() - 12 * 3600!r}" in (
         line.replace("e+09", "") for line in lines
     ) or any(line.startswith("lottery_last_drawn_day_seconds 1.795") for line in lines)
+
+
+def test_prometheus_reads_how_many_mails_wait_and_were_set_aside(
+    stranger: Visitor, session: Session, cast: Cast
+) -> None:
+    with session.begin():
+        for address in ("a@mail.example", "b@mail.example", "c@mail.example"):
+            Mail.add(
+                session.connection(), MailKind.ADDRESS_CHANGED, cast.bob.id, FIRST_NOON,
+                address=address,
+            )  # fmt: skip
+        lease, (first, second, _) = Mail.take(session, FIRST_NOON, 3)
+        Mail.set_aside(session, first, lease, FIRST_NOON, "The server answered 550")
+        Mail.finish(session, second, lease, FIRST_NOON)
+
+    lines = stranger.get("/metrics").text.splitlines()
+
+    assert "lottery_mails_waiting 1.0" in lines
+    assert "lottery_mails_set_aside 1.0" in lines
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "10.0.0.1"])

@@ -9,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import ONE_DAY, closes_at
-from lottery_system.models import ClaimContact, Lottery
+from lottery_system.models import ClaimContact, Lottery, MailAddress
 from lottery_system.models.claim import hand_over, lapse
 from lottery_system.models.lottery_edit import edit_lottery
 from lottery_system.parts import parts_of
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD, Cast, Clock, Submit
+from tests.stand_ins.mail_server import settings_to_mail
 from tests.stand_ins.prizes import CLAIM_DAYS, end_days, kinds
 from tests.web.conftest import SESSION, TAG, LogIn, Visitor, csrf_token, text_of
 
@@ -85,6 +86,29 @@ def test_it_stays_whatever_is_clicked_until_it_is_claimed(bob: Visitor, session:
     assert "You won: A weekend" not in text_of(bob.get("/"))
     assert NOTE not in text_of(bob.get("/ballots"))
     assert bob.get("/prizes/to-claim").location == "/prizes"
+
+
+@pytest.mark.usefixtures("won")
+@pytest.mark.parametrize("given_settings", [settings_to_mail(25)])
+def test_the_form_suggests_the_email_address_and_organisers_see_it_only_if_it_is_sent(
+    bob: Visitor, alice: Visitor, session: Session, cast: Cast
+) -> None:
+    address = "bob@mail.example"
+    with session.begin():
+        session.add(
+            MailAddress(
+                user_id=cast.bob.id, address=address, address_key=address,
+                verified_at=FIRST_NOON, asked="not@mail.example", asked_at=FIRST_NOON,
+                language="en",
+            )
+        )  # fmt: skip
+    assert f'value="{address}"' in bob.get(PRIZE).text
+    assert "not@mail.example" not in bob.get(PRIZE).text
+    assert address not in alice.get(f"/organiser{PRIZE}").text
+
+    assert bob.post(PRIZE, contact=address).status_code == 303
+
+    assert address in alice.get(f"/organiser{PRIZE}").text
 
 
 @pytest.mark.usefixtures("won")
