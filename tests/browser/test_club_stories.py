@@ -111,7 +111,7 @@ def test_a_member_who_is_blocked_is_out_and_told_why_and_comes_back(
         submit_one(bobs, "Big Chance")
 
         alices.goto("/organiser/participants")
-        alices.get_by_role("link", name="bob").click()
+        alices.get_by_role("link", name="bob", exact=True).click()
         alices.get_by_label("Reason").fill("Rude to others")
         expect_to_fit(alices)
         alices.get_by_role("button", name="Block", exact=True).click()
