@@ -21,6 +21,7 @@ from lottery_system.models.prizes import standings
 from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.prizes import CLAIM_DAYS, end_days
+from tests.stand_ins.processes import PATIENCE
 from tests.test_claims import draw_with_first, events, reopen
 
 DAYS = 8
@@ -47,8 +48,9 @@ class Worker:
 
 
 @pytest.fixture
-def workers(database_url: str) -> Iterator[list[Worker]]:
-    """Return six workers."""
+def workers(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Worker]]:
+    """Return six workers, who wait for a lock however busy the machine is."""
+    monkeypatch.setattr(database, "LOCK_TIMEOUT", PATIENCE)
     workers = [Worker(database_url) for _ in range(6)]
     yield workers
     for each in workers:
@@ -62,7 +64,7 @@ def at_once(workers: list[Worker], *acts: Callable[[Session], object]) -> list[b
         done = [
             pool.submit(worker.does, start, act) for worker, act in zip(workers, acts, strict=False)
         ]
-        return [each.result(timeout=60) for each in done]
+        return [each.result(PATIENCE) for each in done]
 
 
 def play_days(cast: Cast, lottery: Lottery, submit: Submit, clock: Clock) -> list[date]:
@@ -149,7 +151,7 @@ def test_a_reserve_does_not_move_up_past_a_ballot_that_is_on_its_way_in(
         lapsed = pool.submit(workers[1].does, Barrier(1), end)
         assert wait([lapsed], timeout=1).not_done
         slow.commit()
-        assert lapsed.result(timeout=60)
+        assert lapsed.result(PATIENCE)
 
     assert events(session, day) == [(1, "offered"), (1, "lapsed")]  # and the reserve waits
 
