@@ -19,6 +19,7 @@ from lottery_system.parts import parts_of
 from lottery_system.web import mails
 from tests.conftest import FIRST_NOON, Cast, Clock
 from tests.stand_ins.mail_server import MailBox, mail_server, settings_to_mail
+from tests.stand_ins.processes import PATIENCE
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BOB = "bob@mail.example"
@@ -322,12 +323,12 @@ def test_two_workers_send_different_mails_and_hold_nothing_meanwhile(
     mailbox.goes_on.clear()
     first = threading.Thread(target=send, args=[app])
     first.start()
-    assert mailbox.held.acquire(timeout=30)
+    assert mailbox.held.acquire(timeout=PATIENCE)
 
     add(session, cast.bob, "password/2")
     second = threading.Thread(target=send, args=[app])
     second.start()
-    assert mailbox.held.acquire(timeout=30)
+    assert mailbox.held.acquire(timeout=PATIENCE)
     with session.begin():  # not locked: neither the outbox nor whoever is written to
         session.execute(select(User).where(User.id == cast.bob.id).with_for_update(nowait=True))
         session.execute(select(Mail).with_for_update(nowait=True))
@@ -348,11 +349,11 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_slow_worker_sends_no_more(
     mailbox.goes_on.clear()
     asleep = threading.Thread(target=send, args=[app])
     asleep.start()
-    assert mailbox.held.acquire(timeout=30)
+    assert mailbox.held.acquire(timeout=PATIENCE)
     clock.turn(LEASE)
     other = threading.Thread(target=send, args=[app])
     other.start()
-    assert mailbox.held.acquire(timeout=30)
+    assert mailbox.held.acquire(timeout=PATIENCE)
     mailbox.goes_on.set()
     asleep.join()
     other.join()

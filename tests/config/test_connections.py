@@ -21,7 +21,7 @@ from tests.conftest import FIRST_NOON
 from tests.stand_ins.attackers import ADDRESS, SLOW_FORM, Attack
 from tests.stand_ins.log_keys import keep_keys
 from tests.stand_ins.players import Player, open_lottery
-from tests.stand_ins.processes import Gunicorn, wait_for
+from tests.stand_ins.processes import PATIENCE, Gunicorn, wait_for
 from tests.stand_ins.streams import REQUEST as LIVE
 from tests.stand_ins.streams import streams
 
@@ -76,7 +76,9 @@ def plays(player: Player) -> None:
 
 def can_listen(server: Gunicorn) -> bool:
     """Return whether a client has a stream left; takes all in that comes at once, and goes."""
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as connection:
+    with closing(
+        socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+    ) as connection:
         connection.sendall(LIVE)
         received = b""
         while part := connection.recv(4096):

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from lottery_system.runtime.broadcast import Broadcast
-from tests.stand_ins.processes import wait_for
+from tests.stand_ins.processes import PATIENCE, wait_for
 
 #: polling interval in seconds, where a test waits for some
 SOON = 0.01
@@ -134,7 +134,7 @@ def test_the_end_is_the_end_for_all(world: World) -> None:
         wait_for(lambda: broadcast.listener_count == 8, "all listen")
         wait_for(lambda: world.looks == 1, "the first look")
         broadcast.end()
-        heard = [each.result(timeout=10) for each in listening]
+        heard = [each.result(PATIENCE) for each in listening]
 
     assert all(each in ([], [1]) for each in heard)
     wait_until_the_loop_is_gone()
@@ -200,7 +200,7 @@ def test_the_end_does_not_wait_for_a_look() -> None:
         listening = pool.submit(list, broadcast.subscribe())
         looking.wait()
         broadcast.end()
-        assert listening.result(timeout=10) == []
+        assert listening.result(PATIENCE) == []
     answer.set()
     wait_until_the_loop_is_gone()
 

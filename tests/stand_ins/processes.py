@@ -242,7 +242,7 @@ class Gunicorn:
 def answer_of(url: str) -> tuple[int, str]:
     """Return the status and the text of an address, whatever they are."""
     try:
-        with urlopen(url, timeout=10) as answer:
+        with urlopen(url, timeout=PATIENCE) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as error:
         return error.code, error.read().decode()
