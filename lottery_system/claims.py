@@ -4,7 +4,8 @@ The database decides what is due, so any number of processes may call this at an
 """
 
 import logging
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,9 @@ from lottery_system.models import claim
 from lottery_system.rollback import Rollback, check_session
 
 log = logging.getLogger(__name__)
+
+#: changes a place of a day, unless somebody else has; tells whether it did
+Act = Callable[[Session, date, int, datetime, int | None], bool]
 
 
 def run_due(
@@ -39,31 +43,25 @@ def run_due(
     Raises:
         Paused: the database has forgotten what was published.
     """
-    count = 0
     with session.begin():
         late, waiting = claim.due_to_lapse(session, now), claim.waiting(session)
         of_blocked = claim.held_by_blocked(session)
-    for day, place in of_blocked:
-        with session.begin():
-            check_session(session, rollback)
-            done = claim.lapse_blocked(session, day, place, now, claim_days)
-        if done:
-            log.info("prize of %s, place %d: lapsed, its holder is blocked", day, place)
-        count += done
-    for day, place in late:
-        with session.begin():
-            check_session(session, rollback)
-            done = claim.lapse_late(session, day, place, now, claim_days)
-        if done:
-            log.info("prize of %s, place %d: lapsed unclaimed", day, place)
-        count += done
-    for each in waiting:
-        with session.begin():
-            check_session(session, rollback)
-            done = claim.move_up_waiting(session, each.day, each.place, now, claim_days)
-        if done:
-            log.info("prize of %s: the turn of place %d is over or begun", each.day, each.place)
-        count += done
+
+    def change(places: Iterable[tuple[date, int]], act: Act, done: str) -> int:
+        count = 0
+        for day, place in places:
+            with session.begin():
+                check_session(session, rollback)
+                is_done = act(session, day, place, now, claim_days)
+            if is_done:
+                log.info("prize of %s, place %d: %s", day, place, done)
+            count += is_done
+        return count
+
+    count = change(of_blocked, claim.lapse_blocked, "lapsed, its holder is blocked")
+    count += change(late, claim.lapse_late, "lapsed unclaimed")
+    moving = [(each.day, each.place) for each in waiting]
+    count += change(moving, claim.move_up_waiting, "the turn is over or begun")
     with session.begin():
         claim.forget_contacts(session, now)
     return count
