@@ -1,11 +1,6 @@
-"""Pages of somebody who follows an invitation: the form to sign up with it.
+"""Pages of somebody who follows an invitation: the form to sign up with it."""
 
-The token is in the address of the link alone, as a query, which no log has. Following the link lets
-the browser keep it in a cookie and leads to a page without it, so that no Referer header or
-bookmark has it. It is used up by the form, not by the link, since scanners follow links.
-"""
-
-from flask import Blueprint, make_response, redirect, request, url_for
+from flask import Blueprint, make_response
 from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -17,8 +12,8 @@ from lottery_system.models import Invitation
 from lottery_system.models.invitation import InvitationOver, UnknownInvitation
 from lottery_system.parts import parts
 from lottery_system.security_log import note
-from lottery_system.web.cookies import keep, kept
 from lottery_system.web.errors import STATUSES
+from lottery_system.web.followed_links import FollowedLink
 from lottery_system.web.forms import SignUpForm
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.sign_up import SENTENCES, no_sign_up, sign_up, sign_up_page
@@ -26,24 +21,14 @@ from lottery_system.web.words import translated
 
 blueprint = Blueprint("joining", __name__)
 
-COOKIE = "invitation"
-#: seconds for which a browser keeps the token of a link that it has followed
-LASTS = 60 * 60
-#: characters of a token that are looked at
-LONGEST = 100
+LINK = FollowedLink("invitation", "joining.show")
 
 
 @blueprint.get("/join")
 @everybody
 def show() -> Response:
     """Show the form to sign up to whoever followed an invitation."""
-    token = request.args.get("link")
-    if token is None:
-        return _page(SignUpForm(formdata=None))
-    response = redirect(url_for("joining.show"), code=303)
-    response.headers["Referrer-Policy"] = "no-referrer"
-    keep(response, COOKIE, token[:LONGEST], LASTS)
-    return response
+    return LINK.follow() or _page(SignUpForm(formdata=None))
 
 
 @blueprint.post("/join")
@@ -61,7 +46,7 @@ def create() -> Response:
         return _refused(error)
     if response is None:
         return make_response(sign_up_page(form, is_invited=True), 422)
-    keep(response, COOKIE, "", 0)
+    LINK.forget(response)
     return response
 
 
@@ -83,7 +68,7 @@ def _token() -> str | Response:
         return no_sign_up(sentence, 409)
     if parts().settings.sign_up == "closed":
         return no_sign_up(str(SENTENCES["closed"]), 403)
-    token = kept(COOKIE)
+    token = LINK.token
     try:
         with reading() as connection:
             Invitation.demand_open(connection, token, utcnow())

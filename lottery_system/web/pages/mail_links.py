@@ -1,8 +1,4 @@
-"""Pages that links in mails lead to: confirm an address, and turn off mails about prizes.
-
-The token of a link to confirm is in the address of the link alone, as that of `new_passwords` is,
-and used up by the form, not by the link, since mail scanners follow links.
-"""
+"""Pages that links in mails lead to: confirm an address, and turn off mails about prizes."""
 
 from hmac import compare_digest
 
@@ -24,8 +20,8 @@ from lottery_system.security_log import note
 from lottery_system.throttles import Limit, count, look
 from lottery_system.web.account_events import browser_of_request
 from lottery_system.web.confirmations import Done, confirm
-from lottery_system.web.cookies import keep, kept
 from lottery_system.web.errors import STATUSES
+from lottery_system.web.followed_links import LONGEST, FollowedLink
 from lottery_system.web.forms import parse_number
 from lottery_system.web.log_in_throttle import TEN_MINUTES
 from lottery_system.web.resuming import resumes_at
@@ -33,11 +29,7 @@ from lottery_system.web.words import translated
 
 blueprint = Blueprint("mail_links", __name__)
 
-COOKIE = "mail-link"
-#: seconds for which a browser keeps the token of a link that it has followed
-LASTS = 60 * 60
-#: characters of a token that are looked at
-LONGEST = 100
+LINK = FollowedLink("mail-link", "mail_links.show")
 #: links that do not work, from one address
 MOST_WRONG = 30
 
@@ -46,13 +38,7 @@ MOST_WRONG = 30
 @everybody
 def show() -> Response:
     """Ask whoever followed a link to confirm the address."""
-    token = request.args.get("link")
-    if token is None:
-        return _page()
-    response = redirect(url_for("mail_links.show"), code=303)
-    response.headers["Referrer-Policy"] = "no-referrer"
-    keep(response, COOKIE, token[:LONGEST], LASTS)
-    return response
+    return LINK.follow() or _page()
 
 
 @blueprint.post("/confirm-email")
@@ -62,7 +48,7 @@ def create() -> Response:
     """Confirm the address, and use the link up."""
     limits = [Limit(f"confirm email/{client_network()}", MOST_WRONG, TEN_MINUTES)]
     look(limits, utcnow())
-    token = kept(COOKIE)
+    token = LINK.token
     try:
         _look(token)
         with transaction() as session:
@@ -75,7 +61,7 @@ def create() -> Response:
     is_here = current_user.is_authenticated
     page = url_for("mail_settings.show") if is_here else url_for("accounts.log_in")
     response = confirm(redirect(page, code=303), Done.ADDRESS_CONFIRMED)
-    keep(response, COOKIE, "", 0)
+    LINK.forget(response)
     return response
 
 
@@ -129,7 +115,7 @@ def _stopping_page(is_known: bool, *, is_done: bool = False) -> Response:
 
 def _page() -> Response:
     try:
-        username, address = _look(kept(COOKIE))
+        username, address = _look(LINK.token)
     except LotteryError as error:
         return _refused(error)
     html = render_template("accounts/confirm_mail.html", username=username, address=address)

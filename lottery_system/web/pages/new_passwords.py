@@ -1,13 +1,6 @@
-"""Pages for a forgotten password: what to do, and the form that a link of one use leads to.
+"""Pages for a forgotten password: what to do, and the form that a link of one use leads to."""
 
-The token is in the address of the link alone. Following it lets the browser keep the token in a
-cookie and leads to a page without it, so that no log, Referer header or bookmark has it. It is used
-up by the form, not by the link, since mail scanners follow links.
-"""
-
-from datetime import timedelta
-
-from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, make_response, redirect, render_template, url_for
 from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -33,26 +26,21 @@ from lottery_system.throttles import Limit, count, look
 from lottery_system.web import login
 from lottery_system.web.account_events import browser_of_request
 from lottery_system.web.confirmations import Done, confirm
-from lottery_system.web.cookies import keep, kept
 from lottery_system.web.current_site import site
 from lottery_system.web.errors import STATUSES
+from lottery_system.web.followed_links import FollowedLink
 from lottery_system.web.forms import ForgottenPasswordForm, ResetPasswordForm
-from lottery_system.web.log_in_throttle import AN_HOUR, Attempt
+from lottery_system.web.log_in_throttle import AN_HOUR, TEN_MINUTES, Attempt
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import paragraphs_of, translated
 
 blueprint = Blueprint("new_passwords", __name__)
 
-COOKIE = "link"
-#: seconds for which a browser keeps the token of a link that it has followed
-LASTS = 60 * 60
-#: characters of a token that are looked at
-LONGEST = 100
+LINK = FollowedLink("link", "new_passwords.show")
 #: links that do not work, from one address
 MOST_WRONG = 30
 #: mails that are asked for from one address in an hour, for whatever accounts
 MOST_ASKED = 30
-TEN_MINUTES = timedelta(minutes=10)
 
 
 @blueprint.get("/forgotten-password")
@@ -89,13 +77,7 @@ def ask() -> Response:
 @everybody
 def show() -> Response:
     """Show the form for a new password to whoever followed a link."""
-    token = request.args.get("link")
-    if token is None:
-        return _page(ResetPasswordForm(formdata=None))
-    response = redirect(url_for("new_passwords.show"), code=303)
-    response.headers["Referrer-Policy"] = "no-referrer"
-    keep(response, COOKIE, token[:LONGEST], LASTS)
-    return response
+    return LINK.follow() or _page(ResetPasswordForm(formdata=None))
 
 
 @blueprint.post("/new-password")
@@ -105,7 +87,7 @@ def create() -> Response:
     """Set the new password, and use the link up."""
     limits = [Limit(f"new password/{client_network()}", MOST_WRONG, TEN_MINUTES)]
     look(limits, utcnow())
-    form, token = ResetPasswordForm(), kept(COOKIE)
+    form, token = ResetPasswordForm(), LINK.token
     try:
         holder = _holder(token)
         if not form.validate():
@@ -126,7 +108,7 @@ def create() -> Response:
     login.forget()
     note("password_reset", holder)
     response = confirm(redirect(url_for("accounts.log_in"), code=303), Done.NEW_PASSWORD)
-    keep(response, COOKIE, "", 0)
+    LINK.forget(response)
     # who has just been guessing may log in at once
     Attempt(holder.username).remember_browser(response)
     return response
@@ -146,7 +128,7 @@ def _forgotten_page(form: ForgottenPasswordForm, status: int = 200) -> Response:
 
 def _page(form: ResetPasswordForm, status: int = 200) -> Response:
     try:
-        holder = _holder(kept(COOKIE))
+        holder = _holder(LINK.token)
     except LotteryError as error:
         return _refused(error)
     html = render_template("new_passwords/new.html", form=form, username=holder.username)

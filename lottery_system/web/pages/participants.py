@@ -1,7 +1,5 @@
 """Organisers' pages about one participant: a link to set a new password."""
 
-from datetime import timedelta
-
 from flask import Blueprint, abort, render_template, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
@@ -14,6 +12,7 @@ from lottery_system.models import User
 from lottery_system.models.password_reset import OnlyByCommand, make_reset_link
 from lottery_system.security_log import note
 from lottery_system.throttles import Limit, count, look
+from lottery_system.web.log_in_throttle import AN_HOUR
 from lottery_system.web.public_address import public_root
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import translated
@@ -22,7 +21,6 @@ blueprint = Blueprint("participants", __name__, url_prefix="/organiser/participa
 
 #: links that an organiser can make in an hour: a stolen log-in must not open all accounts at once
 LINKS_PER_HOUR = 20
-AN_HOUR = timedelta(hours=1)
 
 
 @blueprint.get("/<int(max=2147483647):user_id>/reset-link")
