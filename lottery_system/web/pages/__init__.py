@@ -14,7 +14,6 @@ from lottery_system.web.pages import (
     lotteries,
     mail_links,
     mail_settings,
-    members,
     monitoring,
     my_account,
     new_passwords,
@@ -22,6 +21,7 @@ from lottery_system.web.pages import (
     participants,
     pictures,
     prizes,
+    reset_links,
     rules,
     screen,
     site_form,
@@ -33,7 +33,7 @@ from lottery_system.web.pages import (
 
 PAGES = (
     accounts, ballots, cards, draws, exports, handovers, invitations, joining, live, logs,
-    lotteries, mail_links, mail_settings, members, monitoring, my_account, new_passwords,
-    organiser, participants, pictures, prizes, rules, screen, site_form, site_texts, verifiers,
+    lotteries, mail_links, mail_settings, monitoring, my_account, new_passwords, organiser,
+    participants, pictures, prizes, reset_links, rules, screen, site_form, site_texts, verifiers,
     welcome, winners,
 )  # fmt: skip

@@ -1,61 +1,142 @@
-"""Organisers' pages about one participant: a link to set a new password."""
+"""Organisers' page about one account: block or unblock it, and make it an organiser's or not.
 
-from flask import Blueprint, abort, render_template, url_for
+Rights need the organiser's own password once more: a stolen log-in must not make its own organiser.
+"""
+
+from collections.abc import Callable
+
+from flask import Blueprint, make_response, redirect, render_template, url_for
 from flask_babel import gettext
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from lottery_system.access import organisers, viewer
 from lottery_system.clock import utcnow
 from lottery_system.errors import AccountClosed
-from lottery_system.extensions import db, transaction
-from lottery_system.models import User
-from lottery_system.models.password_reset import OnlyByCommand, make_reset_link
+from lottery_system.extensions import db, reading, transaction
+from lottery_system.models import Invitation, User
+from lottery_system.models.block import CannotBlock, block, unblock
+from lottery_system.models.rights import CannotPromote, LastOrganiser, SameRights, set_organiser
 from lottery_system.security_log import note
-from lottery_system.throttles import Limit, count, look
-from lottery_system.web.log_in_throttle import AN_HOUR
-from lottery_system.web.public_address import public_root
+from lottery_system.web import login
+from lottery_system.web.confirmations import Done, confirm
+from lottery_system.web.forms import BlockForm, Form, OwnPasswordForm
+from lottery_system.web.own_password import checked_password, not_yours
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.words import translated
 
 blueprint = Blueprint("participants", __name__, url_prefix="/organiser/participants")
 
-#: links that an organiser can make in an hour: a stolen log-in must not open all accounts at once
-LINKS_PER_HOUR = 20
+#: what is said above the form
+REFUSED = (AccountClosed, CannotBlock, CannotPromote, LastOrganiser, SameRights)
 
 
-@blueprint.get("/<int(max=2147483647):user_id>/reset-link")
+@blueprint.get("/<int(max=2147483647):user_id>")
 @organisers
-def confirm_reset_link(user_id: int) -> str:
-    """Explain what a link to set a new password is, and ask for confirmation."""
-    user = _participant(user_id)
-    return render_template("organiser/reset_link.html", user=user, link=None)
+def show(user_id: int) -> str:
+    """Show an account, and what organisers can do about it."""
+    return _page(user_id)
 
 
-@blueprint.post("/<int(max=2147483647):user_id>/reset-link")
+@blueprint.post("/<int(max=2147483647):user_id>/block")
 @organisers
-@resumes_at(confirm_reset_link)
-def make_link(user_id: int) -> Response | str:
-    """Make the link, and show it, once."""
-    user = _participant(user_id)
-    limits = [Limit(f"reset links/{viewer().id}", LINKS_PER_HOUR, AN_HOUR)]
-    look(limits, utcnow())
-    count(limits, utcnow())
-    with transaction() as session:
-        token = make_reset_link(session, user.id, utcnow(), made_by=viewer().id)
-    note("reset_link_made", user, reason=f"by_{viewer().id}")
-    link = public_root() + url_for("new_passwords.show", link=token)[1:]
-    return render_template("organiser/reset_link.html", user=user, link=link)
+@resumes_at(lambda user_id: _page(user_id, BlockForm()), "reason")
+def keep_out(user_id: int) -> Response:
+    """Block a participant: all log-ins end, and there are no new ballots."""
+    form = BlockForm()
+    if not form.validate():
+        return make_response(_page(user_id, form), 422)
+    reason = form.reason.data or ""
+    return _done(
+        user_id,
+        form,
+        Done.BLOCKED,
+        lambda session: block(session, user_id, reason, utcnow(), viewer().id),
+    )
 
 
-def _participant(user_id: int) -> User:
-    """Load a participant whose account is open.
+@blueprint.post("/<int(max=2147483647):user_id>/unblock")
+@organisers
+@resumes_at(show)
+def let_in(user_id: int) -> Response:
+    """Let a blocked participant in again."""
+    return _done(
+        user_id,
+        None,
+        Done.UNBLOCKED,
+        lambda session: unblock(session, user_id, utcnow(), viewer().id),
+    )
 
-    Raises:
-        HTTPException: there is no such user, the account is closed, or it is an organiser's.
-    """
-    user = db.get_or_404(User, user_id, description=gettext("This account doesn’t exist."))
-    if user.closed_at is not None:
-        abort(422, translated(AccountClosed()))
-    if user.is_organiser:
-        abort(403, translated(OnlyByCommand()))
-    return user
+
+@blueprint.post("/<int(max=2147483647):user_id>/promote")
+@organisers
+@resumes_at(show)
+def promote(user_id: int) -> Response:
+    """Make a participant an organiser."""
+    return _change_rights(user_id, Done.PROMOTED, is_organiser=True)
+
+
+@blueprint.post("/<int(max=2147483647):user_id>/demote")
+@organisers
+@resumes_at(show)
+def demote(user_id: int) -> Response:
+    """Make an organiser, perhaps oneself, a participant."""
+    return _change_rights(user_id, Done.DEMOTED, is_organiser=False)
+
+
+def _change_rights(user_id: int, done: Done, *, is_organiser: bool) -> Response:
+    form = OwnPasswordForm()
+    if not form.validate():
+        return make_response(_page(user_id, form), 422)
+    password_hash = checked_password(form.current)
+    if password_hash is None:
+        return make_response(_page(user_id, form), 422)
+
+    def change(session: Session) -> User | None:
+        user = set_organiser(session, user_id, is_organiser, utcnow(), viewer().id)
+        if User.still_with(session, viewer().id, password_hash) is None:  # changed this very moment
+            session.rollback()
+            return None
+        return user
+
+    return _done(user_id, form, done, change)
+
+
+def _done(
+    user_id: int, form: Form | None, done: Done, change: Callable[[Session], User | None]
+) -> Response:
+    """Do it in one transaction, and go back to the page; or say there why it was not done."""
+    _user_or_404(user_id)
+    try:
+        with transaction() as session:
+            user = change(session)
+    except REFUSED as error:
+        return make_response(_page(user_id, form, translated(error)), 422)
+    if user is None:
+        return make_response(_page(user_id, form, not_yours()), 422)
+    note(done.value, user, reason=f"by_{viewer().id}")
+    if user_id != viewer().id:
+        return confirm(redirect(url_for("participants.show", user_id=user_id), code=303), done)
+    login.forget()
+    return confirm(redirect(url_for("accounts.log_in"), code=303), Done.DEMOTED_ONESELF)
+
+
+def _page(user_id: int, form: Form | None = None, refusal: str | None = None) -> str:
+    user = _user_or_404(user_id)
+    with reading() as connection:
+        invitation = Invitation.of_guest(connection, user_id)
+    return render_template(
+        "participants/show.html",
+        user=user,
+        invitation=invitation,
+        block=form if isinstance(form, BlockForm) else BlockForm(None),
+        rights=form if isinstance(form, OwnPasswordForm) else OwnPasswordForm(None),
+        sent=form,
+        refusal=refusal,
+        is_oneself=user_id == viewer().id,
+    )
+
+
+def _user_or_404(user_id: int) -> User:
+    db.session.rollback()  # see it as it is now
+    return db.get_or_404(User, user_id, description=gettext("This account doesn’t exist."))

@@ -341,7 +341,7 @@ def test_nor_for_a_participant_who_has_just_become_one(
     with session.begin():
         session.get_one(User, cast.bob.id).is_organiser = True
     monkeypatch.setattr(
-        "lottery_system.web.pages.participants._participant", lambda user_id: cast.bob
+        "lottery_system.web.pages.reset_links._participant", lambda user_id: cast.bob
     )
 
     answer = alice.client.post(path_of(cast.bob), data={"csrf_token": token})
