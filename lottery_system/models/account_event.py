@@ -34,19 +34,9 @@ class AccountEventKind(StrEnum):
     #: who made a link to set a new password, and that it was used
     RESET_LINK_MADE = "reset_link_made"
     RESET_LINK_USED = "reset_link_used"
-    MAIL_ADDRESS_ADDED = "mail_address_added"
     MAIL_ADDRESS_VERIFIED = "mail_address_verified"
     MAIL_ADDRESS_CHANGED = "mail_address_changed"
     MAIL_ADDRESS_REMOVED = "mail_address_removed"
-    PASSKEY_ADDED = "passkey_added"
-    PASSKEY_RENAMED = "passkey_renamed"
-    PASSKEY_REMOVED = "passkey_removed"
-    #: its counter went back: there are two of it
-    PASSKEY_REFUSED = "passkey_refused"
-    CODE_ADDED = "code_added"
-    CODE_REMOVED = "code_removed"
-    RECOVERY_CODES_MADE = "recovery_codes_made"
-    RECOVERY_CODE_USED = "recovery_code_used"
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
     PROMOTED = "promoted"
@@ -88,7 +78,7 @@ class AccountEvent(Base):
     by_command: Mapped[bool]
     #: in short, such as "Firefox on Android"; see `browsers`
     browser: Mapped[str | None] = mapped_column(String(BROWSER_LENGTH))
-    #: the name of a passkey or the like; never a secret
+    #: such as why it was blocked, or which browser; never a secret
     detail: Mapped[str | None] = mapped_column(String(DETAIL_LENGTH))
 
     @classmethod

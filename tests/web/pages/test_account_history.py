@@ -82,7 +82,7 @@ def test_a_long_history_has_pages(bob: Visitor, session: Session, cast: Cast) ->
     with session.begin():
         for number in range(60):
             AccountEvent.record(
-                session, cast.bob.id, AccountEventKind.PASSKEY_ADDED, FIRST_NOON,
+                session, cast.bob.id, AccountEventKind.MAIL_ADDRESS_VERIFIED, FIRST_NOON,
                 detail=f"key {number}",
             )  # fmt: skip
 
