@@ -70,6 +70,8 @@ class Settings:
     claim_days: int | None
     #: whether organisers may add ballots, too
     organisers_play: bool
+    #: whether organisers' pages need a passkey, or a code after the password
+    organisers_second_factor: bool
     #: ballots in one submission
     max_count: int
     #: ballots that a participant may add for each hour of a day; None for any number
@@ -183,6 +185,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         places=_number(values, "LOTTERY_PLACES", 1, 1000),
         claim_days=_number_or_off(values, "LOTTERY_CLAIM_DAYS", 1, 3650),
         organisers_play=_one_of(values, "LOTTERY_ORGANISERS_PLAY", ("off", "on")) == "on",
+        organisers_second_factor=(
+            _one_of(values, "LOTTERY_ORGANISERS_SECOND_FACTOR", ("off", "on")) == "on"
+        ),
         max_count=max_count,
         # at least what a single submission may be, which could not be stored at any hour
         ballots_per_hour=_number_or_off(values, "LOTTERY_BALLOTS_PER_HOUR", max_count, 999_999_999),
@@ -220,6 +225,7 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_PLACES": "1",
     "LOTTERY_CLAIM_DAYS": "off",
     "LOTTERY_ORGANISERS_PLAY": "off",
+    "LOTTERY_ORGANISERS_SECOND_FACTOR": "off",
     "LOTTERY_MAX_COUNT": "1000",
     "LOTTERY_BALLOTS_PER_HOUR": "100000",
     "LOTTERY_SIGN_UP": "open",

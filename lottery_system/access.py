@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, TypeVar, cast
 
-from flask import Flask, abort, current_app, request
+from flask import Flask, abort, current_app, redirect, request, url_for
 from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -61,7 +61,7 @@ def guard(app: Flask) -> None:
 
 
 def check(endpoint: str) -> Response | None:
-    """Refuse a caller without access to an endpoint, or redirect to the log-in; None if allowed."""
+    """Refuse a caller without access to an endpoint, or redirect to what gives it; or None."""
     access = getattr(current_app.view_functions[endpoint], "access")  # noqa: B009
     if access is Access.OPERATORS and not _is_operator():
         abort(403, gettext("You can only view this page from the server’s own network."))
@@ -72,6 +72,8 @@ def check(endpoint: str) -> Response | None:
             403,
             gettext("This page is for organisers. To become one, ask whoever runs the server."),
         )
+    if access is Access.ORGANISERS and _lacks_second_factor():
+        return redirect(url_for("security.show"), code=303)
     return None
 
 
@@ -90,6 +92,11 @@ def viewer() -> Viewer:
 def lottery_or_404(lottery_id: int) -> Lottery:
     """Load a lottery, or answer that there is none."""
     return db.get_or_404(Lottery, lottery_id, description=gettext("This lottery doesn’t exist."))
+
+
+def _lacks_second_factor() -> bool:
+    required = parts().settings.organisers_second_factor
+    return required and not viewer().has_second_factor
 
 
 def _is_operator() -> bool:

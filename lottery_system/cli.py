@@ -11,6 +11,7 @@ from flask import Flask
 from flask.cli import with_appcontext
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
 
 from lottery_system import claims, draws
 from lottery_system.audit import audit
@@ -27,6 +28,7 @@ from lottery_system.models import AccountEvent, AccountEventKind, Limits, Lotter
 from lottery_system.models.claim import hand_over, lapse
 from lottery_system.models.password_reset import make_reset_link
 from lottery_system.models.rights import set_organiser
+from lottery_system.models.second_factor import remove_factors
 from lottery_system.moving import move, target_of
 from lottery_system.parts import checked_transaction, parts
 from lottery_system.passwords import enforce_password, hash_password
@@ -125,18 +127,27 @@ def demote(name: str) -> None:
 def print_reset_link(name: str) -> None:
     """Print a link that sets a new password for a user: once, within a day."""
     with transaction() as session:
-        found = User.by_username(session, name)
-        if found is None:
-            raise click.ClickException(f"There is no user {name!r}.")
-        token = make_reset_link(session, found.id, utcnow(), by_command=True)
+        holder = _find_user(session, name)
+        token = make_reset_link(session, holder.id, utcnow(), by_command=True)
     root = parts().settings.url
     click.echo(f"{root or '/'}new-password?link={token}")
     if not root:
         click.echo("LOTTERY_URL is not set: put the site's address in front of it.", err=True)
     click.echo(
-        f"It works once, for a day, for whoever has it: give it to {found.username} alone. "
+        f"It works once, for a day, for whoever has it: give it to {holder.username} alone. "
         "It is not shown again.",
         err=True,
+    )
+
+
+@user.command("remove-second-factors")
+@click.argument("name")
+def remove_second_factors(name: str) -> None:
+    """Remove passkeys, authenticator app and recovery codes of somebody who has lost them."""
+    with transaction() as session:
+        holder = remove_factors(session, _find_user(session, name).id, utcnow())
+    click.echo(
+        f"{holder.username} logs in with the password alone again. All their log-ins have ended."
     )
 
 
@@ -554,8 +565,12 @@ def _password() -> str:
 
 def _set_organiser(name: str, is_organiser: bool) -> None:
     with transaction() as session:
-        found = User.by_username(session, name)
-        if found is None:
-            raise click.ClickException(f"There is no user {name!r}.")
-        set_organiser(session, found.id, is_organiser, utcnow())
-    click.echo(f"{found.username} is {'an organiser' if is_organiser else 'a participant'} now.")
+        holder = set_organiser(session, _find_user(session, name).id, is_organiser, utcnow())
+    click.echo(f"{holder.username} is {'an organiser' if is_organiser else 'a participant'} now.")
+
+
+def _find_user(session: Session, name: str) -> User:
+    holder = User.by_username(session, name)
+    if holder is None:
+        raise click.ClickException(f"There is no user {name!r}.")
+    return holder

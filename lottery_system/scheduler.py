@@ -22,6 +22,7 @@ from lottery_system.models import (
     Mail,
     ResetRequest,
     Throttle,
+    UsedChallenge,
 )
 from lottery_system.parts import parts_of
 from lottery_system.web.mails import write_mail
@@ -129,6 +130,7 @@ def tick(app: Flask) -> None:
                 AccountLink.sweep(session, now)
                 Mail.sweep(session, now)
                 ResetRequest.sweep(session, now)
+                UsedChallenge.sweep(session, now)
         except Paused:
             pass  # it was logged when the pause began
         except (SQLAlchemyError, LotteryError) as error:

@@ -2,6 +2,7 @@
 
 from lottery_system.models.account_event import AccountEvent, AccountEventKind
 from lottery_system.models.account_link import AccountLink, LinkPurpose, LinkState
+from lottery_system.models.authenticator_app import AuthenticatorApp
 from lottery_system.models.ballot import Ballot
 from lottery_system.models.base import Base
 from lottery_system.models.claim_event import ClaimContact, ClaimEvent
@@ -16,13 +17,16 @@ from lottery_system.models.mail import Mail, MailKind
 from lottery_system.models.mail_address import MailAddress
 from lottery_system.models.offer import Offer
 from lottery_system.models.offer_note import OfferNote
+from lottery_system.models.passkey import Passkey
 from lottery_system.models.picture import Picture
 from lottery_system.models.recovery import Recovery
+from lottery_system.models.recovery_code import RecoveryCode
 from lottery_system.models.reset_request import ResetRequest
 from lottery_system.models.site_change import SiteChange
 from lottery_system.models.submission import AskedBallots, GrantedBallots, Submission
 from lottery_system.models.throttle import Throttle
 from lottery_system.models.tile import BallotTile, JournalTile
+from lottery_system.models.used_challenge import UsedChallenge
 from lottery_system.models.user import User
 from lottery_system.models.winner import Winner
 
@@ -35,6 +39,7 @@ __all__ = [
     "AccountEventKind",
     "AccountLink",
     "AskedBallots",
+    "AuthenticatorApp",
     "Ballot",
     "BallotTile",
     "Base",
@@ -60,12 +65,15 @@ __all__ = [
     "MailKind",
     "Offer",
     "OfferNote",
+    "Passkey",
     "Picture",
     "Recovery",
+    "RecoveryCode",
     "ResetRequest",
     "SiteChange",
     "Submission",
     "Throttle",
+    "UsedChallenge",
     "User",
     "Winner",
 ]

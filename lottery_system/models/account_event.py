@@ -37,6 +37,18 @@ class AccountEventKind(StrEnum):
     MAIL_ADDRESS_VERIFIED = "mail_address_verified"
     MAIL_ADDRESS_CHANGED = "mail_address_changed"
     MAIL_ADDRESS_REMOVED = "mail_address_removed"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
+    #: its counter went back
+    PASSKEY_COPIED = "passkey_copied"
+    AUTHENTICATOR_ADDED = "authenticator_added"
+    AUTHENTICATOR_REMOVED = "authenticator_removed"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    #: the right password, and then a wrong code
+    WRONG_CODE = "wrong_code"
+    #: by an organiser or a command, for a holder who has lost them
+    SECOND_FACTORS_REMOVED = "second_factors_removed"
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
     PROMOTED = "promoted"
@@ -130,13 +142,16 @@ class AccountEvent(Base):
     def untold(
         cls, connection: Connection, user: User, limit: int = UNTOLD_AT_ONCE
     ) -> list[EventRow]:
-        """List what others did to an account and its holder has not seen, the newest first."""
+        """List what others did to an account and its holder has not seen, the newest first.
+
+        Among them, that a passkey seems to have been copied.
+        """
         query = (
             _ROWS.where(
                 cls.user_id == user.id,
                 cls.id > (user.told_event or 0),
                 cls.kind != AccountEventKind.SIGNED_UP,
-                _BY_ANOTHER,
+                or_(_BY_ANOTHER, cls.kind == AccountEventKind.PASSKEY_COPIED),
             )
             .order_by(cls.id.desc())
             .limit(limit)

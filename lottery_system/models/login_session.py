@@ -71,6 +71,8 @@ class Viewer:
     prize_to_claim: date | None = None
     #: when the log-in was last used, by what is stored
     seen_at: datetime | None = None
+    #: whether it was begun, or has gone on, with a passkey or a second step
+    has_second_factor: bool = False
 
     is_authenticated: ClassVar[bool] = True
     is_active: ClassVar[bool] = True
@@ -107,6 +109,10 @@ class LoginSession(Base):
     browser: Mapped[str | None] = mapped_column(String(BROWSER_LENGTH))
     #: when it was last used, to the hour; None for log-ins from before migration 0012
     seen_at: Mapped[datetime | None]
+    #: when its holder showed more than a password; None for never
+    second_factor_at: Mapped[datetime | None]
+    #: when its holder last showed who it is, by a password or a passkey; None if unknown
+    proven_at: Mapped[datetime | None]
 
     @classmethod
     def open(
@@ -116,6 +122,8 @@ class LoginSession(Base):
         now: datetime,
         instead_of: str | None = None,
         browser: str | None = None,
+        *,
+        has_second_factor: bool = False,
     ) -> str:
         """Log a user in and return the token for the browser; all but the newest log-ins end.
 
@@ -151,9 +159,24 @@ class LoginSession(Base):
                 expires_at=now + LIFETIME,
                 browser=browser,
                 seen_at=now,
+                second_factor_at=now if has_second_factor else None,
+                proven_at=now,
             )
         )
         return token
+
+    @classmethod
+    def proven(cls, session: Session, token: str) -> datetime | None:
+        """Return when the holder of a log-in last showed who it is; None if unknown."""
+        return session.scalar(select(cls.proven_at).where(cls.token_hash == _digest(token)))
+
+    @classmethod
+    def prove(cls, session: Session, token: str, now: datetime) -> None:
+        """Record that the holder of a log-in has just shown who it is."""
+        session.execute(
+            update(cls).where(cls.token_hash == _digest(token)).values(proven_at=now),
+            execution_options={"synchronize_session": False},
+        )
 
     @classmethod
     def viewers(
@@ -181,6 +204,7 @@ class LoginSession(Base):
                 token,
                 row.prize_to_claim,
                 row.seen_at,
+                row.second_factor_at is not None,
             )
             for token, row in tokens_and_rows
         }
@@ -283,6 +307,7 @@ def _viewers(condition: ColumnElement[bool]) -> Select[Any]:
             _user.c.language,
             _user.c.seen_until,
             _login.c.seen_at,
+            _login.c.second_factor_at,
             _prize_to_claim.label("prize_to_claim"),
         )
         .join_from(_user, _login, _login.c.user_id == _user.c.id)

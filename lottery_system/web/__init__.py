@@ -15,6 +15,7 @@ from lottery_system.web import (
     incoming,
     languages,
     login,
+    passkeys,
     proxies,
     public_address,
     remembered,
@@ -49,6 +50,7 @@ def register(app: Flask, settings: Settings) -> None:
     remembered.register(app)
     fragments.register(app)
     login.register(app)
+    passkeys.register(app)
     public_address.register(app)
     app.wsgi_app = proxies.Proxies(  # type: ignore[method-assign]
         app.wsgi_app, settings.trusted_proxies, settings.trusted_hosts

@@ -24,6 +24,19 @@ SENTENCES: dict[str, LazyString] = {
     Kind.MAIL_ADDRESS_VERIFIED: lazy_gettext("The email address was confirmed."),
     Kind.MAIL_ADDRESS_CHANGED: lazy_gettext("The email address was changed."),
     Kind.MAIL_ADDRESS_REMOVED: lazy_gettext("The email address was removed."),
+    Kind.PASSKEY_ADDED: lazy_gettext("A passkey was added."),
+    Kind.PASSKEY_REMOVED: lazy_gettext("A passkey was removed."),
+    Kind.PASSKEY_COPIED: lazy_gettext(
+        "A passkey was refused: another device seems to have a copy of it."
+    ),
+    Kind.AUTHENTICATOR_ADDED: lazy_gettext("An authenticator app was set up."),
+    Kind.AUTHENTICATOR_REMOVED: lazy_gettext("The authenticator app was removed."),
+    Kind.RECOVERY_CODES_MADE: lazy_gettext("New recovery codes were created."),
+    Kind.RECOVERY_CODE_USED: lazy_gettext("A recovery code was used to log in."),
+    Kind.WRONG_CODE: lazy_gettext("Somebody entered the right password, then a wrong code."),
+    Kind.SECOND_FACTORS_REMOVED: lazy_gettext(
+        "Passkeys, authenticator app and recovery codes were removed."
+    ),
     Kind.BLOCKED: lazy_gettext("The account was blocked."),
     Kind.UNBLOCKED: lazy_gettext("The account was unblocked."),
     Kind.PROMOTED: lazy_gettext("Became an organiser."),

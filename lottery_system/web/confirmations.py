@@ -39,6 +39,11 @@ class Done(StrEnum):
     ADDRESS_CONFIRMED = "address-confirmed"
     ADDRESS_REMOVED = "address-removed"
     MAIL_CHOSEN = "mail-chosen"
+    PASSKEY_ADDED = "passkey-added"
+    PASSKEY_REMOVED = "passkey-removed"
+    APP_ADDED = "app-added"
+    APP_REMOVED = "app-removed"
+    SECOND_FACTORS_REMOVED = "second_factors_removed"
 
 
 SENTENCES: dict[str, LazyString] = {
@@ -66,6 +71,11 @@ SENTENCES: dict[str, LazyString] = {
     Done.ADDRESS_CONFIRMED: lazy_gettext("Your email address is confirmed."),
     Done.ADDRESS_REMOVED: lazy_gettext("Your email address has been removed."),
     Done.MAIL_CHOSEN: lazy_gettext("Your changes have been saved."),
+    Done.PASSKEY_ADDED: lazy_gettext("The passkey has been added."),
+    Done.PASSKEY_REMOVED: lazy_gettext("The passkey has been removed."),
+    Done.APP_ADDED: lazy_gettext("Your authenticator app is set up."),
+    Done.APP_REMOVED: lazy_gettext("The authenticator app has been removed."),
+    Done.SECOND_FACTORS_REMOVED: lazy_gettext("Removed. They can log in with the password alone."),
     Done.LAPSED: lazy_gettext("The prize has lapsed. Everyone can read the reason."),
 }
 

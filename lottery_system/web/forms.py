@@ -12,6 +12,7 @@ from wtforms import (
     BooleanField,
     DateField,
     Field,
+    HiddenField,
     PasswordField,
     StringField,
     TextAreaField,
@@ -32,6 +33,7 @@ from lottery_system.models.claim import (
 )
 from lottery_system.models.invitation import MOST_DAYS, MOST_USES, enforce_label
 from lottery_system.models.lottery import Limits, enforce_claim, enforce_name, enforce_prize
+from lottery_system.models.passkey import enforce_passkey_name
 from lottery_system.pictures import enforce_alternative
 from lottery_system.text_input import BadText
 from lottery_system.web.picture_field import PictureField
@@ -157,6 +159,27 @@ class ResetPasswordForm(Form):
     new = PasswordField(
         lazy_gettext("New password"), [InputRequired(lazy_gettext("Enter a new password."))]
     )
+
+
+class CodeForm(Form):
+    """A code of an authenticator app, or a recovery code."""
+
+    code = StringField(lazy_gettext("Code"), [InputRequired(lazy_gettext("Enter a code."))])
+
+
+class PasskeyForm(Form):
+    """What a browser answered that was asked for a passkey; a script fills it in."""
+
+    credential = HiddenField()
+
+
+class NewPasskeyForm(PasskeyForm):
+    """A new passkey, and what its holder calls it."""
+
+    name = StringField(lazy_gettext("Name"))
+
+    def validate_name(self, field: Field) -> None:
+        enforce(enforce_passkey_name, field)
 
 
 class MailAddressForm(OwnPasswordForm):

@@ -45,7 +45,20 @@ def token_held() -> str | None:
     return current_user.token if current_user.is_authenticated else None
 
 
-def log_in(user: User, token: str, *, has_news: bool = False) -> None:
+def viewer_of(user: User, token: str, *, has_second_factor: bool = False) -> Viewer:
+    """Return who a user is to pages, once logged in."""
+    return Viewer(
+        user.id,
+        user.username,
+        user.is_organiser,
+        user.language,
+        user.seen_until,
+        token,
+        has_second_factor=has_second_factor,
+    )
+
+
+def log_in(viewer: Viewer, *, has_news: bool = False) -> None:
     """Let the browser hold the token of a session; nothing of the one before stays.
 
     Args:
@@ -55,9 +68,7 @@ def log_in(user: User, token: str, *, has_news: bool = False) -> None:
     session.permanent = True
     if has_news:
         session[NEWS] = True
-    login_user(
-        Viewer(user.id, user.username, user.is_organiser, user.language, user.seen_until, token)
-    )
+    login_user(viewer)
     forget_language()
 
 

@@ -22,6 +22,12 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 #: the field by which the log-in page remembers which form it came from
 RESUME = "resume"
+#: the pages of the log-in
+LOG_IN = frozenset(
+    {"accounts.log_in", "accounts.create_session"}
+    | {f"second_steps.{name}" for name in ("show", "check_code", "check_passkey")}
+    | {"passkey_log_ins.create"}
+)
 
 
 def resumes_at(form_page: Callable[..., Any], *fields: str) -> Callable[[View], View]:
@@ -84,7 +90,9 @@ def resumed() -> Response | None:
     page = _form_page(endpoint)
     if page is None or endpoint is None:
         return None
-    check(endpoint)
+    elsewhere = check(endpoint)
+    if elsewhere is not None:
+        return elsewhere
     g.notice = gettext("You’re logged in again. Check the form, then send it.")
     return make_response(page(**arguments))
 
@@ -97,18 +105,28 @@ def log_in_page(
     Args:
         welcome: content of the welcome page, of which a part is shown.
     """
-    is_log_in = request.endpoint in ("accounts.log_in", "accounts.create_session")
-    endpoint = _left_off()[0] if is_log_in else request.endpoint
-    path = request.form.get(RESUME) if is_log_in else request.path
-    typed = _typed(endpoint)
     return render_template(
         "accounts/log_in.html",
         form=form,
         refusal=refusal,
-        kept=[(RESUME, path), *typed] if typed else [],
+        kept=carried_fields(),
         welcome=welcome,
-        next=own_path(request.args.get("next")) if is_log_in else None,
+        next=next_page(),
     )
+
+
+def carried_fields() -> list[tuple[str, str]]:
+    """Return what a page of the log-in carries of a form that was typed elsewhere."""
+    is_log_in = request.endpoint in LOG_IN
+    endpoint = _left_off()[0] if is_log_in else request.endpoint
+    path = request.form.get(RESUME, "") if is_log_in else request.path
+    typed = _typed(endpoint)
+    return [(RESUME, path), *typed] if typed else []
+
+
+def next_page() -> str | None:
+    """Return where one was going before the log-in; None for nowhere."""
+    return own_path(request.args.get("next")) if request.endpoint in LOG_IN else None
 
 
 def register(app: Flask) -> None:

@@ -107,7 +107,7 @@ def sign_up(form: SignUpForm, invitation: str | None = None) -> Response | None:
             )
         ]
         return None
-    login.log_in(user, token)
+    login.log_in(login.viewer_of(user, token))
     note("sign_up", user)
     response = redirect(own_path(request.args.get("next")) or url_for("lotteries.index"), code=303)
     Attempt(username).remember_browser(response)

@@ -59,6 +59,19 @@ def play(count: str) -> Callable[[Page], object]:
     return fill("Add ballots to", count=count)
 
 
+confirm = fill("Continue", current=PASSWORD)
+
+
+def begin_app(page: Page) -> None:
+    confirm(page)
+    page.get_by_role("button", name="Set up an app").click()
+
+
+def mistype(page: Page) -> None:
+    begin_app(page)
+    fill("Set up", code="000000")(page)
+
+
 STATES = {
     "sign up": State("/signup", "Already have an account?"),
     "sign up, refused": State("/signup", "Enter a password.", act=press("Sign up")),
@@ -113,6 +126,18 @@ STATES = {
     "account, in German": State("/account?lang=de", "Passwort", "bob"),
     "account, to be closed": State("/account/close", "Close my account permanently", "bob"),
     "account, history": State("/account/history", "Logged in.", "bob"),
+    "confirm": State("/account/confirm", "enter your password once more", "bob"),
+    "confirm, refused": State(
+        "/account/confirm", "isn’t your password", "bob", fill("Continue", current="not this one")
+    ),
+    "log-in security": State(
+        "/account/confirm", "Passkeys need the site’s own name", "bob", confirm
+    ),
+    "log-in security, in German": State(
+        "/account/confirm?lang=de", "Authenticator-App", "bob", fill("Weiter", current=PASSWORD)
+    ),
+    "authenticator app": State("/account/confirm", "Scan this code", "bob", begin_app),
+    "authenticator app, refused": State("/account/confirm", "This code is wrong", "bob", mistype),
     "forgotten password": State("/forgotten-password", "Ask an organiser"),
     "new password, no link": State("/new-password", "This link doesn’t work"),
     "my ballots": State("/ballots", "Won with ballot", "charlie"),

@@ -83,7 +83,7 @@ def test_somebody_who_forgot_the_password_is_helped_by_an_organiser(
         # he logs in by it, and is told who made the link until he says that he has seen it
         bobs.get_by_label("Username").fill("bob")
         bobs.get_by_label("Password").fill(NEW)
-        bobs.get_by_role("button", name="Log in").click()
+        bobs.get_by_role("button", name="Log in", exact=True).click()
         expect(main).to_contain_text("Something was done to your account")
         bobs.get_by_role("link", name="See what it was").click()
         news = bobs.get_by_role("region", name="What others did to your account")

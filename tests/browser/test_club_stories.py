@@ -120,7 +120,7 @@ def test_a_member_who_is_blocked_is_out_and_told_why_and_comes_back(
         expect(bobs.get_by_role("heading", name="Log in", exact=True)).to_be_visible()
         bobs.get_by_label("Username").fill("bob")
         bobs.get_by_label("Password").fill(PASSWORD)
-        bobs.get_by_role("button", name="Log in").click()
+        bobs.get_by_role("button", name="Log in", exact=True).click()
         expect(bobs.get_by_role("main")).to_contain_text("Reason: “Rude to others”")
 
         alices.get_by_role("button", name="Unblock").click()

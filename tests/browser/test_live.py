@@ -184,7 +184,7 @@ def test_who_logged_out_in_another_tab_logs_in_and_goes_on_with_what_was_typed(
         expect(page.get_by_role("main")).to_contain_text("what you typed is still here")
         page.get_by_label("Username").fill("bob")
         page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("button", name="Log in", exact=True).click()
 
         expect(page.get_by_role("main")).to_contain_text("You’re logged in again.")
         expect(page.get_by_label("Or add several")).to_have_value("77")

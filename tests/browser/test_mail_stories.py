@@ -89,7 +89,7 @@ def test_somebody_who_forgot_the_password_gets_back_in_by_an_email(
         bobs.get_by_role("button", name="Set new password").click()
         bobs.get_by_label("Username").fill("bob")
         bobs.get_by_label("Password").fill(NEW)
-        bobs.get_by_role("button", name="Log in").click()
+        bobs.get_by_role("button", name="Log in", exact=True).click()
         bobs.get_by_role("button", name="Log out (bob)").wait_for()
 
         # he is told of it

@@ -21,6 +21,7 @@ from lottery_system.models import (
     AccountEvent,
     AccountEventKind,
     AccountLink,
+    AuthenticatorApp,
     Base,
     ClaimEvent,
     Invitation,
@@ -30,15 +31,19 @@ from lottery_system.models import (
     Lottery,
     Mail,
     MailAddress,
+    Passkey,
     Picture,
+    RecoveryCode,
     ResetRequest,
     SiteChange,
     Throttle,
+    UsedChallenge,
     User,
 )
 from lottery_system.models.claim import claim
 from lottery_system.models.site_change import TEXTS
 from lottery_system.moving import CannotMove, move, target_of
+from lottery_system.passkeys import CreatedPasskey
 from lottery_system.pictures import Encoded, Rendition
 from lottery_system.runtime.database import READING, reading_engine, snapshot
 from tests.conftest import FIRST_NOON, Cast, Clock, Submit, migrate
@@ -87,7 +92,12 @@ def _played(
             contact="bob@example",
             now=FIRST_NOON + ONE_DAY,
         )
-        LoginSession.open(session, cast.bob, FIRST_NOON)
+        LoginSession.open(session, cast.bob, FIRST_NOON, has_second_factor=True)
+        made = CreatedPasskey(b"\x00id", b"\x00key", b"\x00handle", 2**32 - 1)
+        Passkey.add(session, cast.bob.id, "“Käse”", made, FIRST_NOON)
+        AuthenticatorApp.begin(session, cast.bob.id, "a key", FIRST_NOON)
+        RecoveryCode.make(session, cast.bob.id)
+        UsedChallenge.use(session, b"challenge", FIRST_NOON)
         used = AccountLink.make(session, LinkPurpose.PASSWORD, cast.bob.id, FIRST_NOON, ONE_DAY)
         AccountLink.use(session, LinkPurpose.PASSWORD, used, FIRST_NOON)
         AccountEvent.record(

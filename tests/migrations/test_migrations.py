@@ -37,6 +37,7 @@ from lottery_system.models import (
     MailAddress,
     Offer,
     OfferNote,
+    Passkey,
     User,
     Winner,
 )
@@ -77,6 +78,8 @@ LANDED = {
     "0013_mails.py": "aeb07e7b31bdb1c47b23d17d096129d7f127b8ab7bc40c97b8dbef67bf31939b",
     "0014_who_may_join.py":
         "1fbcf154f114e613a269babfd81a5f71043163aa191779e8ead83d614d4e0592",
+    "0015_second_factors.py":
+        "a2dc36fba8fa4153073a1d04d8cc9b5c2bdd3bf2fe9f0d9d7386131fc57b4201",
 }  # fmt: skip
 
 
@@ -547,3 +550,49 @@ def test_accounts_from_before_are_not_blocked_and_came_by_no_invitation(empty_ur
             session.get_one(User, 2).blocked_at = datetime(2026, 11, 20, tzinfo=UTC)
         with pytest.raises(DataWouldBeLost, match=r"users\.blocked_at"):
             downgrade(revision="0013")
+
+
+def test_log_ins_from_before_second_factors_go_on_by_password_alone(empty_url: str) -> None:
+    token, at = "a token", datetime(2026, 11, 19, 12, tzinfo=UTC)
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0014")
+        with Session(db.engine) as session, session.begin():
+            session.execute(
+                text(
+                    "INSERT INTO users (id, username, username_key, look_alike_key, password_hash,"
+                    " is_organiser, created_at, blocked_at) VALUES"
+                    " (1, 'bob', 'bob', 'bob', '', false, :at, NULL),"
+                    " (2, 'eve', 'eve', 'eve', '', false, :at, :at)"
+                ).bindparams(bindparam("at", at, UTCDateTime()))
+            )
+            add = text(
+                "INSERT INTO login_sessions (token_hash, user_id, created_at, expires_at)"
+                " VALUES (:hash, :user_id, :at, :at)"
+            ).bindparams(
+                bindparam("hash", sha256(token.encode()).digest()),
+                bindparam("at", at + timedelta(days=30), UTCDateTime()),
+            )
+            session.execute(add, {"user_id": 1})
+
+        upgrade()
+
+        with db.engine.connect() as connection:
+            viewer = LoginSession.viewers(connection, [token], at)[token]
+            assert (viewer.username, viewer.has_second_factor) == ("bob", False)
+        with Session(db.engine) as session, session.begin():
+            assert LoginSession.proven(session, token) is None
+        # its trigger is still there
+        with pytest.raises(DatabaseError, match="a blocked account"):  # noqa: SIM117
+            with Session(db.engine) as session, session.begin():
+                session.execute(add, {"user_id": 2, "hash": b"x" * 32})
+        downgrade(revision="0014")
+        upgrade()
+        with Session(db.engine) as session, session.begin():
+            session.add(
+                Passkey(
+                    user_id=1, credential_id=b"1", public_key=b"1", user_handle=b"1", sign_count=0,
+                    name="Key", created_at=at,
+                )
+            )  # fmt: skip
+        with pytest.raises(DataWouldBeLost, match="passkeys"):
+            downgrade(revision="0014")

@@ -42,7 +42,7 @@ FLOORS = (
     {"form_origin"},
     {"clock_check"},
     {"models", "drand"},
-    {"passwords", "pictures", "free_space", "ballot_rate"},
+    {"passkeys", "one_time_codes", "sealing", "passwords", "pictures", "free_space", "ballot_rate"},
     {
         "usernames",
         "mail_addresses",

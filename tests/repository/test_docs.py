@@ -137,7 +137,7 @@ def test_every_section_that_is_named_says_of_what_and_ours_are_there() -> None:
                 assert title in sections[number], f"{where} is called {sections[number]}"
             else:
                 is_part = "." in number and re.search(r"(RFC|UTS) \d+", text)
-                assert is_part or re.search(r"((RFC|UTS) \d+|SP [\w-]+)$", before), where
+                assert is_part or re.search(r"((RFC|UTS|Level) \d+|SP [\w-]+)$", before), where
     assert ours > 10
 
 

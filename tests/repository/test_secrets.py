@@ -18,6 +18,7 @@ PUBLIC = {
     "Certificate.log_key", "ChainInfo.group_hash", "ChainInfo.public_key", "Content.hashes",
     "Freeze.secret", "Frontier.hashes", "Limit.key", "Piece.hashes", "Recovery.key", "Row.hashes",
     "VerifierKey.public_key",
+    "Factors.passkeys",  # how many
     "DrawOfDay.seed",  # of a drawn day: in its certificate
     "Head.token",  # of a submission that is in already
     "Keys.log_keys", "_How.log_keys", "_Worker.log_keys",  # whose own repr shows no secret

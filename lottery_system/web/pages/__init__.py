@@ -2,6 +2,7 @@
 
 from lottery_system.web.pages import (
     accounts,
+    authenticator_apps,
     ballots,
     cards,
     draws,
@@ -16,14 +17,18 @@ from lottery_system.web.pages import (
     mail_settings,
     monitoring,
     my_account,
+    my_passkeys,
     new_passwords,
     organiser,
     participants,
+    passkey_log_ins,
     pictures,
     prizes,
     reset_links,
     rules,
     screen,
+    second_steps,
+    security,
     site_form,
     site_texts,
     verifiers,
@@ -32,8 +37,8 @@ from lottery_system.web.pages import (
 )
 
 PAGES = (
-    accounts, ballots, cards, draws, exports, handovers, invitations, joining, live, logs,
-    lotteries, mail_links, mail_settings, monitoring, my_account, new_passwords, organiser,
-    participants, pictures, prizes, reset_links, rules, screen, site_form, site_texts, verifiers,
-    welcome, winners,
+    accounts, authenticator_apps, ballots, cards, draws, exports, handovers, invitations, joining,
+    live, logs, lotteries, mail_links, mail_settings, monitoring, my_account, my_passkeys,
+    new_passwords, organiser, participants, passkey_log_ins, pictures, prizes, reset_links, rules,
+    screen, second_steps, security, site_form, site_texts, verifiers, welcome, winners,
 )  # fmt: skip

@@ -1,29 +1,25 @@
 """Pages for signing up, logging in and logging out."""
 
-from datetime import datetime
-
-from flask import Blueprint, make_response, redirect, request, url_for
+from flask import Blueprint, make_response, redirect, url_for
 from flask_babel import gettext
 from flask_login import current_user
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody, users, viewer
-from lottery_system.addresses import own_path
 from lottery_system.clock import utcnow
 from lottery_system.errors import TooManyAttempts
 from lottery_system.extensions import db, transaction
-from lottery_system.models import AccountEvent, AccountEventKind, LoginSession, Mail, MailKind, User
+from lottery_system.models import User
 from lottery_system.parts import parts
 from lottery_system.passwords import check_password
 from lottery_system.security_log import note
 from lottery_system.usernames import BadUsername
-from lottery_system.web import login
-from lottery_system.web.account_events import browser_of_request, record
+from lottery_system.web import login, second_step
 from lottery_system.web.errors import retry_after, wait_for
 from lottery_system.web.forms import AccountForm, SignUpForm
 from lottery_system.web.log_in_throttle import Attempt
-from lottery_system.web.resuming import log_in_page, resumed, resumes_at
+from lottery_system.web.log_ins import enter, open_log_in, why_blocked
+from lottery_system.web.resuming import log_in_page, resumes_at
 from lottery_system.web.sign_up import SENTENCES, no_sign_up, sign_up, sign_up_page
 from lottery_system.web.welcome import load_welcome
 
@@ -57,7 +53,7 @@ def log_in() -> str | Response:
 @everybody
 @resumes_at(lambda: log_in_page(AccountForm()))
 def create_session() -> Response | tuple[str, int]:
-    """Log in, and go where one was going."""
+    """Log in, and go where one was going; or ask for the second step."""
     form = AccountForm()
     if not form.validate():
         return log_in_page(form), 422
@@ -69,33 +65,13 @@ def create_session() -> Response | tuple[str, int]:
         refusal = gettext("Too many wrong passwords.") + " " + wait_for(error)
         return make_response(log_in_page(form, refusal), 429, retry_after(error))
     user = _find(username)
-    unfit = gettext("The username or password is incorrect. Try again.")
-    if not check_password(user.password_hash if user else None, form.password.data or ""):
+    is_right = check_password(user.password_hash if user else None, form.password.data or "")
+    answer = _proceed(form, attempt, user) if is_right and user else None
+    if answer is None:
         note("log_in_failed", user)
+        unfit = gettext("The username or password is incorrect. Try again.")
         return log_in_page(form, unfit), 422
-    assert user is not None
-    before = login.token_held()
-    with transaction() as session:
-        attempt.give_back(session)
-        locked = User.still_with(session, user.id, user.password_hash)
-        if locked is None:
-            note("log_in_failed", user)
-            return log_in_page(form, unfit), 422
-        if locked.blocked_at is not None:  # told to those alone who know the password
-            note("log_in_blocked", user)
-            return log_in_page(form, _why_blocked(locked)), 403
-        token = LoginSession.open(session, locked, utcnow(), before, browser_of_request())
-        has_news = bool(AccountEvent.untold(session.connection(), locked, 1))
-        record(session, user.id, AccountEventKind.LOGGED_IN)
-        if not attempt.is_of_known_browser:
-            _tell_new_browser(session, user.id, utcnow())
-    login.log_in(user, token, has_news=has_news)
-    note("log_in", user)
-    response = resumed() or redirect(
-        own_path(request.args.get("next")) or url_for("lotteries.index"), code=303
-    )
-    attempt.remember_browser(response)
-    return response
+    return answer
 
 
 @blueprint.post("/logout")
@@ -108,14 +84,20 @@ def destroy_session() -> Response:
     return redirect(url_for("accounts.log_in"), code=303)
 
 
-def _why_blocked(user: User) -> str:
-    return str(
-        gettext(
-            "An organiser has blocked this account, so you can’t log in. Reason: “%(reason)s”. "
-            "Your ballots stay in their draws. If you think this is a mistake, ask the organisers.",
-            reason=user.block_reason,
-        )
-    )
+def _proceed(form: AccountForm, attempt: Attempt, user: User) -> Response | None:
+    """Log in whoever typed the right password; None if it was changed this very moment."""
+    with transaction() as session:
+        attempt.give_back(session)
+        locked = User.still_with(session, user.id, user.password_hash)
+        if locked is None:
+            return None
+        if locked.blocked_at is not None:  # told to those alone who know the password
+            note("log_in_blocked", user)
+            return make_response(log_in_page(form, why_blocked(locked)), 403)
+        if second_step.is_demanded(session, locked):
+            return second_step.begin(session, locked)
+        opened = open_log_in(session, locked, "password", has_second_factor=False)
+    return enter(opened)
 
 
 def _find(username: str) -> User | None:
@@ -125,11 +107,6 @@ def _find(username: str) -> User | None:
         return None
     finally:
         db.session.close()  # hold no connection while the password is hashed
-
-
-def _tell_new_browser(session: Session, user_id: int, now: datetime) -> None:
-    browser = browser_of_request()
-    Mail.add(session.connection(), MailKind.NEW_BROWSER, user_id, now, detail=browser)
 
 
 def _to_front_page() -> Response | None:

@@ -23,16 +23,19 @@ from lottery_system.models import (
     AccountEvent,
     AccountEventKind,
     AccountLink,
+    AuthenticatorApp,
     Invitation,
     LoginSession,
     Mail,
     MailAddress,
+    Passkey,
     User,
 )
 from lottery_system.models.address_change import forget_address
 from lottery_system.models.claim import forget_contacts_of
 from lottery_system.models.login_session import LogIn
 from lottery_system.models.rights import demand_another, lock_organisers
+from lottery_system.models.second_factor import factors_of, forget_factors
 from lottery_system.parts import parts
 from lottery_system.passwords import (
     BadPassword,
@@ -96,10 +99,18 @@ def change_password() -> Answer | tuple[str, int]:
         user.password_hash = password_hash
         LoginSession.close_all(session, user.id)
         AccountLink.end_all(session, user.id, utcnow())
-        token = LoginSession.open(session, user, utcnow(), browser=browser_of_request())
+        has_second_factor = viewer().has_second_factor
+        token = LoginSession.open(
+            session,
+            user,
+            utcnow(),
+            browser=browser_of_request(),
+            has_second_factor=has_second_factor,
+        )
         record(session, user.id, AccountEventKind.PASSWORD_CHANGED)
         Mail.add_password_changed(session, user.id, utcnow())
-    login.log_in(user, token, has_news=login.has_news())
+    somebody = login.viewer_of(user, token, has_second_factor=has_second_factor)
+    login.log_in(somebody, has_news=login.has_news())
     note("password_changed", user)
     return redirect(url_for("my_account.show", done="password"), code=303)
 
@@ -192,6 +203,7 @@ def data() -> Answer:
             for each in _log_ins(db.session())
         ],
         "mail": _mail_facts(db.session()),
+        "log_in_security": _security_facts(db.session()),
     }
     db.session.close()  # a slow reader must hold no connection
     return download("lottery-data.json", "application/json", _document(facts, viewer().id))
@@ -225,6 +237,7 @@ def close() -> Answer | tuple[str, int]:
         user.close(utcnow())
         forget_contacts_of(session, user.id)
         forget_address(session, user.id, utcnow())
+        forget_factors(session, user.id)
         LoginSession.close_all(session, viewer().id)
         AccountLink.end_all(session, viewer().id, utcnow())
         record(session, viewer().id, AccountEventKind.ACCOUNT_CLOSED)
@@ -248,6 +261,7 @@ def _page(form: NewPasswordForm) -> str:
         has_more_events=len(events) > LATEST,
         user=user,
         news=news,
+        factors=factors_of(db.session(), viewer().id),
         has_mail=bool(parts().settings.mail_url) or _mail_facts(db.session()) is not None,
         log_ins=_log_ins(db.session()),
         done=request.args.get("done"),
@@ -286,6 +300,24 @@ def _mail_facts(session: Session) -> dict[str, object] | None:
         "language": its.language,
         "tells_wins": its.tells_wins,
         "tells_log_ins": its.tells_log_ins,
+    }
+
+
+def _security_facts(session: Session) -> dict[str, object]:
+    app = session.get(AuthenticatorApp, viewer().id)
+    confirmed_at = app.confirmed_at if app else None
+    return {
+        "passkeys": [
+            {
+                "name": each.name,
+                "created_at": each.created_at.isoformat(),
+                "used_at": each.used_at.isoformat() if each.used_at else None,
+                "copied_at": each.copied_at.isoformat() if each.copied_at else None,
+            }
+            for each in Passkey.of_user(session, viewer().id)
+        ],
+        "authenticator_app_since": confirmed_at.isoformat() if confirmed_at else None,
+        "recovery_codes_left": factors_of(session, viewer().id).recovery_codes,
     }
 
 

@@ -1,4 +1,4 @@
-"""Organisers' page about one account: block or unblock it, and make it an organiser's or not.
+"""Organisers' page about one account: block it, remove its second factors, change its rights.
 
 Rights need the organiser's own password once more: a stolen log-in must not make its own organiser.
 """
@@ -17,6 +17,12 @@ from lottery_system.extensions import db, reading, transaction
 from lottery_system.models import Invitation, User
 from lottery_system.models.block import CannotBlock, block, unblock
 from lottery_system.models.rights import CannotPromote, LastOrganiser, SameRights, set_organiser
+from lottery_system.models.second_factor import (
+    NoSecondFactor,
+    NotOfOrganisers,
+    has_factors,
+    remove_factors,
+)
 from lottery_system.security_log import note
 from lottery_system.web import login
 from lottery_system.web.confirmations import Done, confirm
@@ -28,7 +34,10 @@ from lottery_system.web.words import translated
 blueprint = Blueprint("participants", __name__, url_prefix="/organiser/participants")
 
 #: what is said above the form
-REFUSED = (AccountClosed, CannotBlock, CannotPromote, LastOrganiser, SameRights)
+REFUSED = (
+    AccountClosed, CannotBlock, CannotPromote, LastOrganiser, NoSecondFactor, NotOfOrganisers,
+    SameRights,
+)  # fmt: skip
 
 
 @blueprint.get("/<int(max=2147483647):user_id>")
@@ -65,6 +74,19 @@ def let_in(user_id: int) -> Response:
         None,
         Done.UNBLOCKED,
         lambda session: unblock(session, user_id, utcnow(), viewer().id),
+    )
+
+
+@blueprint.post("/<int(max=2147483647):user_id>/remove-second-factors")
+@organisers
+@resumes_at(show)
+def remove_second_factors(user_id: int) -> Response:
+    """Let a participant who has lost phone or key in again by the password alone."""
+    return _done(
+        user_id,
+        None,
+        Done.SECOND_FACTORS_REMOVED,
+        lambda session: remove_factors(session, user_id, utcnow(), viewer().id),
     )
 
 
@@ -130,6 +152,7 @@ def _page(user_id: int, form: Form | None = None, refusal: str | None = None) ->
         user=user,
         invitation=invitation,
         block=form if isinstance(form, BlockForm) else BlockForm(None),
+        has_second_factors=has_factors(db.session(), user_id),
         rights=form if isinstance(form, OwnPasswordForm) else OwnPasswordForm(None),
         sent=form,
         refusal=refusal,

@@ -1,0 +1,173 @@
+"""Page of the second step of a log-in: a code of an app, a recovery code, or a passkey."""
+
+from flask import Blueprint, jsonify, make_response, redirect, url_for
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from lottery_system.access import everybody
+from lottery_system.addresses import client_network
+from lottery_system.clock import ONE_DAY, utcnow
+from lottery_system.errors import LotteryError, TooManyAttempts
+from lottery_system.extensions import db, transaction
+from lottery_system.models import AccountEventKind, AuthenticatorApp, Passkey, RecoveryCode, User
+from lottery_system.models.passkey import CopiedPasskey
+from lottery_system.models.recovery_code import normalise_code
+from lottery_system.parts import parts
+from lottery_system.passkeys import BadPasskey, to_use
+from lottery_system.security_log import note
+from lottery_system.throttles import Limit, count, give_back, look
+from lottery_system.web import second_step
+from lottery_system.web.account_events import record
+from lottery_system.web.errors import retry_after, wait_for
+from lottery_system.web.forms import CodeForm, PasskeyForm
+from lottery_system.web.log_in_throttle import TEN_MINUTES
+from lottery_system.web.log_ins import OpenedLogIn, enter, open_log_in
+from lottery_system.web.passkeys import (
+    UnknownPasskey,
+    demand_uncopied,
+    second_step_challenges,
+    site_of_request,
+    use_passkey,
+)
+from lottery_system.web.words import translated
+
+blueprint = Blueprint("second_steps", __name__, url_prefix="/login/second-step")
+
+#: wrong codes of an account. Of a million codes three are right at a time, so in a day a thief of
+#: the password guesses one of 17,000 accounts.
+MOST, MOST_A_DAY = 5, 20
+#: recovery codes cannot be guessed; their limit is for the work that each costs
+MOST_RECOVERY_CODES = 30
+
+
+@blueprint.get("")
+@everybody
+def show() -> Response:
+    """Show the form again."""
+    user = second_step.user_at_it()
+    if user is None:
+        return _to_log_in()
+    return second_step.page(db.session(), user, CodeForm(formdata=None))
+
+
+@blueprint.post("")
+@everybody
+def check_code() -> Response:
+    """Log in, if the code is right."""
+    user = second_step.user_at_it()
+    if user is None:
+        return _to_log_in()
+    form = CodeForm()
+    if not form.validate():
+        return second_step.page(db.session(), user, form)
+    code = form.code.data or ""
+    is_recovery = normalise_code(code) is not None
+    limits = _limits_of_recovery() if is_recovery else _limits_of_codes(user.id)
+    try:
+        look(limits, utcnow())
+        count(limits, utcnow())
+    except TooManyAttempts as error:
+        refusal = gettext("Too many wrong codes.") + " " + wait_for(error)
+        answer = second_step.page(db.session(), user, form, refusal)
+        return make_response(answer.get_data(), 429, retry_after(error))
+    opened = None
+    with transaction() as session:
+        locked = _still_there(session, user)
+        if locked is None:
+            return _to_log_in()
+        use = _use_recovery_code if is_recovery else _use_code
+        if use(session, locked, code):
+            give_back(session, limits, utcnow())
+            by = "recovery_code" if is_recovery else "code"
+            opened = open_log_in(session, locked, by, has_second_factor=True)
+        else:
+            record(session, locked.id, AccountEventKind.WRONG_CODE)
+    if opened is not None:
+        return _enter(opened)
+    note("second_step_failed", user)
+    form.code.errors = [gettext("This code is wrong, or was used already. Enter the next one.")]
+    return second_step.page(db.session(), user, form)
+
+
+@blueprint.get("/passkey")
+@everybody
+def ask_passkey() -> Response:
+    """Return what to ask the browser for: one of the account's passkeys."""
+    user, site = second_step.user_at_it(), site_of_request()
+    if user is None or site is None:
+        return make_response(jsonify({}), 404)
+    known = [
+        bytes(each.credential_id)
+        for each in Passkey.of_user(db.session(), user.id)
+        if each.copied_at is None
+    ]
+    challenge = second_step_challenges(user.id).new(utcnow())
+    return make_response(to_use(site, challenge, known), {"Content-Type": "application/json"})
+
+
+@blueprint.post("/passkey")
+@everybody
+def check_passkey() -> Response:
+    """Log in, if a passkey of the account has signed."""
+    user, site = second_step.user_at_it(), site_of_request()
+    if user is None or site is None:
+        return _to_log_in()
+    answer = PasskeyForm().credential.data or ""
+    opened = None
+    try:
+        with transaction() as session:
+            locked = _still_there(session, user)
+            if locked is None:
+                return _to_log_in()
+            challenges = second_step_challenges(user.id)
+            passkey = use_passkey(session, answer, site, challenges, user.id)
+            if passkey.copied_at is None:
+                opened = open_log_in(session, locked, "password_passkey", has_second_factor=True)
+        demand_uncopied(passkey)
+    except (BadPasskey, UnknownPasskey, CopiedPasskey) as error:
+        return _refused(user, error)
+    assert opened is not None
+    return _enter(opened)
+
+
+def _enter(opened: OpenedLogIn) -> Response:
+    return second_step.forget(enter(opened))
+
+
+def _refused(user: User, error: LotteryError) -> Response:
+    note("second_step_failed", user, reason=getattr(error, "reason", type(error).__name__))
+    return second_step.page(db.session(), user, CodeForm(formdata=None), translated(error))
+
+
+def _still_there(session: Session, user: User) -> User | None:
+    """Lock the user, if the account is as it was: open, not blocked, with the same password."""
+    locked = User.still_with(session, user.id, user.password_hash)
+    return locked if locked is not None and locked.blocked_at is None else None
+
+
+def _use_code(session: Session, user: User, code: str) -> bool:
+    key = parts().settings.secret_key
+    return AuthenticatorApp.use_code(session, user.id, code, key, utcnow())
+
+
+def _use_recovery_code(session: Session, user: User, code: str) -> bool:
+    if not RecoveryCode.use(session, user.id, code):
+        return False
+    record(session, user.id, AccountEventKind.RECOVERY_CODE_USED)
+    return True
+
+
+def _limits_of_codes(user_id: int) -> list[Limit]:
+    return [
+        Limit(f"codes/{user_id}", MOST, TEN_MINUTES),
+        Limit(f"codes in a day/{user_id}", MOST_A_DAY, ONE_DAY),
+    ]
+
+
+def _limits_of_recovery() -> list[Limit]:
+    return [Limit(f"recovery codes/{client_network()}", MOST_RECOVERY_CODES, TEN_MINUTES)]
+
+
+def _to_log_in() -> Response:
+    return redirect(url_for("accounts.log_in"), code=303)

@@ -1,0 +1,76 @@
+"""Log-in security of one's account: the page, the password before it, and recovery codes."""
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext
+from werkzeug.wrappers import Response
+
+from lottery_system.access import users, viewer
+from lottery_system.addresses import own_path
+from lottery_system.clock import utcnow
+from lottery_system.extensions import transaction
+from lottery_system.models import AccountEventKind, LoginSession, RecoveryCode, User
+from lottery_system.models.second_factor import factors_of
+from lottery_system.models.user import LOCK
+from lottery_system.security_log import note
+from lottery_system.web.account_events import record
+from lottery_system.web.forms import OwnPasswordForm
+from lottery_system.web.own_password import checked_password, not_yours
+from lottery_system.web.recent_proof import needs_recent_proof
+from lottery_system.web.resuming import resumes_at
+from lottery_system.web.security_page import security_page
+
+blueprint = Blueprint("security", __name__, url_prefix="/account")
+
+
+@blueprint.get("/security")
+@users
+@needs_recent_proof
+def show() -> Response:
+    """Show what there is besides the password."""
+    return security_page()
+
+
+@blueprint.get("/confirm")
+@users
+def confirm() -> Response:
+    """Ask for the password."""
+    return _confirm_page(OwnPasswordForm(formdata=None))
+
+
+@blueprint.post("/confirm")
+@users
+@resumes_at(confirm)
+def prove() -> Response:
+    """Go on to where the password was asked for."""
+    form = OwnPasswordForm()
+    checked = checked_password(form.current) if form.validate() else None
+    if checked is None:
+        return _confirm_page(form)
+    with transaction() as session:
+        if User.still_with(session, viewer().id, checked) is None:
+            form.current.errors = [not_yours()]
+            return _confirm_page(form)
+        LoginSession.prove(session, viewer().token, utcnow())
+    return redirect(own_path(request.args.get("next")) or url_for("security.show"), code=303)
+
+
+@blueprint.post("/security/recovery-codes")
+@users
+@resumes_at(show)
+@needs_recent_proof
+def make_recovery_codes() -> Response:
+    """Make new recovery codes, and show them, once."""
+    with transaction() as session:
+        session.get_one(User, viewer().id, with_for_update=LOCK)
+        if not factors_of(session, viewer().id).any:
+            sentence = gettext("Add a passkey or an authenticator app first.")
+            return security_page(refusal=sentence)
+        codes = RecoveryCode.make(session, viewer().id)
+        record(session, viewer().id, AccountEventKind.RECOVERY_CODES_MADE)
+    note("recovery_codes_made", viewer())
+    return security_page(codes=codes)
+
+
+def _confirm_page(form: OwnPasswordForm) -> Response:
+    html = render_template("security/confirm.html", form=form)
+    return make_response(html, 422 if form.errors else 200)
