@@ -98,7 +98,8 @@ class Passkey(Base):
         session.get_one(User, user_id, with_for_update=LOCK)  # so that two at once are counted
         if cls.count(session, user_id) >= MOST:
             raise TooManyPasskeys
-        if cls.by_credential(session, created.credential_id) is not None:
+        known = select(cls.id).where(cls.credential_id == created.credential_id)
+        if session.scalar(known) is not None:
             raise KnownPasskey
         passkey = cls(
             user_id=user_id,
@@ -115,10 +116,16 @@ class Passkey(Base):
 
     @classmethod
     def by_credential(cls, session: Session, credential_id: bytes) -> "Passkey | None":
-        """Find a passkey by the name that its device has for it, and lock it."""
-        return session.scalar(
-            select(cls).where(cls.credential_id == credential_id).with_for_update()
-        )
+        """Find a passkey by the name that its device has for it; lock its user, then itself.
+
+        In this order, as whoever adds or removes one does, so that none waits for the other.
+        """
+        its = cls.credential_id == credential_id
+        user_id = session.scalar(select(cls.user_id).where(its))
+        if user_id is None:
+            return None
+        session.get_one(User, user_id, with_for_update=LOCK)
+        return session.scalar(select(cls).where(its).with_for_update())
 
     @classmethod
     def of_user(cls, session: Session, user_id: int) -> list["Passkey"]:
