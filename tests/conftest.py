@@ -35,6 +35,7 @@ from lottery_system.parts import parts_of
 from tests.stand_ins.log_keys import keep_keys
 from tests.stand_ins.mail_server import MailBox, mail_server
 from tests.stand_ins.postgres import NoServer, Server, free_port
+from tests.stand_ins.processes import PATIENCE
 
 #: the first day of every test's lottery, and an instant within it
 FIRST_DAY = date(2026, 11, 19)
@@ -355,7 +356,7 @@ def backup(app: Flask, database_url: str, tmp_path: Path) -> Backup:
 
 
 def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
 
 
 Submit = Callable[..., GrantedBallots]

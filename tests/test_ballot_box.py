@@ -21,7 +21,7 @@ from lottery_system.errors import LotteryFinished, NotAdmitted, TokenTaken, Unkn
 from lottery_system.models import AskedBallots, Ballot, Draw, GrantedBallots, Holding, Lottery, User
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import LOG_KEYS, run_due
-from tests.stand_ins.processes import wait_for
+from tests.stand_ins.processes import PATIENCE, wait_for
 
 ONE_DAY = timedelta(days=1)
 
@@ -307,7 +307,7 @@ def test_a_full_box_turns_away_at_once(
 
     def admit_slowly(*arguments: Any, **more: Any) -> Admitted:
         admitting.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         return admit(*arguments, **more)
 
     def submit() -> GrantedBallots:
@@ -324,7 +324,7 @@ def test_a_full_box_turns_away_at_once(
     monkeypatch.setattr(ballot_box, "admit", admit_slowly)
     with ThreadPoolExecutor(3) as threads:
         first = threads.submit(submit)
-        assert admitting.wait(30)
+        assert admitting.wait(PATIENCE)
         others = {threads.submit(submit), threads.submit(submit)}
         done, waiting = wait(others, return_when=FIRST_COMPLETED)
         go_on.set()
@@ -374,7 +374,7 @@ def test_thousands_of_one_participant_let_others_go_first(
         connection: Any, clicks: Sequence[AskedBallots], *rest: Any, **more: Any
     ) -> Any:
         batches.append([(each.user_id, each.ballot_count) for each in clicks])
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         return admit(connection, clicks, *rest, **more)
 
     def submit(user: User, count: int) -> None:
@@ -400,7 +400,7 @@ def test_thousands_of_one_participant_let_others_go_first(
             wait_for(partial(_waits, box, count), "it waits")
         go_on.set()
         for future in futures:
-            future.result(30)
+            future.result(PATIENCE)
     box.drain()
 
     assert batches == [
@@ -424,7 +424,7 @@ def test_one_participant_cannot_fill_the_box(
 
     def admit_slowly(*arguments: Any, **more: Any) -> Admitted:
         admitting.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         return admit(*arguments, **more)
 
     def submit(user: User) -> GrantedBallots:
@@ -441,7 +441,7 @@ def test_one_participant_cannot_fill_the_box(
     monkeypatch.setattr(ballot_box, "admit", admit_slowly)
     with ThreadPoolExecutor(10) as threads:
         futures = [threads.submit(submit, cast.bob)]
-        assert admitting.wait(30)
+        assert admitting.wait(PATIENCE)
         futures += [threads.submit(submit, cast.bob) for _ in range(2)]
         wait_for(lambda: len(box._queue) == 2, "two wait")
 
@@ -450,5 +450,5 @@ def test_one_participant_cannot_fill_the_box(
 
         futures.append(threads.submit(submit, cast.charlie))
         go_on.set()
-        assert sorted(each.result(30).first_number for each in futures) == [1, 2, 3, 4]
+        assert sorted(each.result(PATIENCE).first_number for each in futures) == [1, 2, 3, 4]
     box.drain()

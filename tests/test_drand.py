@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from lottery_system import drand
 from lottery_system.fairness.beacon import QUICKNET
 from tests.runtime.test_offload import run_under_gevent
-from tests.stand_ins.processes import wait_for
+from tests.stand_ins.processes import PATIENCE, wait_for
 from tests.stand_ins.relay import (
     KINDS,
     RECORDED,
@@ -192,8 +192,8 @@ def test_relays_that_dawdle_cost_no_more_than_their_time_and_are_left(
         "it had not answered after 1 seconds"
     ] * 2
     if kind != "silent":  # which does not notice
-        assert one.was_left.wait(15)
-        assert another.was_left.wait(15)
+        assert one.was_left.wait(PATIENCE)
+        assert another.was_left.wait(PATIENCE)
 
 
 def test_a_name_that_is_looked_up_for_ever_costs_no_more_than_its_time(
@@ -334,7 +334,7 @@ def test_over_tls_a_liar_is_left_as_well(
 
     assert signature == SIGNATURES[ROUND]
     assert len(lines) == 1
-    assert kind == "cut off" or liar.was_left.wait(15)
+    assert kind == "cut off" or liar.was_left.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_a_relay_that_does_not_get_through_with_tls_is_passed_over(
         assert drand.fetch_signature([url], QUICKNET, ROUND, patience) is None
 
     assert lines == [f"beacon: 127.0.0.1:{liar.port}: {reason}"]
-    assert kind == "not HTTP" or liar.was_left.wait(15)
+    assert kind == "not HTTP" or liar.was_left.wait(PATIENCE)
 
 
 # --- what the chain is ---
@@ -428,6 +428,6 @@ urls[2] = urls[2].replace("http:", "https:")
 assert drand.fetch_signature(urls[:3], QUICKNET, 1000, 0.5) is None
 assert len(counted) > 10, counted
 for relay in slow:
-    assert relay.was_left.wait(15), relay.url
+    assert relay.was_left.wait(PATIENCE), relay.url
 assert drand.fetch_signature(urls[3:], QUICKNET, 1000, 30) == SIGNATURES[1000]
 """)

@@ -21,7 +21,7 @@ from lottery_system.keys import BEACON_CHAIN, CHAIN_TIP, LOG_KEY, begin, load
 from lottery_system.models import JournalRecord, LogKeys
 from lottery_system.runtime import database
 from tests.conftest import FIRST_DAY, FIRST_NOON, settings_for
-from tests.stand_ins.processes import ROOT, Gunicorn
+from tests.stand_ins.processes import PATIENCE, ROOT, Gunicorn
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_a_server_with_the_wrong_key_does_not_start_and_says_what_to_restore(
         env=server._environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

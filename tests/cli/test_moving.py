@@ -49,7 +49,7 @@ from lottery_system.runtime.database import READING, reading_engine, snapshot
 from tests.conftest import FIRST_NOON, Cast, Clock, Submit, migrate
 from tests.stand_ins.log_keys import LOG_KEYS, run_due
 from tests.stand_ins.postgres import Server
-from tests.stand_ins.processes import ROOT, Gunicorn
+from tests.stand_ins.processes import PATIENCE, ROOT, Gunicorn
 
 ONE_DAY = timedelta(days=1)
 _names = (f"moved{number}" for number in count())
@@ -166,7 +166,7 @@ def test_a_lottery_goes_on_where_it_was_moved_to(
         env=os.environ | {"LOTTERY_DATABASE_URL": database_url, "LOTTERY_STORAGE": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

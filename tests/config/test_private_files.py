@@ -9,6 +9,7 @@ from pathlib import Path
 import config
 from config.files import made_private
 from config.settings import ROOT
+from tests.stand_ins.processes import PATIENCE
 
 #: a file whose permissions nobody can change
 KERNELS = Path("/proc/self/status")
@@ -26,7 +27,7 @@ def test_what_a_command_makes_is_private(tmp_path: Path) -> None:
         env={**os.environ, "LOTTERY_STORAGE": str(storage)},
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
         umask=0o022,
     )
 

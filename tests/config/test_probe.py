@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.stand_ins.postgres import free_port
-from tests.stand_ins.processes import ROOT
+from tests.stand_ins.processes import PATIENCE, ROOT
 
 
 class Lottery(BaseHTTPRequestHandler):
@@ -50,7 +50,7 @@ def probe(port: int, storage: Path) -> int:
     }
     command = [sys.executable, "-m", "config.probe"]
     return subprocess.run(
-        command, cwd=ROOT, env=environ, capture_output=True, timeout=60, check=False
+        command, cwd=ROOT, env=environ, capture_output=True, timeout=PATIENCE, check=False
     ).returncode
 
 

@@ -14,6 +14,7 @@ import config
 from config.mail_server import read_mail_server
 from config.settings import ROOT
 from lottery_system.fairness.beacon import QUICKNET
+from tests.stand_ins.processes import PATIENCE
 
 
 def load(**environ: str) -> config.Settings:
@@ -268,7 +269,7 @@ def test_any_program_ends_with_the_sentence_alone(command: list[str]) -> None:
         env={**os.environ, "LOTTERY_PLACES": "many"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -17,7 +17,7 @@ from lottery_system.fairness.certificate import MAX_BYTES
 from lottery_system.fairness.note import Checkpoint, format_vkey, sign_checkpoint
 from lottery_system.fairness.offers import format_signed_offers
 from tests.fairness.forge import KEY, Day
-from tests.stand_ins.processes import ROOT
+from tests.stand_ins.processes import PATIENCE, ROOT
 
 VKEY = format_vkey(KEY.verifier)
 MODULE = [sys.executable, "-m", "lottery_system.fairness"]
@@ -26,7 +26,7 @@ MODULE = [sys.executable, "-m", "lottery_system.fairness"]
 def run(*arguments: object, program: list[str] = MODULE) -> tuple[int, str, str]:
     done = subprocess.run(
         [*program, *map(str, arguments)],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout, done.stderr

@@ -18,7 +18,7 @@ from lottery_system.schema import demand_current
 from tests.conftest import running, settings_for
 from tests.migrations.test_migrations import LANDED
 from tests.stand_ins.log_keys import keep_keys
-from tests.stand_ins.processes import ROOT, Gunicorn, wait_for
+from tests.stand_ins.processes import PATIENCE, ROOT, Gunicorn, wait_for
 
 NEWEST = max(LANDED)[:4]
 RUN_UPGRADE = "run `flask --app lottery_system db upgrade`"
@@ -202,7 +202,7 @@ def test_the_start_refuses_a_database_of_another_version(
         env=Gunicorn(empty_url, tmp_path)._environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from lottery_system import access
+from tests.stand_ins.processes import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "lottery_system"
@@ -187,7 +188,7 @@ def test_fairness_can_be_had_in_a_bare_interpreter(module: str) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -204,7 +205,7 @@ def test_importing_the_package_does_no_work() -> None:
         "assert threading.active_count() == 1 and not scheduler.running"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, timeout=PATIENCE, check=False
     )
 
     assert done.returncode == 0, done.stderr

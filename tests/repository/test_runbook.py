@@ -20,7 +20,7 @@ from lottery_system.models import Lottery
 from lottery_system.parts import parts_of
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit, migrate
 from tests.stand_ins.log_keys import begin
-from tests.stand_ins.processes import ROOT, Gunicorn, MovedClock, answer_of, wait_for
+from tests.stand_ins.processes import PATIENCE, ROOT, Gunicorn, MovedClock, answer_of, wait_for
 
 DOC = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 KEYS = ("log_key", "chain_tip")
@@ -102,7 +102,7 @@ class Site:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=2 * PATIENCE,
             check=False,
         )
         assert "Traceback" not in done.stderr
@@ -137,7 +137,7 @@ def settled(server: Gunicorn) -> str | None:
 
 
 def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
 
 
 Play = Callable[[int], None]

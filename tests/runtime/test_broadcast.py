@@ -170,7 +170,7 @@ def test_an_end_that_comes_just_before_a_state_is_taken_is_heard(
     heard: list[int | None] = []
     listener = threading.Thread(target=lambda: heard.extend(states), daemon=True)
     listener.start()
-    listener.join(10)
+    listener.join(PATIENCE)
 
     assert not listener.is_alive()
     assert heard == []
@@ -243,7 +243,7 @@ def test_many_come_and_go_and_everybody_hears_the_last_state(
             world.state += 1
             world.wait_for_looks(1)
         for each in listening:
-            each.result(timeout=60)
+            each.result(timeout=PATIENCE)
 
     wait_until_the_loop_is_gone()
     assert broadcast.listener_count == 0

@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from lottery_system.runtime.gathering import Gathering
-from tests.stand_ins.processes import wait_for
+from tests.stand_ins.processes import PATIENCE, wait_for
 
 
 class Oracle:
@@ -20,7 +20,7 @@ class Oracle:
     def __call__(self, questions: Sequence[int]) -> dict[int, int]:
         nod = self.nods[len(self.asked)]
         self.asked.append(sorted(questions))
-        assert nod.wait(60)
+        assert nod.wait(PATIENCE)
         if 13 in questions:
             raise ValueError("13")
         return {each: each * each for each in questions if each % 2 == 0}
@@ -51,7 +51,7 @@ def test_whoever_comes_alone_asks_at_once(pool: ThreadPoolExecutor) -> None:
 
     (future,) = ask(pool, oracle, 4)
 
-    assert future.result(60) == 16
+    assert future.result(PATIENCE) == 16
     assert oracle.asked == [[4]]
 
 
@@ -60,7 +60,7 @@ def test_those_who_come_meanwhile_are_asked_for_together(pool: ThreadPoolExecuto
 
     futures = ask(pool, oracle, 2, [4, 5, 6, 6])
 
-    assert [each.result(60) for each in futures] == [4, 16, None, 36, 36]
+    assert [each.result(PATIENCE) for each in futures] == [4, 16, None, 36, 36]
     assert oracle.asked == [[2], [4, 5, 6, 6]]
 
 
@@ -69,10 +69,10 @@ def test_an_error_reaches_all_who_asked_together_and_nobody_else(pool: ThreadPoo
 
     first, *together = ask(pool, oracle, 2, [13, 4])
 
-    assert first.result(60) == 4
+    assert first.result(PATIENCE) == 4
     for each in together:
         with pytest.raises(ValueError, match="13"):
-            each.result(60)
+            each.result(PATIENCE)
 
 
 def test_after_an_error_others_are_answered(pool: ThreadPoolExecutor) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.stand_ins.processes import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -24,7 +26,7 @@ def run_under_gevent(story: str, *arguments: str) -> str:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -207,6 +209,6 @@ print(count)
         assert writer.stdin is not None
         writer.stdin.write("\n")
         writer.stdin.flush()
-    counts = [int(writer.communicate(timeout=60)[0]) for writer in writers]
+    counts = [int(writer.communicate(timeout=PATIENCE)[0]) for writer in writers]
 
     assert min(counts) * 5 > max(counts), counts

@@ -27,6 +27,7 @@ from lottery_system.passwords import check_password, hash_password
 from lottery_system.runtime.database import READING
 from lottery_system.web.pages import new_passwords
 from tests.conftest import FIRST_NOON, PASSWORD, Cast, Clock
+from tests.stand_ins.processes import PATIENCE
 from tests.web.conftest import SESSION, LogIn, Visitor, csrf_token, text_of
 
 NEW = "seven lazy badgers"
@@ -257,7 +258,7 @@ def test_of_two_tabs_at_once_one_sets_the_password(
     app: Flask, alice: Visitor, cast: Cast, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both have been found to have a link that works, and hash, before either uses it."""
-    link, both = make(alice, cast.bob), threading.Barrier(2, timeout=30)
+    link, both = make(alice, cast.bob), threading.Barrier(2, timeout=PATIENCE)
 
     def hash_together(password: str) -> str:
         both.wait()
