@@ -22,8 +22,9 @@ from lottery_system.errors import LotteryError
 LASTS = timedelta(minutes=5)
 #: bytes of a challenge that are random (Web Authentication Level 3 section 13.4.3: at least 16)
 NONCE_BYTES = 16
-#: characters of an answer that is looked at; a credential id has up to 1023 bytes
-LONGEST_ANSWER = 20_000
+#: bytes of a credential id (Web Authentication Level 3 section 7.1), and characters of an answer
+LONGEST_ID = 1023
+LONGEST_ANSWER = 10_000
 
 
 class BadPasskey(LotteryError):
@@ -201,7 +202,9 @@ def check_created(
             require_user_verification=True,
         )
     except Exception as error:  # the library lets its readers' own errors through
-        raise BadPasskey(type(error).__name__) from error
+        raise BadPasskey("refused") from error
+    if len(checked.credential_id) > LONGEST_ID:
+        raise BadPasskey("long_id")
     return CreatedPasskey(
         checked.credential_id, checked.credential_public_key, user_handle, checked.sign_count
     )
@@ -237,7 +240,7 @@ def check_signed(
     except BadPasskey:
         raise
     except Exception as error:  # the library lets its readers' own errors through
-        raise BadPasskey(type(error).__name__) from error
+        raise BadPasskey("refused") from error
     return checked.new_sign_count
 
 

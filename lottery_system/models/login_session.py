@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.clock import day_of
-from lottery_system.errors import AccountBlocked
+from lottery_system.errors import AccountBlocked, AccountClosed, LotteryError
 from lottery_system.models.account_event import BROWSER_LENGTH
 from lottery_system.models.base import Base, table_of
 from lottery_system.models.claim_event import OFFERED, ClaimEvent
@@ -83,6 +83,13 @@ class Viewer:
         return self.token
 
 
+class LogInEnded(LotteryError):
+    """The log-in of whoever asks has ended meanwhile; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("You’re no longer logged in. Nothing was changed. Log in to continue.")
+
+
 class LogIn(NamedTuple):
     """A log-in as its holder sees it."""
 
@@ -135,9 +142,12 @@ class LoginSession(Base):
 
         Raises:
             AccountBlocked: an organiser keeps the user out; a trigger refuses it, too.
+            AccountClosed: nobody can log in to it.
         """
         if user.blocked_at is not None:
             raise AccountBlocked
+        if user.closed_at is not None:
+            raise AccountClosed
         token = secrets.token_urlsafe(TOKEN_BYTES)
         if instead_of is not None:
             cls.close(session, instead_of)
@@ -171,12 +181,37 @@ class LoginSession(Base):
         return session.scalar(select(cls.proven_at).where(cls.token_hash == _digest(token)))
 
     @classmethod
-    def prove(cls, session: Session, token: str, now: datetime) -> None:
-        """Record that the holder of a log-in has just shown who it is."""
-        session.execute(
-            update(cls).where(cls.token_hash == _digest(token)).values(proven_at=now),
-            execution_options={"synchronize_session": False},
-        )
+    def renew(
+        cls,
+        session: Session,
+        user: User,
+        token: str,
+        now: datetime,
+        *,
+        is_proven: bool = False,
+        has_second_factor: bool | None = None,
+    ) -> str:
+        """Give a log-in a new token, and what its holder has just shown; the old one is worthless.
+
+        The caller holds the lock of the user's row, as whoever ends log-ins does.
+
+        Args:
+            is_proven: whether the holder has just shown who it is.
+            has_second_factor: whether it goes on as one with a second factor; None as it is.
+
+        Raises:
+            LogInEnded: it has ended meanwhile.
+        """
+        old = session.get(cls, _digest(token), with_for_update=True, populate_existing=True)
+        if old is None or old.user_id != user.id:
+            raise LogInEnded
+        proven_at = now if is_proven else old.proven_at
+        if has_second_factor is None:
+            has_second_factor = old.second_factor_at is not None
+        new = cls.open(session, user, now, token, old.browser, has_second_factor=has_second_factor)
+        session.flush()
+        session.get_one(cls, _digest(new)).proven_at = proven_at
+        return new
 
     @classmethod
     def viewers(

@@ -12,14 +12,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from lottery_system.errors import LotteryError
 from lottery_system.models.base import Base
 from lottery_system.models.user import LOCK, User
-from lottery_system.passkeys import CreatedPasskey
+from lottery_system.passkeys import LONGEST_ID, CreatedPasskey
 from lottery_system.text_input import BadText, enforce_line
 
 #: passkeys that an account has at most
 MOST = 10
 NAME_LENGTH = 40
-#: bytes of the longest credential id (Web Authentication Level 3 section 4)
-LONGEST_ID = 1023
 HANDLE_BYTES = 16
 
 
@@ -41,6 +39,9 @@ class KnownPasskey(LotteryError):
 
 class CopiedPasskey(LotteryError):
     """The counter of a passkey went back: two devices have the same key. It works no longer."""
+
+    #: for the log
+    reason = "copied"
 
     def __init__(self) -> None:
         super().__init__(
@@ -135,9 +136,8 @@ class Passkey(Base):
 
     @classmethod
     def count(cls, session: Session, user_id: int) -> int:
-        """Return how many passkeys a user has that work."""
-        query = select(func.count()).where(cls.user_id == user_id, cls.copied_at.is_(None))
-        return session.scalar(query) or 0
+        """Return how many passkeys a user has, those that are refused among them."""
+        return session.scalar(select(func.count()).where(cls.user_id == user_id)) or 0
 
     @classmethod
     def remove(cls, session: Session, user_id: int, passkey_id: int) -> str | None:

@@ -42,7 +42,7 @@ class NotOfOrganisers(LotteryError):
 class Factors:
     """What an account has besides its password."""
 
-    #: passkeys that work
+    #: how many; those that are refused count too, so that refusing one asks for no less
     passkeys: int
     #: whether an authenticator app is set up
     has_app: bool
@@ -75,11 +75,6 @@ def factors_of(session: Session, user_id: int) -> Factors:
     )
 
 
-def has_factors(session: Session, user_id: int) -> bool:
-    """Return whether there is anything to remove, a passkey that is refused among it."""
-    return factors_of(session, user_id).any or bool(Passkey.of_user(session, user_id))
-
-
 def forget_factors(session: Session, user_id: int) -> None:
     """Remove all that an account has besides its password."""
     Passkey.remove_all(session, user_id)
@@ -107,7 +102,7 @@ def remove_factors(session: Session, user_id: int, now: datetime, by: int | None
         raise AccountClosed
     if user.is_organiser and by is not None:
         raise NotOfOrganisers
-    if not has_factors(session, user_id):
+    if not factors_of(session, user_id).any:
         raise NoSecondFactor(user.username)
     forget_factors(session, user_id)
     LoginSession.close_all(session, user_id)

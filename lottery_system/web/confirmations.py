@@ -72,9 +72,13 @@ SENTENCES: dict[str, LazyString] = {
     Done.ADDRESS_REMOVED: lazy_gettext("Your email address has been removed."),
     Done.MAIL_CHOSEN: lazy_gettext("Your changes have been saved."),
     Done.PASSKEY_ADDED: lazy_gettext("The passkey has been added."),
-    Done.PASSKEY_REMOVED: lazy_gettext("The passkey has been removed."),
+    Done.PASSKEY_REMOVED: lazy_gettext(
+        "The passkey has been removed. You’ve been logged out everywhere else."
+    ),
     Done.APP_ADDED: lazy_gettext("Your authenticator app is set up."),
-    Done.APP_REMOVED: lazy_gettext("The authenticator app has been removed."),
+    Done.APP_REMOVED: lazy_gettext(
+        "The authenticator app has been removed. You’ve been logged out everywhere else."
+    ),
     Done.SECOND_FACTORS_REMOVED: lazy_gettext("Removed. They can log in with the password alone."),
     Done.LAPSED: lazy_gettext("The prize has lapsed. Everyone can read the reason."),
 }

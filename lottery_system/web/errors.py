@@ -30,7 +30,7 @@ from lottery_system.errors import (
 )
 from lottery_system.models.address_change import AddressLinkOver, AddressTaken, UnknownAddressLink
 from lottery_system.models.invitation import InvitationOver, UnknownInvitation
-from lottery_system.models.login_session import Viewer
+from lottery_system.models.login_session import LogInEnded, Viewer
 from lottery_system.models.password_reset import (
     LinkOver,
     LoggedInAsAnother,
@@ -58,6 +58,7 @@ class Retry:
 #: the statuses of what the domain refuses
 STATUSES: dict[type[LotteryError], int] = {
     AccountBlocked: 403,
+    LogInEnded: 403,
     NotAnOrganiser: 403,
     UnknownInvitation: 404,
     UnknownLottery: 404,
@@ -119,6 +120,8 @@ MOST_OF_PATH = 200
 
 #: seconds after which whoever was refused may try again
 RETRY_AFTER = 5
+#: seconds, beyond which waits are told in hours
+TWO_HOURS = 2 * 60 * 60
 
 
 def register(app: Flask) -> None:
@@ -153,6 +156,9 @@ def error_page(status: int, sentence: str | None = None, **context: object) -> R
 
 def wait_for(error: TooManyAttempts) -> str:
     """Say how long to wait until something may be tried again."""
+    if error.seconds > TWO_HOURS:
+        hours = -(-error.seconds // 3600)
+        return str(gettext("Wait %(count)s hours, then try again.", count=hours))
     minutes = -(-error.seconds // 60)
     return str(
         ngettext(

@@ -95,16 +95,16 @@ class Attempt:
     @property
     def is_of_known_browser(self) -> bool:
         """Return whether this browser has logged in to the account before."""
-        return self._known_browser() is not None
+        return self.known_browser is not None
 
     def remember_browser(self, response: Response) -> None:
         """Let this browser be known as one of the account's from now on."""
-        browser = self._known_browser() or secrets.token_urlsafe(12)
+        browser = self.known_browser or secrets.token_urlsafe(12)
         keep(response, COOKIE, _serializer().dumps([self.account, browser]), A_YEAR)
 
     def _limits(self) -> list[Limit]:
         """Return what bounds this try, the narrowest first; last what only makes it wait."""
-        browser = self._known_browser()
+        browser = self.known_browser
         if browser:
             key = f"log in/browser/{self.account}/{browser}"
             return [
@@ -118,7 +118,9 @@ class Attempt:
             Limit(f"log in/account/{self.account}", None, AN_HOUR),
         ]
 
-    def _known_browser(self) -> str | None:
+    @property
+    def known_browser(self) -> str | None:
+        """Return what stands for this browser, if it has logged in to the account before."""
         try:
             account, browser = _serializer().loads(kept(COOKIE))
         except (BadSignature, ValueError, TypeError):

@@ -29,6 +29,9 @@ from lottery_system.web.account_events import record
 class UnknownPasskey(LotteryError):
     """Nobody has this passkey here, or not any more."""
 
+    #: for the log
+    reason = "unknown"
+
     def __init__(self) -> None:
         super().__init__(
             "This passkey isn’t known here. It may have been removed. Log in with your password."

@@ -1,7 +1,8 @@
 """Recent proof of who is logged in, asked for before log-in security is changed.
 
 A stolen log-in must not add a passkey of its own. Whoever logged in or typed the password a short
-time ago need not do it again (OWASP ASVS 5.0, 7.5.1).
+time ago need not do it again (OWASP ASVS 5.0, 7.5.1). Where the account needs a second factor to
+log in, the log-in must have been made with one: a password alone must not replace what it lacks.
 """
 
 from collections.abc import Callable
@@ -10,12 +11,14 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from flask import redirect, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from lottery_system.access import viewer
 from lottery_system.clock import utcnow
 from lottery_system.extensions import reading_session
-from lottery_system.models import LoginSession
+from lottery_system.models import LoginSession, User
+from lottery_system.web import second_step
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -28,18 +31,24 @@ def needs_recent_proof(view: View) -> View:
 
     @wraps(view)
     def proven(*args: Any, **kwargs: Any) -> Any:
-        return _ask() if not _is_recent() else view(*args, **kwargs)
+        with reading_session() as session:
+            is_proven = _is_recent(session) and not lacks_second_factor(session)
+        return view(*args, **kwargs) if is_proven else _ask()
 
     return cast(View, proven)
 
 
-def _is_recent() -> bool:
-    with reading_session() as session:
-        proven_at = LoginSession.proven(session, viewer().token)
+def lacks_second_factor(session: Session) -> bool:
+    """Return whether the account needs more to log in than this log-in was made with."""
+    user = session.get_one(User, viewer().id)
+    return not viewer().has_second_factor and second_step.is_demanded(session, user)
+
+
+def _is_recent(session: Session) -> bool:
+    proven_at = LoginSession.proven(session, viewer().token)
     bound = RECENT if request.method in ("GET", "HEAD") else RECENT_ENOUGH
     return proven_at is not None and utcnow() - proven_at < bound
 
 
 def _ask() -> Response:
-    target = request.full_path.rstrip("?") if request.method == "GET" else None
-    return redirect(url_for("security.confirm", next=target), code=303)
+    return redirect(url_for("security.confirm"), code=303)

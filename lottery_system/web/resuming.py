@@ -25,8 +25,8 @@ RESUME = "resume"
 #: the pages of the log-in
 LOG_IN = frozenset(
     {"accounts.log_in", "accounts.create_session"}
-    | {f"second_steps.{name}" for name in ("show", "check_code", "check_passkey")}
-    | {"passkey_log_ins.create"}
+    | {f"second_steps.{name}" for name in ("show", "to_show", "check_code", "check_passkey")}
+    | {f"passkey_log_ins.{name}" for name in ("to_log_in", "create")}
 )
 
 
@@ -67,7 +67,10 @@ def form_again(notice: str) -> Response | None:
     if refused is not None:
         return refused
     g.notice = notice
-    return make_response(page(**(request.view_args or {})), 400)
+    answer = make_response(page(**(request.view_args or {})))
+    if answer.status_code == 200:  # else it leads elsewhere, or says itself what is wrong
+        answer.status_code = 400
+    return answer
 
 
 def typed_form() -> Response | None:

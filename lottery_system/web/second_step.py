@@ -17,7 +17,7 @@ from lottery_system.models.second_factor import factors_of
 from lottery_system.parts import parts
 from lottery_system.security_log import note
 from lottery_system.web.cookies import keep, kept
-from lottery_system.web.forms import CodeForm, PasskeyForm
+from lottery_system.web.forms import CodeForm
 from lottery_system.web.resuming import carried_fields, next_page
 
 COOKIE = "second-step"
@@ -64,7 +64,6 @@ def page(session: Session, user: User, form: CodeForm, refusal: str | None = Non
     html = render_template(
         "accounts/second_step.html",
         form=form,
-        passkey=PasskeyForm(formdata=None),
         refusal=refusal,
         username=user.username,
         is_organiser=user.is_organiser,

@@ -1,6 +1,6 @@
 """Page of log-in security: passkeys, authenticator app and recovery codes of one's account."""
 
-from flask import make_response, render_template
+from flask import make_response, render_template, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -9,9 +9,9 @@ from lottery_system.clock import utcnow
 from lottery_system.extensions import db
 from lottery_system.models import AuthenticatorApp, LoginSession, Passkey, RecoveryCode, User
 from lottery_system.models.login_session import Viewer
-from lottery_system.models.second_factor import Factors, factors_of
+from lottery_system.models.passkey import MOST
+from lottery_system.models.second_factor import factors_of
 from lottery_system.web import login, second_step
-from lottery_system.web.account_events import browser_of_request
 from lottery_system.web.forms import NewPasskeyForm
 from lottery_system.web.recent_proof import needs_recent_proof
 
@@ -29,7 +29,6 @@ def security_page(
     session = db.session()
     session.rollback()  # see it as it is now
     user = session.get_one(User, viewer().id)
-    is_required = second_step.is_required(user)
     app = session.get(AuthenticatorApp, user.id)
     html = render_template(
         "security/show.html",
@@ -37,16 +36,19 @@ def security_page(
         refusal=refusal,
         codes=codes,
         passkeys=Passkey.of_user(session, user.id),
+        most=MOST,
         app=app if app and app.confirmed_at else None,
         factors=factors_of(session, user.id),
-        is_required=is_required,
-        is_missing=is_required and not viewer().has_second_factor,
+        is_missing=second_step.is_required(user) and not viewer().has_second_factor,
     )
     return make_response(html, 422 if refusal or (form and form.errors) else 200)
 
 
-#: the page, where a form comes back whose session has ended
-resumed_security_page = needs_recent_proof(security_page)
+@needs_recent_proof
+def resumed_security_page() -> Response:
+    """Render the page where a form comes back whose session has ended, with the name typed."""
+    typed = {"name": request.form.get("name", "")}
+    return security_page(NewPasskeyForm(formdata=None, data=typed))
 
 
 def strengthen(session: Session, user: User) -> tuple[Viewer, list[str] | None]:
@@ -54,33 +56,39 @@ def strengthen(session: Session, user: User) -> tuple[Viewer, list[str] | None]:
 
     With a new token, since it has other rights (OWASP ASVS 5.0, 7.2.4).
 
+    Args:
+        user: whose row is locked.
+
     Returns:
-        Who is logged in from now on, and the first recovery codes, if the account needs some.
+        Who is logged in from now on, and the first recovery codes, with the first factor.
+
+    Raises:
+        LogInEnded: it has ended meanwhile; nothing may be stored.
     """
-    factors = factors_of(session, user.id)
-    is_demanded = factors.demanded(is_required=second_step.is_required(user))
-    codes = None
-    if is_demanded and not factors.recovery_codes:
-        codes = RecoveryCode.make(session, user.id)
+    has_codes = factors_of(session, user.id).recovery_codes
+    codes = None if has_codes else RecoveryCode.make(session, user.id)
     return _go_on(session, user, has_second_factor=True), codes
 
 
-def weaken(session: Session, user: User) -> Viewer | None:
-    """Go on as a log-in by password, once nothing else is left; None if something is."""
-    factors: Factors = factors_of(session, user.id)
-    if factors.any:
-        return None
-    RecoveryCode.remove_all(session, user.id)
-    return _go_on(session, user, has_second_factor=False)
+def weaken(session: Session, user: User) -> Viewer:
+    """Go on after a factor was removed; all other log-ins end, since they may be in what was lost.
+
+    Once nothing else is left, it is a log-in by password.
+
+    Raises:
+        LogInEnded: it has ended meanwhile; nothing may be stored.
+    """
+    has_any = factors_of(session, user.id).any
+    if not has_any:
+        RecoveryCode.remove_all(session, user.id)
+    somebody = _go_on(session, user, has_second_factor=None if has_any else False)
+    LoginSession.close_others(session, user.id, somebody.token)
+    return somebody
 
 
-def _go_on(session: Session, user: User, *, has_second_factor: bool) -> Viewer:
-    token = LoginSession.open(
-        session,
-        user,
-        utcnow(),
-        viewer().token,
-        browser_of_request(),
-        has_second_factor=has_second_factor,
+def _go_on(session: Session, user: User, *, has_second_factor: bool | None) -> Viewer:
+    token = LoginSession.renew(
+        session, user, viewer().token, utcnow(), has_second_factor=has_second_factor
     )
-    return login.viewer_of(user, token, has_second_factor=has_second_factor)
+    goes_on_with = viewer().has_second_factor if has_second_factor is None else has_second_factor
+    return login.viewer_of(user, token, has_second_factor=goes_on_with)

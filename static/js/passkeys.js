@@ -38,29 +38,45 @@ function answerOf(credential) {
   return JSON.stringify({ id: rawId, rawId, type: credential.type, response: Object.fromEntries(given) });
 }
 
+/** Ask the site, then the device, and return the credential; or the name of what went wrong. */
+async function credentialFor(field) {
+  const asked = await fetch(field.dataset.passkey).catch(() => null);
+  if (!asked) return "failed";
+  if (asked.redirected || !asked.ok) {
+    location.assign(field.dataset.page);  // to the log-in, or to the password
+    return "";
+  }
+  const options = await asked.json();
+  return askDevice(options).catch(({ name }) => (name === "InvalidStateError" ? "known" : "cancelled"));
+}
+
 async function send(form, field) {
   const problem = form.querySelector("[role=alert]");
   problem.hidden = true;
-  const asked = await fetch(field.dataset.passkey).catch(() => null);
-  if (asked?.redirected) location.assign(asked.url);  // to the log-in, or to the password
-  if (!asked || asked.redirected) return;
-  const credential = asked.ok && await askDevice(await asked.json()).catch(() => null);
-  if (!credential) {
-    problem.hidden = false;
+  // what the site refuses anyway must not make a passkey first
+  if (form.elements.name?.value.trim() === "") {
+    form.submit();
+    return;
+  }
+  const credential = await credentialFor(field);
+  if (typeof credential === "string") {
+    problem.hidden = !credential;
+    problem.textContent = problem.dataset[credential] ?? "";
     return;
   }
   field.value = answerOf(credential);
   form.submit();
 }
 
-for (const field of isPossible ? document.querySelectorAll("[data-passkey]") : []) {
-  /** @type {HTMLInputElement} */
-  const input = field;
-  const { form } = input;
-  form.hidden = false;
-  form.addEventListener("submit", (event) => {
+/** @returns {HTMLElement[]} the elements with an attribute, where there can be passkeys */
+const marked = (selector) => (isPossible ? Array.from(document.querySelectorAll(selector)) : []);
+
+for (const each of marked("[data-passkey]")) {
+  const field = /** @type {HTMLInputElement} */ (each);
+  field.form.hidden = false;
+  field.form.addEventListener("submit", (event) => {
     event.preventDefault();
-    send(form, input);
+    send(field.form, field);
   });
 }
-if (isPossible) for (const each of document.querySelectorAll("[data-without-passkeys]")) each.hidden = true;
+for (const each of marked("[data-without-passkeys]")) each.hidden = true;

@@ -44,7 +44,8 @@ GROUP = 4
 def begin() -> Response:
     """Make a secret for the app, and show it."""
     with transaction() as session:
-        AuthenticatorApp.begin(session, viewer().id, parts().settings.secret_key, utcnow())
+        user = session.get_one(User, viewer().id, with_for_update=LOCK)
+        AuthenticatorApp.begin(session, user.id, parts().settings.secret_key, utcnow())
     return redirect(url_for("authenticator_apps.show"), code=303)
 
 
@@ -70,10 +71,9 @@ def check() -> Response:
     count(limits, utcnow())
     with transaction() as session:
         user = session.get_one(User, viewer().id, with_for_update=LOCK)
-        app = session.get(AuthenticatorApp, user.id)
-        if app is None or app.confirmed_at is not None:
+        if AuthenticatorApp.being_set_up(session, user.id, utcnow()) is None:
             return _to_security()
-        is_right = AuthenticatorApp.use_code(session, user.id, form.code.data or "", key, utcnow())
+        is_right = AuthenticatorApp.confirm(session, user.id, form.code.data or "", key, utcnow())
         if is_right:
             record(session, user.id, AccountEventKind.AUTHENTICATOR_ADDED)
             somebody, codes = strengthen(session, user)
@@ -95,16 +95,14 @@ def check() -> Response:
 @needs_recent_proof
 def remove() -> Response:
     """Remove the app; log-ins need no code any more."""
-    somebody = None
     with transaction() as session:
         user = session.get_one(User, viewer().id, with_for_update=LOCK)
         was_set_up = AuthenticatorApp.remove(session, user.id)
         if was_set_up:
             record(session, user.id, AccountEventKind.AUTHENTICATOR_REMOVED)
             somebody = weaken(session, user)
-    if somebody is not None:
-        login.log_in(somebody, has_news=login.has_news())
     if was_set_up:
+        login.log_in(somebody, has_news=login.has_news())
         note("authenticator_removed", viewer())
     return confirm(_to_security(), Done.APP_REMOVED)
 
@@ -112,8 +110,8 @@ def remove() -> Response:
 def _page(form: CodeForm) -> Response:
     session = db.session()
     session.rollback()  # see it as it is now
-    app = session.get(AuthenticatorApp, viewer().id)
-    secret = app.secret(parts().settings.secret_key) if app and not app.confirmed_at else None
+    app = AuthenticatorApp.being_set_up(session, viewer().id, utcnow())
+    secret = app.secret(parts().settings.secret_key) if app else None
     if secret is None:
         return _to_security()
     address = address_of(secret, viewer().username, site().title)

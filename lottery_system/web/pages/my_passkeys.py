@@ -34,6 +34,13 @@ blueprint = Blueprint("my_passkeys", __name__, url_prefix="/account/security/pas
 
 @blueprint.get("")
 @users
+def to_show() -> Response:
+    """Lead back to the page, from the address of its form."""
+    return redirect(url_for("security.show"), code=303)
+
+
+@blueprint.get("/options")
+@users
 @needs_recent_proof
 def ask() -> Response:
     """Return what to ask the browser for: a new passkey of this account."""
@@ -75,7 +82,7 @@ def create() -> Response:
             name = enforce_passkey_name(form.name.data or "")
             Passkey.add(session, viewer().id, name, created, now)
             record(session, viewer().id, AccountEventKind.PASSKEY_ADDED, detail=name)
-            user = session.get_one(User, viewer().id)
+            user = session.get_one(User, viewer().id)  # locked by `add`
             somebody, codes = strengthen(session, user)
     except BadPasskey as error:
         note("passkey_refused", viewer(), reason=error.reason)
@@ -102,13 +109,11 @@ def remove() -> Response:
     with transaction() as session:
         user = session.get_one(User, viewer().id, with_for_update=LOCK)
         name = Passkey.remove(session, user.id, passkey_id)
-        somebody = None
         if name is not None:
             record(session, user.id, AccountEventKind.PASSKEY_REMOVED, detail=name)
             somebody = weaken(session, user)
-    if somebody is not None:
-        login.log_in(somebody, has_news=login.has_news())
     if name is not None:
+        login.log_in(somebody, has_news=login.has_news())
         note("passkey_removed", viewer())
     return _done(Done.PASSKEY_REMOVED)
 

@@ -46,6 +46,7 @@ LATEST = 5
 EVENTS = 20
 SHOWN_EVENTS = (
     AccountEventKind.RESET_LINK_MADE,
+    AccountEventKind.SECOND_FACTORS_REMOVED,
     AccountEventKind.BLOCKED,
     AccountEventKind.UNBLOCKED,
     AccountEventKind.PROMOTED,

@@ -20,7 +20,7 @@ from lottery_system.models.rights import CannotPromote, LastOrganiser, SameRight
 from lottery_system.models.second_factor import (
     NoSecondFactor,
     NotOfOrganisers,
-    has_factors,
+    factors_of,
     remove_factors,
 )
 from lottery_system.security_log import note
@@ -152,7 +152,7 @@ def _page(user_id: int, form: Form | None = None, refusal: str | None = None) ->
         user=user,
         invitation=invitation,
         block=form if isinstance(form, BlockForm) else BlockForm(None),
-        has_second_factors=has_factors(db.session(), user_id),
+        has_second_factors=factors_of(db.session(), user_id).any,
         rights=form if isinstance(form, OwnPasswordForm) else OwnPasswordForm(None),
         sent=form,
         refusal=refusal,

@@ -1,12 +1,11 @@
 """Log-in with a passkey alone, which stands for username and password."""
 
-from flask import Blueprint, jsonify, make_response
+from flask import Blueprint, jsonify, make_response, redirect, url_for
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody
 from lottery_system.addresses import client_network
 from lottery_system.clock import utcnow
-from lottery_system.errors import LotteryError
 from lottery_system.extensions import transaction
 from lottery_system.models import User
 from lottery_system.models.passkey import CopiedPasskey
@@ -24,7 +23,7 @@ from lottery_system.web.passkeys import (
     site_of_request,
     use_passkey,
 )
-from lottery_system.web.resuming import log_in_page, resumes_at
+from lottery_system.web.resuming import log_in_page, next_page, resumes_at
 from lottery_system.web.words import translated
 
 blueprint = Blueprint("passkey_log_ins", __name__, url_prefix="/login/passkey")
@@ -34,6 +33,13 @@ MOST_REFUSED = 30
 
 
 @blueprint.get("")
+@everybody
+def to_log_in() -> Response:
+    """Lead back to the page of the log-in, from the address of its form."""
+    return redirect(url_for("accounts.log_in", next=next_page()), code=303)
+
+
+@blueprint.get("/options")
 @everybody
 def ask() -> Response:
     """Return what to ask the browser for: any passkey of this site."""
@@ -67,14 +73,10 @@ def create() -> Response:
         demand_uncopied(passkey)
     except (BadPasskey, UnknownPasskey, CopiedPasskey) as error:
         count(limits, utcnow())
-        note("log_in_failed", None, reason=_reason(error))
+        note("log_in_failed", None, reason=f"passkey_{error.reason}")
         return make_response(log_in_page(AccountForm(formdata=None), translated(error)), 422)
     if blocked is not None:
         note("log_in_blocked", user)
         return make_response(log_in_page(AccountForm(formdata=None), blocked), 403)
     assert opened is not None
     return enter(opened)
-
-
-def _reason(error: LotteryError) -> str:
-    return f"passkey_{getattr(error, 'reason', type(error).__name__)}"

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from lottery_system.access import everybody
 from lottery_system.addresses import client_network
 from lottery_system.clock import ONE_DAY, utcnow
-from lottery_system.errors import LotteryError, TooManyAttempts
+from lottery_system.errors import TooManyAttempts
 from lottery_system.extensions import db, transaction
 from lottery_system.models import AccountEventKind, AuthenticatorApp, Passkey, RecoveryCode, User
 from lottery_system.models.passkey import CopiedPasskey
@@ -20,8 +20,8 @@ from lottery_system.throttles import Limit, count, give_back, look
 from lottery_system.web import second_step
 from lottery_system.web.account_events import record
 from lottery_system.web.errors import retry_after, wait_for
-from lottery_system.web.forms import CodeForm, PasskeyForm
-from lottery_system.web.log_in_throttle import TEN_MINUTES
+from lottery_system.web.forms import AccountForm, CodeForm, PasskeyForm
+from lottery_system.web.log_in_throttle import TEN_MINUTES, Attempt
 from lottery_system.web.log_ins import OpenedLogIn, enter, open_log_in
 from lottery_system.web.passkeys import (
     UnknownPasskey,
@@ -30,6 +30,7 @@ from lottery_system.web.passkeys import (
     site_of_request,
     use_passkey,
 )
+from lottery_system.web.resuming import log_in_page, next_page
 from lottery_system.web.words import translated
 
 blueprint = Blueprint("second_steps", __name__, url_prefix="/login/second-step")
@@ -37,8 +38,8 @@ blueprint = Blueprint("second_steps", __name__, url_prefix="/login/second-step")
 #: wrong codes of an account. Of a million codes three are right at a time, so in a day a thief of
 #: the password guesses one of 17,000 accounts.
 MOST, MOST_A_DAY = 5, 20
-#: recovery codes cannot be guessed; their limit is for the work that each costs
-MOST_RECOVERY_CODES = 30
+#: recovery codes and passkeys cannot be guessed; their limit is for the work that each costs
+MOST_OTHERS = 30
 
 
 @blueprint.get("")
@@ -47,7 +48,7 @@ def show() -> Response:
     """Show the form again."""
     user = second_step.user_at_it()
     if user is None:
-        return _to_log_in()
+        return redirect(url_for("accounts.log_in", next=next_page()), code=303)
     return second_step.page(db.session(), user, CodeForm(formdata=None))
 
 
@@ -63,12 +64,14 @@ def check_code() -> Response:
         return second_step.page(db.session(), user, form)
     code = form.code.data or ""
     is_recovery = normalise_code(code) is not None
-    limits = _limits_of_recovery() if is_recovery else _limits_of_codes(user.id)
+    limits = _limits_of_others() if is_recovery else _limits_of_codes(user)
     try:
         look(limits, utcnow())
         count(limits, utcnow())
     except TooManyAttempts as error:
         refusal = gettext("Too many wrong codes.") + " " + wait_for(error)
+        if not is_recovery:
+            refusal += " " + gettext("A recovery code works at once.")
         answer = second_step.page(db.session(), user, form, refusal)
         return make_response(answer.get_data(), 429, retry_after(error))
     opened = None
@@ -92,6 +95,13 @@ def check_code() -> Response:
 
 @blueprint.get("/passkey")
 @everybody
+def to_show() -> Response:
+    """Lead back to the page, from the address of its form."""
+    return redirect(url_for("second_steps.show", next=next_page()), code=303)
+
+
+@blueprint.get("/passkey/options")
+@everybody
 def ask_passkey() -> Response:
     """Return what to ask the browser for: one of the account's passkeys."""
     user, site = second_step.user_at_it(), site_of_request()
@@ -113,6 +123,8 @@ def check_passkey() -> Response:
     user, site = second_step.user_at_it(), site_of_request()
     if user is None or site is None:
         return _to_log_in()
+    limits = _limits_of_others()
+    look(limits, utcnow())
     answer = PasskeyForm().credential.data or ""
     opened = None
     try:
@@ -126,18 +138,15 @@ def check_passkey() -> Response:
                 opened = open_log_in(session, locked, "password_passkey", has_second_factor=True)
         demand_uncopied(passkey)
     except (BadPasskey, UnknownPasskey, CopiedPasskey) as error:
-        return _refused(user, error)
+        count(limits, utcnow())
+        note("second_step_failed", user, reason=f"passkey_{error.reason}")
+        return second_step.page(db.session(), user, CodeForm(formdata=None), translated(error))
     assert opened is not None
     return _enter(opened)
 
 
 def _enter(opened: OpenedLogIn) -> Response:
     return second_step.forget(enter(opened))
-
-
-def _refused(user: User, error: LotteryError) -> Response:
-    note("second_step_failed", user, reason=getattr(error, "reason", type(error).__name__))
-    return second_step.page(db.session(), user, CodeForm(formdata=None), translated(error))
 
 
 def _still_there(session: Session, user: User) -> User | None:
@@ -158,16 +167,23 @@ def _use_recovery_code(session: Session, user: User, code: str) -> bool:
     return True
 
 
-def _limits_of_codes(user_id: int) -> list[Limit]:
+def _limits_of_codes(user: User) -> list[Limit]:
+    """Return what bounds the codes of an account; a known browser of it has bounds of its own.
+
+    So whoever has stolen the password keeps no code of the holder out.
+    """
+    whose = f"{user.id}/{Attempt(user.username).known_browser or '-'}"
     return [
-        Limit(f"codes/{user_id}", MOST, TEN_MINUTES),
-        Limit(f"codes in a day/{user_id}", MOST_A_DAY, ONE_DAY),
+        Limit(f"codes/{whose}", MOST, TEN_MINUTES),
+        Limit(f"codes in a day/{whose}", MOST_A_DAY, ONE_DAY),
     ]
 
 
-def _limits_of_recovery() -> list[Limit]:
-    return [Limit(f"recovery codes/{client_network()}", MOST_RECOVERY_CODES, TEN_MINUTES)]
+def _limits_of_others() -> list[Limit]:
+    return [Limit(f"second steps/{client_network()}", MOST_OTHERS, TEN_MINUTES)]
 
 
 def _to_log_in() -> Response:
-    return redirect(url_for("accounts.log_in"), code=303)
+    """Answer with the page of the log-in: the first step was too long ago, or is worth nothing."""
+    sentence = gettext("Your log-in took too long, or your password was changed. Log in again.")
+    return make_response(log_in_page(AccountForm(formdata=None), sentence), 403)

@@ -1,23 +1,23 @@
 """Log-in security of one's account: the page, the password before it, and recovery codes."""
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from lottery_system.access import users, viewer
-from lottery_system.addresses import own_path
 from lottery_system.clock import utcnow
-from lottery_system.extensions import transaction
+from lottery_system.extensions import reading_session, transaction
 from lottery_system.models import AccountEventKind, LoginSession, RecoveryCode, User
 from lottery_system.models.second_factor import factors_of
 from lottery_system.models.user import LOCK
 from lottery_system.security_log import note
+from lottery_system.web import login
 from lottery_system.web.account_events import record
 from lottery_system.web.forms import OwnPasswordForm
 from lottery_system.web.own_password import checked_password, not_yours
-from lottery_system.web.recent_proof import needs_recent_proof
+from lottery_system.web.recent_proof import lacks_second_factor, needs_recent_proof
 from lottery_system.web.resuming import resumes_at
-from lottery_system.web.security_page import security_page
+from lottery_system.web.security_page import resumed_security_page, security_page
 
 blueprint = Blueprint("security", __name__, url_prefix="/account")
 
@@ -33,7 +33,7 @@ def show() -> Response:
 @blueprint.get("/confirm")
 @users
 def confirm() -> Response:
-    """Ask for the password."""
+    """Ask for the password, or to log in again with a second factor."""
     return _confirm_page(OwnPasswordForm(formdata=None))
 
 
@@ -41,22 +41,33 @@ def confirm() -> Response:
 @users
 @resumes_at(confirm)
 def prove() -> Response:
-    """Go on to where the password was asked for."""
+    """Go on with a new token, which no copy of the old one has (OWASP ASVS 5.0, 7.2.4)."""
     form = OwnPasswordForm()
     checked = checked_password(form.current) if form.validate() else None
     if checked is None:
         return _confirm_page(form)
     with transaction() as session:
-        if User.still_with(session, viewer().id, checked) is None:
+        user = User.still_with(session, viewer().id, checked)
+        if user is None:
             form.current.errors = [not_yours()]
             return _confirm_page(form)
-        LoginSession.prove(session, viewer().token, utcnow())
-    return redirect(own_path(request.args.get("next")) or url_for("security.show"), code=303)
+        token = LoginSession.renew(session, user, viewer().token, utcnow(), is_proven=True)
+    has_second_factor = viewer().has_second_factor
+    somebody = login.viewer_of(user, token, has_second_factor=has_second_factor)
+    login.log_in(somebody, has_news=login.has_news())
+    return redirect(url_for("security.show"), code=303)
+
+
+@blueprint.get("/security/recovery-codes")
+@users
+def to_show() -> Response:
+    """Lead back to the page, from the address at which new codes are shown once."""
+    return redirect(url_for("security.show"), code=303)
 
 
 @blueprint.post("/security/recovery-codes")
 @users
-@resumes_at(show)
+@resumes_at(resumed_security_page)
 @needs_recent_proof
 def make_recovery_codes() -> Response:
     """Make new recovery codes, and show them, once."""
@@ -72,5 +83,7 @@ def make_recovery_codes() -> Response:
 
 
 def _confirm_page(form: OwnPasswordForm) -> Response:
-    html = render_template("security/confirm.html", form=form)
+    with reading_session() as session:
+        is_too_weak = lacks_second_factor(session)
+    html = render_template("security/confirm.html", form=form, is_too_weak=is_too_weak)
     return make_response(html, 422 if form.errors else 200)
