@@ -347,8 +347,7 @@ def parse_ballots(form: Mapping[str, str], most: int) -> tuple[UUID, int]:
     Raises:
         BadBallots: with a sentence for the person who typed it.
     """
-    text = form.get("count", "").strip() or "1"
-    count = parse_number(text)
+    count = parse_number(form.get("count", "1").strip())
     if count is None:
         raise BadBallots("Enter a whole number of ballots, from 1 to %(most)s.", most=most)
     if not 1 <= count <= most:

@@ -17,7 +17,13 @@ let drift = Date.now() - performance.now();
 let version = null;
 let news = null;
 
-const number = (value) => new Intl.NumberFormat(language).format(value);
+/**
+ * Digits in groups, as the server writes them; Spanish would leave four together.
+ *
+ * @type {any}
+ */
+const grouped = { useGrouping: "always" };
+const number = (value) => new Intl.NumberFormat(language, grouped).format(value);
 const now = () => began + performance.now();
 
 function prepare(part) {
@@ -134,13 +140,17 @@ function hear(state) {
   else showCount(today, state.ballots);
 }
 
+/** Show how many ballots there are; what the page knows already may be newer than the event. */
 function showCount(today, ballots) {
   const mine = Number(today.dataset.mine);
+  /** @type {HTMLElement} */
   const shown = today.querySelector("[data-ballots]");
-  if (shown) shown.textContent = number(ballots);
+  if (!shown || ballots < Number(shown.dataset.ballots)) return;
+  shown.dataset.ballots = String(ballots);
+  shown.textContent = number(ballots);
   const chance = today.querySelector("[data-chance]");
   // never shown as 0 or 100 if it is not; very small ones stay as the server wrote them
-  if (!chance || mine > ballots || mine / ballots < 0.0001) return;
+  if (!chance || mine / ballots < 0.0001) return;
   const share = mine === ballots ? 100 : Math.min(Math.round(10000 * mine / ballots) / 100, 99.99);
   chance.textContent = `${number(share)}\u00a0%`;
 }
@@ -151,7 +161,42 @@ let isAskingSoon = false;
 /** Request counter: answers to older requests are dropped. */
 let asked = 0;
 
-const isSubmitting = () => document.querySelector("[data-in-place][aria-busy=true]") !== null;
+/**
+ * How many presses of each form have no answer yet, by its key.
+ *
+ * @type {Map<string, number>}
+ */
+const busy = new Map();
+const isSubmitting = () => busy.size > 0;
+
+/** Milliseconds within which a click follows the end of a touch. */
+const CLICK = 100;
+/** The timer after which a receipt is scrolled into view. */
+let scrolling = 0;
+
+let isHeld = false;
+let letting = 0;
+
+/** A button is held down: content that is replaced under a finger loses the press. */
+function hold(event) {
+  const target = /** @type {Element} */ (event.target);
+  if (!target.closest("[data-in-place] button") || (event.key && event.key !== " ")) return;
+  clearTimeout(letting);
+  clearTimeout(scrolling);
+  isHeld = true;
+}
+
+function letGo() {
+  clearTimeout(letting);
+  letting = setTimeout(() => { isHeld = false; }, CLICK);
+}
+
+async function untilLetGo() {
+  while (isHeld) await new Promise((resume) => { setTimeout(resume, CLICK); });
+}
+
+for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, hold, { capture: true });
+for (const kind of ["pointerup", "pointercancel", "keyup", "blur"]) addEventListener(kind, letGo);
 
 /** Reload at a random moment, once for all reasons by then. */
 function askSoon(after = 0) {
@@ -170,7 +215,7 @@ function addressOfPage() {
   return part?.dataset.at;
 }
 
-/** Reload and show the content, and return whether that worked; forms being submitted stay. */
+/** Reload and show the content, and return whether that worked or a newer one does it; forms being submitted stay. */
 async function ask({ isOwn = false } = {}) {
   const address = addressOfPage();
   if (!address || (isSubmitting() && !isOwn)) return false;
@@ -180,7 +225,9 @@ async function ask({ isOwn = false } = {}) {
   if (answer?.redirected) location.assign(address);  // to the log-in page
   if (!answer?.ok || answer.redirected) return false;
   const html = await answer.text();
-  if (mine !== asked || (isSubmitting() && !isOwn)) return false;
+  await untilLetGo();
+  if (mine !== asked) return true;
+  if (isSubmitting() && !isOwn) return false;
   takeOver(new DOMParser().parseFromString(html, "text/html"));
   listen();
   return true;
@@ -198,6 +245,7 @@ function takeOver(page) {
     part.replaceWith(newer);
     prepare(newer);
   }
+  markBusy();
   // everything keeps its place
   focused?.find()?.focus({ preventScroll: true });
   const top = document.getElementById(place?.id)?.getBoundingClientRect().top;
@@ -243,7 +291,7 @@ function announceNew(newer) {
 function keepReceipt(page) {
   const receipt = document.querySelector(".receipt");
   if (!receipt || page.querySelector(".receipt")) return;
-  page.getElementById(receipt.closest("[id]").id)?.append(receipt);
+  page.getElementById(receipt.parentElement.closest("[id]").id)?.append(receipt);
 }
 
 /** Keep input, and open details. */
@@ -258,44 +306,115 @@ function keepTyped(older, newer) {
   });
 }
 
-// Submitting without losing one's place. On anything unexpected the browser sends the same form
-// again, and its idempotency token prevents a second entry.
+// Submitting without losing one's place. Each press has an idempotency token of its own and is sent
+// at once. What gets no answer is sent again with the same token, so that nothing is added twice. On
+// any other answer than the usual the browser sends the same form itself, and shows what comes.
 
-async function submitInPlace(form) {
-  if (form.ariaBusy === "true") {  // no answer yet, and a second press
-    form.submit();
-    return;
+/** Milliseconds until a press without an answer is sent again; then always the last of them. */
+const WAITS = [500, 1000, 2000, 4000, 8000];
+/** Milliseconds after which a press has no answer. */
+const PATIENCE = 20_000;
+
+/** @param {HTMLFormElement} form */
+const isForSeveral = (form) => form.elements.namedItem("count") !== null;
+const keyOf = (form) => `${form.action} ${isForSeveral(form)}`;
+
+/** A random UUID (RFC 9562, version 4); `crypto.randomUUID` is there under https alone. */
+function newToken() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+function markBusy() {
+  for (const form of document.querySelectorAll("[data-in-place]")) {
+    form.ariaBusy = busy.has(keyOf(form)) ? "true" : null;
   }
-  form.ariaBusy = "true";
-  /** @type {any} text fields only, no files */
-  const fields = new FormData(form);
-  const answer = await fetch(form.action, {
-    method: "POST", body: new URLSearchParams(fields), redirect: "manual",
+}
+
+function countBusy(key, more) {
+  const count = (busy.get(key) ?? 0) + more;
+  if (count) busy.set(key, count);
+  else busy.delete(key);
+  markBusy();
+}
+
+/**
+ * Send a press until there is an answer.
+ *
+ * @returns {Promise<Response>}
+ */
+async function send(address, fields, tries = 0) {
+  const answer = await fetch(address, {
+    method: "POST", body: fields, redirect: "manual", signal: AbortSignal.timeout?.(PATIENCE),
   }).catch(() => null);
-  if (answer?.type !== "opaqueredirect") {
-    form.submit();
+  if (answer) return answer;
+  announce(document.body.dataset.unanswered);
+  await new Promise((resume) => { setTimeout(resume, WAITS[Math.min(tries, WAITS.length - 1)]); });
+  return send(address, fields, tries + 1);
+}
+
+/** Let the browser send a form itself, and show the answer. */
+function leaveWith(address, fields) {
+  const form = document.createElement("form");
+  Object.assign(form, { method: "post", action: address });
+  for (const [name, value] of fields) {
+    const input = document.createElement("input");
+    Object.assign(input, { type: "hidden", name, value });
+    form.append(input);
+  }
+  document.body.append(form);
+  form.submit();
+}
+
+async function submitInPlace(form, address) {
+  const key = keyOf(form);
+  // a number that was typed is sent once, however often the button is pressed meanwhile
+  if (isForSeveral(form) && busy.has(key)) return;
+  /** @type {any} text fields only, no files */
+  const typed = new FormData(form);
+  const fields = new URLSearchParams(typed);
+  fields.set("submission", newToken());
+  countBusy(key, 1);
+  const answer = await send(address, fields);
+  if (answer.type !== "opaqueredirect") {
+    leaveWith(address, fields);
     return;
   }
+  countBusy(key, -1);
+  if (isSubmitting()) return;  // the last one shows what is in
+  await showReceipt();
+}
+
+async function showReceipt() {
   const before = document.querySelector(".receipt");
   if (!await ask({ isOwn: true })) {
     location.assign(addressOfPage());
     return;
   }
   const receipt = document.querySelector(".receipt");
-  if (receipt && receipt !== before) announce(receipt.querySelector("h2").textContent);
+  if (!receipt || receipt === before) return;
+  const said = ["h2", ".ticket", "a"].map((part) => receipt.querySelector(part).textContent.trim());
+  announce(`${said[0]}: ${said[1]}, ${said[2]}`);
+  // not under the finger of who presses on
+  clearTimeout(scrolling);
+  scrolling = setTimeout(() => receipt.scrollIntoView({ block: "nearest" }), SECOND);
 }
 
 addEventListener("submit", (event) => {
   const form = /** @type {HTMLFormElement} */ (event.target);
   if (!form.matches("[data-in-place]")) return;
   event.preventDefault();
-  submitInPlace(form);
+  const button = /** @type {HTMLButtonElement | null} */ (event.submitter);
+  submitInPlace(form, button?.formAction ?? form.action);
 });
-// ignore the second click of a double click
-addEventListener("click", (event) => {
-  const clicked = /** @type {Element} */ (event.target);
-  if (event.detail > 1 && clicked.closest("[data-in-place] button")) event.preventDefault();
-}, { capture: true });
+// a key that is held down is pressed once
+addEventListener("keydown", (event) => {
+  const pressed = /** @type {Element} */ (event.target);
+  if (event.repeat && event.key === "Enter" && pressed.closest("[data-in-place]")) event.preventDefault();
+});
 // a page restored from the back/forward cache is stale
 addEventListener("pageshow", ({ persisted }) => { if (persisted) ask(); });
 document.addEventListener("visibilitychange", listen);

@@ -50,7 +50,7 @@ async function credentialFor(field) {
   return askDevice(options).catch(({ name }) => (name === "InvalidStateError" ? "known" : "cancelled"));
 }
 
-async function send(form, field) {
+async function sendWithPasskey(form, field) {
   const problem = form.querySelector("[role=alert]");
   problem.hidden = true;
   // what the site refuses anyway must not make a passkey first
@@ -76,7 +76,7 @@ for (const each of marked("[data-passkey]")) {
   field.form.hidden = false;
   field.form.addEventListener("submit", (event) => {
     event.preventDefault();
-    send(field.form, field);
+    sendWithPasskey(field.form, field);
   });
 }
 for (const each of marked("[data-without-passkeys]")) each.hidden = true;

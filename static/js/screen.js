@@ -99,13 +99,21 @@ function clock(time) {
   return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
 }
 
+/**
+ * Digits in groups, as the server writes them; Spanish would leave four together.
+ *
+ * @type {any}
+ */
+const grouped = { useGrouping: "always" };
+const number = (value) => new Intl.NumberFormat(language, grouped).format(value);
+
 function showBallots() {
   /** @type {HTMLElement} */
   const shown = document.querySelector("[data-ballots]");
   const isToday = liveState?.day === part("today").dataset.day;
   // the page may be older than the latest event
   const ballots = Math.max(Number(shown.dataset.ballots), isToday ? liveState.ballots : 0);
-  const text = isOver() && isOutdated ? "–" : new Intl.NumberFormat(language).format(ballots);
+  const text = isOver() && isOutdated ? "–" : number(ballots);
   if (shown.textContent !== text) shown.textContent = text;
 }
 

@@ -90,14 +90,17 @@ def chromium() -> Iterator[Browser]:
 class Complaints(list[str]):
     """What a browser finds wrong with pages: messages, errors, breaches of their policy."""
 
-    def __init__(self, context: BrowserContext) -> None:
+    def __init__(self, context: BrowserContext, broken: str | None = None) -> None:
         super().__init__()
+        self._broken = broken
         context.on("console", self._add_message)
         context.on("weberror", self._add_error)
 
     def _add_message(self, message: ConsoleMessage) -> None:
         # that a page was answered with 404 is for its test to judge
         is_status = message.text.startswith("Failed to load resource: the server responded")
+        if self._broken and "net::" in message.text and self._broken in message.location["url"]:
+            return
         if not is_status or "/static/" in message.location["url"]:
             self.append(f"{message.type}: {message.text} ({message.location['url']})")
 
@@ -106,13 +109,20 @@ class Complaints(list[str]):
 
 
 @contextmanager
-def browsing(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
-    """Open a page in a profile of its own, far from UTC, of which nothing may be found wrong."""
+def browsing(
+    browser: Browser, url: str, *, broken: str | None = None, **options: Any
+) -> Iterator[Page]:
+    """Open a page in a profile of its own, far from UTC, of which nothing may be found wrong.
+
+    Args:
+        broken: a part of the addresses whose connections the test breaks.
+        options: of the profile.
+    """
     context = browser.new_context(
         **{"base_url": url, "locale": "en-GB", "timezone_id": "Europe/Helsinki", **options}
     )
     context.set_default_timeout(PATIENCE * 1000)
-    complaints = Complaints(context)
+    complaints = Complaints(context, broken)
     try:
         yield context.new_page()
     finally:

@@ -4,6 +4,7 @@ Each story runs with a script on a desktop, and without one on a phone.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -58,7 +59,7 @@ def test_three_join_a_club_by_an_invitation_for_three_and_the_fourth_does_not(
     viewport: dict[str, int],
     with_script: bool,
 ) -> None:
-    options = {"viewport": viewport, "java_script_enabled": with_script}
+    options: dict[str, Any] = {"viewport": viewport, "java_script_enabled": with_script}
     with (
         site(sqlite_file, tmp_path, settings={"LOTTERY_SIGN_UP": "invited"}) as lottery,
         browsing(chromium, lottery.server.url, **options) as alices,
@@ -99,7 +100,7 @@ def test_a_member_who_is_blocked_is_out_and_told_why_and_comes_back(
     viewport: dict[str, int],
     with_script: bool,
 ) -> None:
-    options = {"viewport": viewport, "java_script_enabled": with_script}
+    options: dict[str, Any] = {"viewport": viewport, "java_script_enabled": with_script}
     with (
         site(sqlite_file, tmp_path) as lottery,
         browsing(chromium, lottery.server.url, **options) as alices,

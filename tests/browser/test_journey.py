@@ -5,14 +5,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import func, select
 
 from lottery_system.models import Ballot, LoginSession, Lottery, User
 from lottery_system.queries.day import PlaceTaken, look_up
 from tests.browser.conftest import browsing, database, leave, log_in
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
-from tests.stand_ins.processes import Gunicorn, wait_for
+from tests.stand_ins.processes import Gunicorn
 
 MONTH = timedelta(days=30)
 
@@ -103,7 +103,7 @@ def play_the_first_day(page: Page, url: str) -> None:
     expect_figures(page, 3, 3, "100 %")
     assert ballots_of(url) == BOBS[:3]
 
-    page.get_by_role("button", name="Add 1 ballot to Big Chance").dblclick()
+    submit_one(page, "Big Chance")
     expect_receipt(page, "Your ballot is in", "4", "Big Chance")
     assert ballots_of(url) == BOBS[:4]
 
@@ -195,64 +195,6 @@ def test_one_signs_up_plays_and_finds_the_winner_the_next_day(
         log_in(bobs, "bob")
         look_up_ones_own_ballots(bobs, "bob", winner)
         look_up_ones_own_ballots(charlies, "charlie", winner)
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_second_click_while_the_answer_is_slow_adds_nothing(
-    chromium: Browser, server: Gunicorn, database_url: str
-) -> None:
-    posted: list[str | None] = []
-
-    def keep_waiting(route: Route) -> None:
-        route.fetch(max_redirects=0)  # the server has it; the browser never learns
-
-    def note(request: Request) -> None:
-        if request.method == "POST":
-            posted.append(request.post_data)
-
-    with browsing(chromium, server.url) as page:
-        sign_up(page, "bob")
-        page.on("request", note)
-        page.route("**/lotteries/*/ballots", keep_waiting, times=1)
-        page.get_by_role("button", name="Add 1 ballot to Big Chance").focus()
-        page.keyboard.press("Enter")
-        wait_for(lambda: page.title() and ballots_of(database_url), "the ballot is stored")
-        page.keyboard.press("Enter")
-
-        expect_receipt(page, "Your ballot is in", "1", "Big Chance")
-        assert len(posted) == 2
-        assert posted[0] == posted[1]
-        assert ballots_of(database_url) == [(1, "bob", "Big Chance")]
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_the_second_click_of_a_double_click_adds_nothing_on_the_next_page_either(
-    chromium: Browser, server: Gunicorn, database_url: str
-) -> None:
-    with browsing(chromium, server.url, viewport={"width": 800, "height": 1600}) as page:
-        animations = page.context.new_cdp_session(page)
-        sign_up(page, "bob")
-        submit_one(page, "Big Chance")
-        expect_receipt(page, "Your ballot is in", "1", "Big Chance")
-        button = page.get_by_role("button", name="Add 1 ballot to Big Chance")
-        button.click()  # waits until a click may count again
-        expect_receipt(page, "Your ballot is in", "2", "Big Chance")
-        place = button.bounding_box()
-        assert place is not None
-        page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
-        button.click(trial=True)
-
-        animations.send("Animation.enable")
-        animations.send("Animation.setPlaybackRate", {"playbackRate": 0})
-        for number in (1, 2):
-            page.mouse.down(click_count=number)
-            page.mouse.up(click_count=number)
-            expect_receipt(page, "Your ballot is in", "3", "Big Chance")
-        assert len(ballots_of(database_url)) == 3
-
-        animations.send("Animation.setPlaybackRate", {"playbackRate": 1})
-        button.click()
-        expect_receipt(page, "Your ballot is in", "4", "Big Chance")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

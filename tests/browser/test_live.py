@@ -100,10 +100,13 @@ def test_a_click_keeps_ones_place_on_the_page(
         assert after is not None
         assert (after["x"], after["y"]) == pytest.approx((before["x"], before["y"]), abs=1)
         expect(button).to_be_focused()
-        expect(page.locator("#announcement")).to_have_text("Your ballot is in")
+        expect(page.locator("#announcement")).to_have_text("Your ballot is in: 1, Raffle G")
+        # then the receipt comes into view, and the button stays in it
+        expect(page.get_by_role("status", name="Receipt")).to_be_in_viewport(ratio=1)
+        expect(button).to_be_in_viewport(ratio=1)
 
 
-def test_without_a_script_a_click_comes_back_to_its_card(
+def test_without_a_script_a_click_comes_back_to_its_receipt(
     chromium: Browser, sqlite_file: Path, tmp_path: Path
 ) -> None:
     small = {"width": 390, "height": 700}
@@ -116,8 +119,9 @@ def test_without_a_script_a_click_comes_back_to_its_card(
 
         page.get_by_role("button", name="Add 1 ballot to Raffle G").click()
 
-        expect(page).to_have_url(re.compile(r"/#lottery-7$"))
-        expect(page.get_by_role("heading", name="Raffle G")).to_be_in_viewport()
+        expect(page).to_have_url(re.compile(r"/#receipt-7$"))
+        expect(page.get_by_role("status", name="Receipt")).to_be_in_viewport(ratio=1)
+        expect(page.get_by_role("button", name="Add 1 ballot to Raffle G")).to_be_in_viewport()
         expect_receipt_of(page, "Your ballot is in", "1", "Thursday 19 November 2026")
 
 

@@ -162,4 +162,6 @@ def _form_sent() -> Retry | None:
 
 
 def _refused(lottery_id: int, refusal: str) -> tuple[str, int]:
-    return front_page(returned=ReturnedForm(lottery_id, request.form.get("count"), refusal)), 422
+    typed = request.form.get("count")
+    is_focused = typed is not None
+    return front_page(returned=ReturnedForm(lottery_id, typed, refusal, is_focused)), 422

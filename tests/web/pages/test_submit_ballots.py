@@ -76,12 +76,25 @@ def test_a_count_that_is_none_is_refused_and_stays_in_its_field(
         assert f'value="{count}" aria-invalid="true"' in answer.text
 
 
-@pytest.mark.parametrize("count", ["", " ", "007", " 7 "])
-def test_a_missing_count_is_one_and_white_space_does_not_matter(
+@pytest.mark.parametrize("count", ["007", " 7 "])
+def test_white_space_and_zeros_do_not_matter(
     bob: Visitor, big_chance: Lottery, session: Session, count: str
 ) -> None:
     assert bob.submit(big_chance.id, count=count).status_code == 303
-    assert count_ballots(session) == int(count.strip() or "1")
+    assert count_ballots(session) == 7
+
+
+def test_a_missing_count_is_one_and_a_cleared_one_is_refused(
+    bob: Visitor, big_chance: Lottery, session: Session
+) -> None:
+    for cleared in ("", " "):
+        answer = bob.submit(big_chance.id, count=cleared)
+        assert answer.status_code == 422
+        assert "Enter a whole number of ballots, from 1 to 1,000." in text_of(answer)
+    assert count_ballots(session) == 0
+
+    assert bob.submit(big_chance.id).status_code == 303
+    assert count_ballots(session) == 1
 
 
 def test_a_reload_or_a_retry_never_enters_twice(
