@@ -413,6 +413,7 @@ def test_greenlets_run_while_relays_are_asked() -> None:
 import gevent
 from lottery_system import drand
 from lottery_system.fairness.beacon import QUICKNET
+from tests.stand_ins.processes import PATIENCE
 from tests.stand_ins.relay import SIGNATURES, Relay, slow_handshake
 
 def count():

@@ -258,6 +258,7 @@ AT_ONCE = [name for name, state in STATES.items() if state.act is State._field_d
 
 
 def width_of(page: Page) -> int:
-    """Return how wide the page is with all that sticks out of it."""
+    """Return how wide the page is with all that sticks out of it, once it is there."""
+    page.wait_for_load_state()
     width: int = page.evaluate("document.documentElement.scrollWidth")
     return width
