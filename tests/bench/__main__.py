@@ -33,6 +33,7 @@ from tests.bench.chart import draw_chart
 from tests.bench.drawing import time_of_drawing
 from tests.bench.filling import MY_SUBMISSIONS, draw_yesterday, fill, open_lottery, settle
 from tests.bench.load import Measured, load
+from tests.bench.mails import mails_beside_ballots
 from tests.bench.plain import plain_rate
 from tests.bench.plans import plans
 from tests.bench.players import PASSWORD, Player, ballots, pages, sign_up_all, stranger
@@ -65,6 +66,7 @@ FLOORS = {
     "drawing, full / ten, time": -2,
     "drawing, full / ten, memory": -1.1,
     "pages in a storm of log-ins / alone": 0.25,
+    "ballots beside 10,000 mails / alone": 0.8,
 }
 
 
@@ -82,6 +84,8 @@ class Site:
             self.engine: Engine = db.engine
         self.lottery_id = open_lottery(self.engine)
         self.players = sign_up_all(self.app)
+        #: who log in again and again, which ends their earlier log-ins
+        self.crowd = sign_up_all(self.app, "visitor")
         self.me = self.players[0].id
         self.drawn_day = draw_yesterday(self.engine, self.lottery_id, self.me)
         # a rate that is looked at and that nobody reaches: these players never rest
@@ -98,9 +102,7 @@ class Site:
             measured["hello"].append(load(self.hello_port, lambda: hello, SECONDS / ROUNDS))
             for name, ask in asks.items():
                 found = load(self.server.port, ask, SECONDS / ROUNDS)
-                good = 303 if name == "ballots" else 200
-                assert set(found.statuses) == {good}, f"{name}: {dict(found.statuses)}"
-                measured[name].append(found)
+                measured[name].append(_good(found, 303 if name == "ballots" else 200))
         return measured
 
     def asks(self) -> dict[str, Ask]:
@@ -178,8 +180,22 @@ def bench(url: str, folder: Path, hello_port: int) -> dict[str, object]:
         ratios |= bulk(site, url)
     finally:
         site.server.stop()
+    ratios |= mails_beside_ballots(
+        url,
+        folder,
+        site.engine,
+        [each.id for each in site.players],
+        ballots(site.players, site.lottery_id),
+        WORKERS,
+    )
     ratios |= drawing(site, url, folder)
     return {"ratios": ratios, "sizes": SIZES, "points": points, "plans": explain(site)}
+
+
+def _good(measured: Measured, status: int) -> Measured:
+    """Refuse a figure of anything but good answers."""
+    assert set(measured.statuses) == {status}, dict(measured.statuses)
+    return measured
 
 
 def _line(points: dict[str, list[float]]) -> str:
@@ -192,7 +208,8 @@ def bulk(site: Site, url: str) -> dict[str, float]:
     for _ in range(ROUNDS):
         plain.append(plain_rate(url, site.lottery_id, site.me, SECONDS / ROUNDS))
         ask = ballots(site.players, site.lottery_id, 1000)
-        through.append(load(site.server.port, ask, SECONDS / ROUNDS).rate * 1000)
+        measured = _good(load(site.server.port, ask, SECONDS / ROUNDS), 303)
+        through.append(measured.rate * 1000)
     return {
         "bulk / plain driver": statistics.median(through) / statistics.median(plain),
         "bulk, ballots a second": statistics.median(through),
@@ -202,12 +219,12 @@ def bulk(site: Site, url: str) -> dict[str, float]:
 def storm(site: Site) -> dict[str, float]:
     """Compare pages alone with pages while 32 people log in without a pause."""
     ask = pages(site.players, "/")
-    alone = load(site.server.port, ask, SECONDS).rate
+    alone = _good(load(site.server.port, ask, SECONDS), 200).rate
     logged_in: Queue[int] = Queue()
-    crowd = Process(target=_log_in, args=(site.server.port, site.players, SECONDS * 2, logged_in))
+    crowd = Process(target=_log_in, args=(site.server.port, site.crowd, SECONDS * 2, logged_in))
     crowd.start()
     logged_in.get(timeout=60)
-    during = load(site.server.port, ask, SECONDS).rate
+    during = _good(load(site.server.port, ask, SECONDS), 200).rate
     crowd.join(120)
     return {
         "pages in a storm of log-ins / alone": during / alone,
@@ -217,7 +234,7 @@ def storm(site: Site) -> dict[str, float]:
 
 def _log_in(port: int, players: list[Player], seconds: float, logged_in: "Queue[int]") -> None:
     forms = [
-        player.post("/login", username=f"player{n:02}", password=PASSWORD)
+        player.post("/login", username=f"visitor{n:02}", password=PASSWORD)
         for n, player in enumerate(players)
     ]
     logged_in.put(0)

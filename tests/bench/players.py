@@ -47,17 +47,19 @@ class Player:
         ).encode()
 
 
-def sign_up_all(app: Flask) -> list[Player]:
-    """Make the players, logged in."""
+def sign_up_all(app: Flask, name: str = "player") -> list[Player]:
+    """Make players of one kind, logged in."""
     password_hash = hash_password(PASSWORD)
     with app.app_context(), transaction() as session:
-        users = [_sign_up(session, number, password_hash) for number in range(PLAYERS)]
+        users = [
+            _sign_up(session, f"{name}{number:02}", password_hash) for number in range(PLAYERS)
+        ]
         tokens = [LoginSession.open(session, user, utcnow()) for user in users]
     return [Player(app, user, token) for user, token in zip(users, tokens, strict=True)]
 
 
-def _sign_up(session: Session, number: int, password_hash: str) -> User:
-    user = User.sign_up(f"player{number:02}", password_hash, utcnow())
+def _sign_up(session: Session, username: str, password_hash: str) -> User:
+    user = User.sign_up(username, password_hash, utcnow())
     session.add(user)
     session.flush()
     return user
