@@ -10,6 +10,7 @@ from tests.browser.conftest import CLOSED_DAY, DRAWN_DAY, LONG_USERNAME, QUIET_D
 from tests.conftest import PASSWORD
 
 SMALL = {"width": 320, "height": 640}
+SECURITY = "/login?next=/account/security"
 
 
 class State(NamedTuple):
@@ -59,11 +60,13 @@ def play(count: str) -> Callable[[Page], object]:
     return fill("Add ballots to", count=count)
 
 
-confirm = fill("Continue", current=PASSWORD)
+def log_in_as_another(button: str = "Log in") -> Callable[[Page], object]:
+    """Return what logs in anew, since whoever confirms the password gets another log-in."""
+    return fill(button, username=LONG_USERNAME, password=PASSWORD)
 
 
 def begin_app(page: Page) -> None:
-    confirm(page)
+    log_in_as_another()(page)
     page.get_by_role("button", name="Set up an app").click()
 
 
@@ -126,18 +129,18 @@ STATES = {
     "account, in German": State("/account?lang=de", "Passwort", "bob"),
     "account, to be closed": State("/account/close", "Close my account permanently", "bob"),
     "account, history": State("/account/history", "Logged in.", "bob"),
-    "confirm": State("/account/confirm", "enter your password once more", "bob"),
+    "confirm": State("/account/confirm", "Enter your password to see", "bob"),
     "confirm, refused": State(
         "/account/confirm", "isn’t your password", "bob", fill("Continue", current="not this one")
     ),
     "log-in security": State(
-        "/account/confirm", "Passkeys need the site’s own name", "bob", confirm
+        SECURITY, "You can’t use passkeys at this address", act=log_in_as_another()
     ),
     "log-in security, in German": State(
-        "/account/confirm?lang=de", "Authenticator-App", "bob", fill("Weiter", current=PASSWORD)
+        f"{SECURITY}&lang=de", "Authenticator-App", act=log_in_as_another("Anmelden")
     ),
-    "authenticator app": State("/account/confirm", "Scan this code", "bob", begin_app),
-    "authenticator app, refused": State("/account/confirm", "This code is wrong", "bob", mistype),
+    "authenticator app": State(SECURITY, "Scan this code", act=begin_app),
+    "authenticator app, refused": State(SECURITY, "This code is wrong", act=mistype),
     "forgotten password": State("/forgotten-password", "Ask an organiser"),
     "new password, no link": State("/new-password", "This link doesn’t work"),
     "my ballots": State("/ballots", "Won with ballot", "charlie"),
