@@ -168,6 +168,10 @@ let asked = 0;
  */
 const busy = new Map();
 const isSubmitting = () => busy.size > 0;
+/** Whether a receipt is being asked for: the content comes with it, and only then. */
+let isShowing = false;
+/** The token of the press that was answered last. */
+let newest = "";
 
 /** Milliseconds within which a click follows the end of a touch. */
 const CLICK = 100;
@@ -216,9 +220,11 @@ function addressOfPage() {
 }
 
 /** Reload and show the content, and return whether that worked or a newer one does it; forms being submitted stay. */
-async function ask({ isOwn = false } = {}) {
-  const address = addressOfPage();
-  if (!address || (isSubmitting() && !isOwn)) return false;
+async function ask({ token = "" } = {}) {
+  let address = addressOfPage();
+  const mayNot = () => !token && (isSubmitting() || isShowing);
+  if (!address || mayNot()) return false;
+  if (token) address += `${address.includes("?") ? "&" : "?"}receipt=${token}`;
   asked += 1;
   const mine = asked;
   const answer = await fetch(address).catch(() => null);
@@ -227,7 +233,7 @@ async function ask({ isOwn = false } = {}) {
   const html = await answer.text();
   await untilLetGo();
   if (mine !== asked) return true;
-  if (isSubmitting() && !isOwn) return false;
+  if (mayNot()) return false;
   takeOver(new DOMParser().parseFromString(html, "text/html"));
   listen();
   return true;
@@ -376,7 +382,8 @@ async function submitInPlace(form, address) {
   /** @type {any} text fields only, no files */
   const typed = new FormData(form);
   const fields = new URLSearchParams(typed);
-  fields.set("submission", newToken());
+  const token = newToken();
+  fields.set("submission", token);
   countBusy(key, 1);
   const answer = await send(address, fields);
   if (answer.type !== "opaqueredirect") {
@@ -384,16 +391,22 @@ async function submitInPlace(form, address) {
     return;
   }
   countBusy(key, -1);
-  if (isSubmitting()) return;  // the last one shows what is in
-  await showReceipt();
+  newest = token;
+  if (!isSubmitting() && !isShowing) await showReceipt();  // the last one shows what is in
 }
 
 async function showReceipt() {
   const before = document.querySelector(".receipt");
-  if (!await ask({ isOwn: true })) {
-    location.assign(addressOfPage());
-    return;
+  isShowing = true;
+  let token = "";
+  while (token !== newest) {
+    token = newest;
+    if (!await ask({ token })) {
+      location.assign(addressOfPage());
+      return;
+    }
   }
+  isShowing = false;
   const receipt = document.querySelector(".receipt");
   if (!receipt || receipt === before) return;
   const said = ["h2", ".ticket", "a"].map((part) => receipt.querySelector(part).textContent.trim());

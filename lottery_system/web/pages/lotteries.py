@@ -29,10 +29,13 @@ WINS, CHANGES = 10, 10
 def index() -> Response:
     """Show today's draw, the lotteries, and once the receipt of the last submission.
 
+    A script asks for the receipt of a submission by its token: of several at once, each would take
+    the other's cookie away. Nobody sees the receipt of somebody else.
+
     The receipt's cookie is deleted only with a page that shows it, so that a retry after an error
     still finds it.
     """
-    token = parse_token(kept(RECEIPT))
+    token = parse_token(request.args.get("receipt", "") or kept(RECEIPT))
     page = make_response(front_page(token=token))
     if token:
         keep(page, RECEIPT, "", 0)
