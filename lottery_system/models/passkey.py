@@ -61,7 +61,7 @@ class Passkey(Base):
     credential_id: Mapped[bytes] = mapped_column(LargeBinary(LONGEST_ID), unique=True)
     #: in COSE's form (RFC 9052)
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
-    #: how the device names the account: random bytes, the same for all passkeys of the account
+    #: how the device names the account, the same for all its passkeys; see `handle_of`
     user_handle: Mapped[bytes] = mapped_column(LargeBinary(HANDLE_BYTES))
     #: how often the device has used it; 0 if it does not count
     sign_count: Mapped[int] = mapped_column(BigInteger)

@@ -35,10 +35,10 @@ def is_demanded(session: Session, user: User) -> bool:
     return factors_of(session, user.id).demanded(is_required=is_required(user))
 
 
-def begin(session: Session, user: User) -> Response:
+def begin(user: User) -> Response:
     """Ask for the second step, after the password was right."""
     note("second_step_asked", user)
-    response = page(session, user, CodeForm(formdata=None))
+    response = page(user, CodeForm(formdata=None))
     keep(response, COOKIE, _serializer().dumps([user.id, _fingerprint(user)]), LASTS)
     return response
 
@@ -59,7 +59,7 @@ def forget(response: Response) -> Response:
     return response
 
 
-def page(session: Session, user: User, form: CodeForm, refusal: str | None = None) -> Response:
+def page(user: User, form: CodeForm, refusal: str | None = None) -> Response:
     """Render the page that asks for it; it carries what was typed elsewhere."""
     html = render_template(
         "accounts/second_step.html",
@@ -67,7 +67,7 @@ def page(session: Session, user: User, form: CodeForm, refusal: str | None = Non
         refusal=refusal,
         username=user.username,
         is_organiser=user.is_organiser,
-        factors=factors_of(session, user.id),
+        factors=factors_of(db.session(), user.id),
         kept=carried_fields(),
         next=next_page(),
     )

@@ -94,10 +94,10 @@ def _proceed(form: AccountForm, attempt: Attempt, user: User) -> Response | None
         if locked.blocked_at is not None:  # told to those alone who know the password
             note("log_in_blocked", user)
             return make_response(log_in_page(form, why_blocked(locked)), 403)
-        if second_step.is_demanded(session, locked):
-            return second_step.begin(session, locked)
-        opened = open_log_in(session, locked, "password", has_second_factor=False)
-    return enter(opened)
+        opened = None
+        if not second_step.is_demanded(session, locked):
+            opened = open_log_in(session, locked, "password", has_second_factor=False)
+    return enter(opened) if opened else second_step.begin(user)
 
 
 def _find(username: str) -> User | None:

@@ -49,7 +49,7 @@ def show() -> Response:
     user = second_step.user_at_it()
     if user is None:
         return redirect(url_for("accounts.log_in", next=next_page()), code=303)
-    return second_step.page(db.session(), user, CodeForm(formdata=None))
+    return second_step.page(user, CodeForm(formdata=None))
 
 
 @blueprint.post("")
@@ -61,7 +61,7 @@ def check_code() -> Response:
         return _to_log_in()
     form = CodeForm()
     if not form.validate():
-        return second_step.page(db.session(), user, form)
+        return second_step.page(user, form)
     code = form.code.data or ""
     is_recovery = normalise_code(code) is not None
     limits = _limits_of_others() if is_recovery else _limits_of_codes(user)
@@ -72,25 +72,27 @@ def check_code() -> Response:
         refusal = gettext("Too many wrong codes.") + " " + wait_for(error)
         if not is_recovery:
             refusal += " " + gettext("A recovery code works at once.")
-        answer = second_step.page(db.session(), user, form, refusal)
-        return make_response(answer.get_data(), 429, retry_after(error))
+        answer = second_step.page(user, form, refusal)
+        answer.status_code = 429
+        answer.headers.extend(retry_after(error))
+        return answer
     opened = None
     with transaction() as session:
         locked = _still_there(session, user)
-        if locked is None:
-            return _to_log_in()
         use = _use_recovery_code if is_recovery else _use_code
-        if use(session, locked, code):
+        if locked is not None and use(session, locked, code):
             give_back(session, limits, utcnow())
             by = "recovery_code" if is_recovery else "code"
             opened = open_log_in(session, locked, by, has_second_factor=True)
-        else:
+        elif locked is not None:
             record(session, locked.id, AccountEventKind.WRONG_CODE)
+    if locked is None:
+        return _to_log_in()
     if opened is not None:
         return _enter(opened)
     note("second_step_failed", user)
     form.code.errors = [gettext("This code is wrong, or was used already. Enter the next one.")]
-    return second_step.page(db.session(), user, form)
+    return second_step.page(user, form)
 
 
 @blueprint.get("/passkey")
@@ -140,7 +142,7 @@ def check_passkey() -> Response:
     except (BadPasskey, UnknownPasskey, CopiedPasskey) as error:
         count(limits, utcnow())
         note("second_step_failed", user, reason=f"passkey_{error.reason}")
-        return second_step.page(db.session(), user, CodeForm(formdata=None), translated(error))
+        return second_step.page(user, CodeForm(formdata=None), translated(error))
     assert opened is not None
     return _enter(opened)
 

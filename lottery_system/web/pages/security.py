@@ -73,11 +73,13 @@ def make_recovery_codes() -> Response:
     """Make new recovery codes, and show them, once."""
     with transaction() as session:
         session.get_one(User, viewer().id, with_for_update=LOCK)
-        if not factors_of(session, viewer().id).any:
-            sentence = gettext("Add a passkey or an authenticator app first.")
-            return security_page(refusal=sentence)
-        codes = RecoveryCode.make(session, viewer().id)
-        record(session, viewer().id, AccountEventKind.RECOVERY_CODES_MADE)
+        has_any = factors_of(session, viewer().id).any
+        if has_any:
+            codes = RecoveryCode.make(session, viewer().id)
+            record(session, viewer().id, AccountEventKind.RECOVERY_CODES_MADE)
+    if not has_any:
+        sentence = gettext("Add a passkey or an authenticator app first.")
+        return security_page(refusal=sentence)
     note("recovery_codes_made", viewer())
     return security_page(codes=codes)
 
