@@ -72,6 +72,11 @@ def log_in(viewer: Viewer, *, has_news: bool = False) -> None:
     forget_language()
 
 
+def go_on(viewer: Viewer) -> None:
+    """Let the browser hold the new token of the log-in that it has; what is to be told stays so."""
+    log_in(viewer, has_news=has_news())
+
+
 def log_out() -> None:
     """End this session in the database and in the browser."""
     with transaction() as database:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request, session
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
 from lottery_system.access import viewer
 from lottery_system.clock import utcnow
@@ -98,12 +99,31 @@ def use_passkey(
     sign_count = check_signed(
         read, site, challenge, bytes(passkey.public_key), bytes(passkey.user_handle)
     )
-    if not UsedChallenge.use(session, challenge, utcnow() + 2 * LASTS):
-        raise BadPasskey("used")
+    use_challenge(session, challenge)
     was_copied = passkey.copied_at is not None
     if not passkey.use(sign_count, utcnow()) and not was_copied:
         record(session, passkey.user_id, AccountEventKind.PASSKEY_COPIED, detail=passkey.name)
     return passkey
+
+
+def use_challenge(session: Session, challenge: bytes) -> None:
+    """Use a challenge up that was answered rightly.
+
+    Raises:
+        BadPasskey: it was used before.
+    """
+    if not UsedChallenge.use(session, challenge, utcnow() + 2 * LASTS):
+        raise BadPasskey("used")
+
+
+def answer_with(options: str) -> Response:
+    """Answer a script with the options to ask the device by, which are JSON."""
+    return Response(options, mimetype="application/json")
+
+
+def no_options() -> Response:
+    """Answer that there is nothing to ask a device for; the script then starts again."""
+    return Response("{}", 404, mimetype="application/json")
 
 
 def demand_uncopied(passkey: Passkey) -> None:

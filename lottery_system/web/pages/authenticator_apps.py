@@ -84,7 +84,7 @@ def check() -> Response:
             )
         ]
         return _page(form)
-    login.log_in(somebody, has_news=login.has_news())
+    login.go_on(somebody)
     note("authenticator_added", viewer())
     return security_page(codes=codes) if codes else confirm(_to_security(), Done.APP_ADDED)
 
@@ -102,7 +102,7 @@ def remove() -> Response:
             record(session, user.id, AccountEventKind.AUTHENTICATOR_REMOVED)
             somebody = weaken(session, user)
     if was_set_up:
-        login.log_in(somebody, has_news=login.has_news())
+        login.go_on(somebody)
         note("authenticator_removed", viewer())
     return confirm(_to_security(), Done.APP_REMOVED)
 

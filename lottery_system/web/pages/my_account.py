@@ -110,7 +110,7 @@ def change_password() -> Answer | tuple[str, int]:
         record(session, user.id, AccountEventKind.PASSWORD_CHANGED)
         Mail.add_password_changed(session, user.id, utcnow())
     somebody = login.viewer_of(user, token, has_second_factor=has_second_factor)
-    login.log_in(somebody, has_news=login.has_news())
+    login.go_on(somebody)
     note("password_changed", user)
     return redirect(url_for("my_account.show", done="password"), code=303)
 

@@ -1,24 +1,30 @@
 """Passkeys of one's account: add and remove them."""
 
-from flask import Blueprint, jsonify, make_response, redirect, request, url_for
+from flask import Blueprint, redirect, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from lottery_system.access import users, viewer
 from lottery_system.clock import utcnow
 from lottery_system.extensions import db, transaction
-from lottery_system.models import AccountEventKind, Passkey, UsedChallenge, User
+from lottery_system.models import AccountEventKind, Passkey, User
 from lottery_system.models.passkey import KnownPasskey, TooManyPasskeys, enforce_passkey_name
 from lottery_system.models.user import LOCK
 from lottery_system.parts import parts
-from lottery_system.passkeys import LASTS, BadPasskey, check_created, read_answer, to_create
+from lottery_system.passkeys import BadPasskey, check_created, read_answer, to_create
 from lottery_system.security_log import note
 from lottery_system.web import login
 from lottery_system.web.account_events import record
 from lottery_system.web.confirmations import Done, confirm
 from lottery_system.web.current_site import site
 from lottery_system.web.forms import NewPasskeyForm, parse_number
-from lottery_system.web.passkeys import new_passkey_challenges, site_of_request
+from lottery_system.web.passkeys import (
+    answer_with,
+    new_passkey_challenges,
+    no_options,
+    site_of_request,
+    use_challenge,
+)
 from lottery_system.web.recent_proof import needs_recent_proof
 from lottery_system.web.resuming import resumes_at
 from lottery_system.web.security_page import (
@@ -46,7 +52,7 @@ def ask() -> Response:
     """Return what to ask the browser for: a new passkey of this account."""
     of_site = site_of_request()
     if of_site is None:
-        return make_response(jsonify({}), 404)
+        return no_options()
     session = db.session()
     options = to_create(
         of_site,
@@ -56,7 +62,7 @@ def ask() -> Response:
         user_handle=_handle(),
         known=[bytes(each.credential_id) for each in Passkey.of_user(session, viewer().id)],
     )
-    return make_response(options, {"Content-Type": "application/json"})
+    return answer_with(options)
 
 
 @blueprint.post("")
@@ -77,8 +83,7 @@ def create() -> Response:
         handle = _handle()
         created = check_created(answer, of_site, challenge, handle)
         with transaction() as session:
-            if not UsedChallenge.use(session, challenge, now + 2 * LASTS):
-                raise BadPasskey("used")
+            use_challenge(session, challenge)
             name = enforce_passkey_name(form.name.data or "")
             Passkey.add(session, viewer().id, name, created, now)
             record(session, viewer().id, AccountEventKind.PASSKEY_ADDED, detail=name)
@@ -92,7 +97,7 @@ def create() -> Response:
         return security_page(form, sentence)
     except (KnownPasskey, TooManyPasskeys) as error:
         return security_page(form, translated(error))
-    login.log_in(somebody, has_news=login.has_news())
+    login.go_on(somebody)
     note("passkey_added", viewer())
     if codes:
         return security_page(codes=codes)
@@ -113,7 +118,7 @@ def remove() -> Response:
             record(session, user.id, AccountEventKind.PASSKEY_REMOVED, detail=name)
             somebody = weaken(session, user)
     if name is not None:
-        login.log_in(somebody, has_news=login.has_news())
+        login.go_on(somebody)
         note("passkey_removed", viewer())
     return _done(Done.PASSKEY_REMOVED)
 

@@ -1,6 +1,6 @@
 """Log-in with a passkey alone, which stands for username and password."""
 
-from flask import Blueprint, jsonify, make_response, redirect, url_for
+from flask import Blueprint, make_response, redirect, url_for
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody
@@ -9,7 +9,6 @@ from lottery_system.clock import utcnow
 from lottery_system.extensions import transaction
 from lottery_system.models import User
 from lottery_system.models.passkey import CopiedPasskey
-from lottery_system.models.user import LOCK
 from lottery_system.passkeys import BadPasskey, to_use
 from lottery_system.security_log import note
 from lottery_system.throttles import Limit, count, look
@@ -18,8 +17,10 @@ from lottery_system.web.log_in_throttle import TEN_MINUTES
 from lottery_system.web.log_ins import enter, open_log_in, why_blocked
 from lottery_system.web.passkeys import (
     UnknownPasskey,
+    answer_with,
     demand_uncopied,
     log_in_challenges,
+    no_options,
     site_of_request,
     use_passkey,
 )
@@ -45,9 +46,8 @@ def ask() -> Response:
     """Return what to ask the browser for: any passkey of this site."""
     site = site_of_request()
     if site is None:
-        return make_response(jsonify({}), 404)
-    options = to_use(site, log_in_challenges().new(utcnow()))
-    return make_response(options, {"Content-Type": "application/json"})
+        return no_options()
+    return answer_with(to_use(site, log_in_challenges().new(utcnow())))
 
 
 @blueprint.post("")
@@ -65,7 +65,7 @@ def create() -> Response:
             raise BadPasskey("no_site")
         with transaction() as session:
             passkey = use_passkey(session, answer, site, log_in_challenges())
-            user = session.get_one(User, passkey.user_id, with_for_update=LOCK)
+            user = session.get_one(User, passkey.user_id)  # locked with the passkey
             if user.blocked_at is not None:
                 blocked = why_blocked(user)
             elif passkey.copied_at is None:

@@ -1,6 +1,6 @@
 """Page of the second step of a log-in: a code of an app, a recovery code, or a passkey."""
 
-from flask import Blueprint, jsonify, make_response, redirect, url_for
+from flask import Blueprint, make_response, redirect, url_for
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -25,7 +25,9 @@ from lottery_system.web.log_in_throttle import TEN_MINUTES, Attempt
 from lottery_system.web.log_ins import OpenedLogIn, enter, open_log_in
 from lottery_system.web.passkeys import (
     UnknownPasskey,
+    answer_with,
     demand_uncopied,
+    no_options,
     second_step_challenges,
     site_of_request,
     use_passkey,
@@ -108,14 +110,14 @@ def ask_passkey() -> Response:
     """Return what to ask the browser for: one of the account's passkeys."""
     user, site = second_step.user_at_it(), site_of_request()
     if user is None or site is None:
-        return make_response(jsonify({}), 404)
+        return no_options()
     known = [
         bytes(each.credential_id)
         for each in Passkey.of_user(db.session(), user.id)
         if each.copied_at is None
     ]
     challenge = second_step_challenges(user.id).new(utcnow())
-    return make_response(to_use(site, challenge, known), {"Content-Type": "application/json"})
+    return answer_with(to_use(site, challenge, known))
 
 
 @blueprint.post("/passkey")

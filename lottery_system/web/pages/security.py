@@ -54,7 +54,7 @@ def prove() -> Response:
         token = LoginSession.renew(session, user, viewer().token, utcnow(), is_proven=True)
     has_second_factor = viewer().has_second_factor
     somebody = login.viewer_of(user, token, has_second_factor=has_second_factor)
-    login.log_in(somebody, has_news=login.has_news())
+    login.go_on(somebody)
     return redirect(url_for("security.show"), code=303)
 
 
