@@ -188,16 +188,16 @@ class LoginSession(Base):
         token: str,
         now: datetime,
         *,
+        has_second_factor: bool,
         is_proven: bool = False,
-        has_second_factor: bool | None = None,
     ) -> str:
         """Give a log-in a new token, and what its holder has just shown; the old one is worthless.
 
         The caller holds the lock of the user's row, as whoever ends log-ins does.
 
         Args:
+            has_second_factor: whether it goes on as one with a second factor.
             is_proven: whether the holder has just shown who it is.
-            has_second_factor: whether it goes on as one with a second factor; None as it is.
 
         Raises:
             LogInEnded: it has ended meanwhile.
@@ -206,8 +206,6 @@ class LoginSession(Base):
         if old is None or old.user_id != user.id:
             raise LogInEnded
         proven_at = now if is_proven else old.proven_at
-        if has_second_factor is None:
-            has_second_factor = old.second_factor_at is not None
         new = cls.open(session, user, now, token, old.browser, has_second_factor=has_second_factor)
         session.flush()
         session.get_one(cls, _digest(new)).proven_at = proven_at

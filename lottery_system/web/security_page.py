@@ -67,7 +67,7 @@ def strengthen(session: Session, user: User) -> tuple[Viewer, list[str] | None]:
     """
     has_codes = factors_of(session, user.id).recovery_codes
     codes = None if has_codes else RecoveryCode.make(session, user.id)
-    return _go_on(session, user, has_second_factor=True), codes
+    return go_on_with(session, user, has_second_factor=True), codes
 
 
 def weaken(session: Session, user: User) -> Viewer:
@@ -81,14 +81,31 @@ def weaken(session: Session, user: User) -> Viewer:
     has_any = factors_of(session, user.id).any
     if not has_any:
         RecoveryCode.remove_all(session, user.id)
-    somebody = _go_on(session, user, has_second_factor=None if has_any else False)
+    has_second_factor = has_any and viewer().has_second_factor
+    somebody = go_on_with(session, user, has_second_factor=has_second_factor)
     LoginSession.close_others(session, user.id, somebody.token)
     return somebody
 
 
-def _go_on(session: Session, user: User, *, has_second_factor: bool | None) -> Viewer:
+def go_on_with(
+    session: Session, user: User, *, has_second_factor: bool, is_proven: bool = False
+) -> Viewer:
+    """Renew the log-in that asks, and return who is logged in by it from now on.
+
+    Args:
+        user: whose row is locked.
+        has_second_factor: whether it goes on as one with a second factor.
+        is_proven: whether the password was just typed.
+
+    Raises:
+        LogInEnded: it has ended meanwhile; nothing may be stored.
+    """
     token = LoginSession.renew(
-        session, user, viewer().token, utcnow(), has_second_factor=has_second_factor
+        session,
+        user,
+        viewer().token,
+        utcnow(),
+        has_second_factor=has_second_factor,
+        is_proven=is_proven,
     )
-    goes_on_with = viewer().has_second_factor if has_second_factor is None else has_second_factor
-    return login.viewer_of(user, token, has_second_factor=goes_on_with)
+    return login.viewer_of(user, token, has_second_factor=has_second_factor)

@@ -130,10 +130,18 @@ def test_a_log_in_that_has_ended_does_not_go_on(session: Session, cast: Cast) ->
         bob = session.get_one(User, cast.bob.id)
         token = LoginSession.open(session, bob, FIRST_NOON)
         others = LoginSession.open(session, session.get_one(User, cast.alice.id), FIRST_NOON)
-        new = LoginSession.renew(session, bob, token, FIRST_NOON)
+        new = LoginSession.renew(session, bob, token, FIRST_NOON, has_second_factor=False)
 
     for over in (token, others):
         with pytest.raises(LogInEnded), session.begin():
-            LoginSession.renew(session, session.get_one(User, cast.bob.id), over, FIRST_NOON)
+            LoginSession.renew(
+                session,
+                session.get_one(User, cast.bob.id),
+                over,
+                FIRST_NOON,
+                has_second_factor=False,
+            )
     with session.begin():
-        LoginSession.renew(session, session.get_one(User, cast.bob.id), new, FIRST_NOON)
+        LoginSession.renew(
+            session, session.get_one(User, cast.bob.id), new, FIRST_NOON, has_second_factor=False
+        )

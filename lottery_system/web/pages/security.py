@@ -5,9 +5,8 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from lottery_system.access import users, viewer
-from lottery_system.clock import utcnow
 from lottery_system.extensions import reading_session, transaction
-from lottery_system.models import AccountEventKind, LoginSession, RecoveryCode, User
+from lottery_system.models import AccountEventKind, RecoveryCode, User
 from lottery_system.models.second_factor import factors_of
 from lottery_system.models.user import LOCK
 from lottery_system.security_log import note
@@ -17,7 +16,7 @@ from lottery_system.web.forms import OwnPasswordForm
 from lottery_system.web.own_password import checked_password, not_yours
 from lottery_system.web.recent_proof import lacks_second_factor, needs_recent_proof
 from lottery_system.web.resuming import resumes_at
-from lottery_system.web.security_page import resumed_security_page, security_page
+from lottery_system.web.security_page import go_on_with, resumed_security_page, security_page
 
 blueprint = Blueprint("security", __name__, url_prefix="/account")
 
@@ -51,9 +50,8 @@ def prove() -> Response:
         if user is None:
             form.current.errors = [not_yours()]
             return _confirm_page(form)
-        token = LoginSession.renew(session, user, viewer().token, utcnow(), is_proven=True)
-    has_second_factor = viewer().has_second_factor
-    somebody = login.viewer_of(user, token, has_second_factor=has_second_factor)
+        has_second_factor = viewer().has_second_factor
+        somebody = go_on_with(session, user, has_second_factor=has_second_factor, is_proven=True)
     login.go_on(somebody)
     return redirect(url_for("security.show"), code=303)
 
