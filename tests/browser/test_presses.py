@@ -1,7 +1,8 @@
 """Presses of the button: each one of a person's is one ballot, whatever the line does."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from lottery_system.models import User
 from lottery_system.passwords import hash_password
 from tests.browser.conftest import browsing, database, log_in
 from tests.browser.test_journey import ballots_of
-from tests.browser.test_stories import open_lotteries, site
+from tests.browser.test_stories import Site, open_lotteries, site
 from tests.conftest import FIRST_NOON, PASSWORD
 from tests.stand_ins.processes import wait_for
 
@@ -40,11 +41,18 @@ def by_space(page: Page) -> None:
     page.keyboard.press("Space")
 
 
-def playing(url: str, chromium: Browser, lottery_url: str, **options: Any) -> Any:
-    with database(lottery_url) as session, session.begin():
-        session.add(User.sign_up("bob", hash_password(PASSWORD), FIRST_NOON))
-    open_lotteries(lottery_url, "Big Chance", "Extra Win")
-    return browsing(chromium, url, **PHONE, **options)
+@contextmanager
+def playing(
+    chromium: Browser, file: Path, folder: Path, **options: Any
+) -> Iterator[tuple[Site, Page]]:
+    """Serve two lotteries, with bob logged in on a phone."""
+    with site(file, folder) as lottery:
+        with database(lottery.url) as session, session.begin():
+            session.add(User.sign_up("bob", hash_password(PASSWORD), FIRST_NOON))
+        open_lotteries(lottery.url, "Big Chance", "Extra Win")
+        with browsing(chromium, lottery.server.url, **PHONE, **options) as page:
+            log_in(page, "bob")
+            yield lottery, page
 
 
 def expect_ten(page: Page, url: str) -> None:
@@ -61,12 +69,7 @@ def expect_ten(page: Page, url: str) -> None:
 def test_ten_presses_in_a_second_are_ten_ballots(
     chromium: Browser, sqlite_file: Path, tmp_path: Path, press: Callable[[Page], None]
 ) -> None:
-    with (
-        site(sqlite_file, tmp_path) as lottery,
-        playing(lottery.server.url, chromium, lottery.url) as page,
-    ):
-        log_in(page, "bob")
-
+    with playing(chromium, sqlite_file, tmp_path) as (lottery, page):
         for _ in range(10):
             press(page)
 
@@ -79,12 +82,7 @@ def test_ten_presses_in_a_second_are_ten_ballots(
 def test_double_clicks_are_two_presses_each(
     chromium: Browser, sqlite_file: Path, tmp_path: Path
 ) -> None:
-    with (
-        site(sqlite_file, tmp_path) as lottery,
-        playing(lottery.server.url, chromium, lottery.url) as page,
-    ):
-        log_in(page, "bob")
-
+    with playing(chromium, sqlite_file, tmp_path) as (lottery, page):
         for _ in range(5):
             page.get_by_role("button", name=ONE).dblclick()
 
@@ -94,11 +92,7 @@ def test_double_clicks_are_two_presses_each(
 def test_a_key_that_is_held_down_is_one_press(
     chromium: Browser, sqlite_file: Path, tmp_path: Path
 ) -> None:
-    with (
-        site(sqlite_file, tmp_path) as lottery,
-        playing(lottery.server.url, chromium, lottery.url) as page,
-    ):
-        log_in(page, "bob")
+    with playing(chromium, sqlite_file, tmp_path) as (lottery, page):
         page.get_by_role("button", name=ONE).focus()
 
         for _ in range(10):  # what Playwright sends after the first is a repetition
@@ -126,11 +120,7 @@ def test_answers_that_are_slow_or_lost_lose_no_press_and_count_none_twice(
         else:
             route.continue_()
 
-    with (
-        site(sqlite_file, tmp_path) as lottery,
-        playing(lottery.server.url, chromium, lottery.url, broken="/ballots") as page,
-    ):
-        log_in(page, "bob")
+    with playing(chromium, sqlite_file, tmp_path, broken="/ballots") as (lottery, page):
         slow = page.context.new_cdp_session(page)
         slow.send("Network.enable")
         line = {"offline": False, "latency": 400, "downloadThroughput": 50_000}
@@ -153,11 +143,7 @@ def test_a_number_that_was_typed_is_sent_once_however_often_the_button_is_presse
     def hold(route: Route) -> None:
         held.append(route)
 
-    with (
-        site(sqlite_file, tmp_path) as lottery,
-        playing(lottery.server.url, chromium, lottery.url) as page,
-    ):
-        log_in(page, "bob")
+    with playing(chromium, sqlite_file, tmp_path) as (lottery, page):
         page.route(POSTED, hold, times=1)
         page.get_by_label("Or add several to Big Chance").fill("7")
         many = page.get_by_role("button", name="Add ballots to Big Chance")
@@ -213,11 +199,7 @@ def test_the_figures_never_go_back_nor_contradict_each_other(
         asked.append(route.request.url)
         route.fulfill(body=body, content_type="text/event-stream")
 
-    with (
-        site(sqlite_file, tmp_path) as lottery,
-        playing(lottery.server.url, chromium, lottery.url) as page,
-    ):
-        log_in(page, "bob")
+    with playing(chromium, sqlite_file, tmp_path) as (_, page):
         page.get_by_label("Or add several to Big Chance").fill("3")
         page.get_by_role("button", name="Add ballots to Big Chance").click()
         expect(page.get_by_role("status", name="Receipt")).to_be_visible()
