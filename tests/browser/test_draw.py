@@ -1,6 +1,7 @@
 """Draw page: the reader's browser verifies a draw, and detects a forged one."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copy
@@ -58,6 +59,9 @@ def test_whoever_doubts_a_draw_proves_it_with_one_press(
     with browsing(chromium, server.url) as page:
         page.goto(f"/winners/{DRAWN_DAY}")
         page.get_by_role("link", name="Check this draw yourself").click()
+        expect(page).to_have_url(re.compile(f"/draws/{DRAWN_DAY}#check$"))
+        expect(page.get_by_role("heading", level=2).first).to_have_text("Check it yourself")
+        expect(page.get_by_role("button", name="Check this draw")).to_be_in_viewport()
         page.get_by_label("Also check all 300 ballots").check()
         page.get_by_role("button", name="Check this draw").click()
 

@@ -46,7 +46,7 @@ def test_a_drawn_day_shows_ballot_username_and_lottery_to_everybody(
     assert answer.status_code == 200
     assert f"Ballot {number} bob Big Chance" in text_of(answer)
     assert "Ballots in the draw 3" in text_of(answer)
-    assert f'href="/draws/{FIRST_DAY}"' in answer.text
+    assert f'href="/draws/{FIRST_DAY}#check"' in answer.text
 
 
 @pytest.mark.usefixtures("three_days")
