@@ -92,6 +92,26 @@ def test_a_day_is_closed_at_midnight_and_drawn_when_its_round_is_there(
     assert relays.asked == [BEACON_ROUND]
 
 
+def test_the_winners_page_says_when_the_number_of_a_closed_day_comes(
+    app: Flask, session: Session, relays: Relays
+) -> None:
+    def winners(now: datetime) -> str:
+        with time_machine.travel(now, tick=False):
+            return text_of(Visitor(app.test_client()).get("/winners"))
+
+    said = f"The draw of {BEACON_DAY:%-d %b} is being made."
+    due = f"{DUE:%-d %B %Y, %H:%M:%S} UTC"
+    assert f"{said} Wait for the winner" in winners(MIDNIGHT)
+
+    tick(session, MIDNIGHT, relays)
+    early, late = winners(DUE - timedelta(seconds=1)), winners(DUE + timedelta(minutes=1))
+    assert f"{said} The public random number for it is due on {due}" in early
+    assert f"{said} It waits for a public random number, which was due on {due}" in late
+
+    tick(session, DUE + timedelta(minutes=2), relays)
+    assert said not in winners(DUE + timedelta(minutes=2))
+
+
 def test_the_draw_screen_says_when_the_number_of_a_closed_day_comes(
     app: Flask, session: Session, relays: Relays
 ) -> None:

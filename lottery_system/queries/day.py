@@ -79,12 +79,6 @@ def first_day(connection: Connection) -> date | None:
     return day
 
 
-def latest_drawn(connection: Connection) -> date | None:
-    """Return the latest day whose draw has been made."""
-    day: date | None = connection.scalar(LATEST_DRAWN)
-    return day
-
-
 _draw, _holding, _winner, _ballot, _user = (
     table_of(model).c for model in (Draw, Holding, Winner, Ballot, User)
 )

@@ -12,13 +12,15 @@ from sqlalchemy import Connection
 
 from lottery_system.clock import ONE_DAY, day_of, parse_day
 from lottery_system.fairness.beacon import time_of
-from lottery_system.fairness.records import Freeze
+from lottery_system.fairness.records import Freeze, parse_freeze
 from lottery_system.models import CLOSED, DRAWN, LOST, OPEN, DrawStatus
 from lottery_system.models.claim_event import LAPSED
 from lottery_system.parts import parts
 from lottery_system.queries.claims import WAITING
 from lottery_system.queries.day import DrawOfDay, PlaceTaken, first_day, look_up
+from lottery_system.queries.logs import freeze_of
 from lottery_system.queries.recoveries import recoveries
+from lottery_system.queries.waiting_draw import waiting_draw
 
 
 class DayState(Enum):
@@ -137,6 +139,38 @@ def day_page(connection: Connection, day: date, now: datetime, user_id: int | No
         first=first,
         notes=_recovery_notes(connection, draw),
     )
+
+
+class DrawBeingMade(NamedTuple):
+    """A draw that people wait for after midnight."""
+
+    day: date
+    #: how many of its ballots are the asker's
+    mine: int
+    #: when the beacon's round is signed; None where it needs none, or not closed yet
+    due: datetime | None
+    #: whether that time has passed
+    is_late: bool
+
+
+def draw_being_made(
+    connection: Connection, now: datetime, latest_drawn: date | None, user_id: int | None
+) -> DrawBeingMade | None:
+    """Return the draw of the latest day that is over, while it is not made.
+
+    Args:
+        latest_drawn: a day whose draw has been made, the latest one that is known. If that is
+            yesterday, nothing is read.
+    """
+    today = day_of(now)
+    if latest_drawn and latest_drawn >= today - ONE_DAY:
+        return None
+    waiting = waiting_draw(connection, today, user_id)
+    if waiting is None:
+        return None
+    frozen = freeze_of(connection, waiting.day)
+    due = beacon_time(parse_freeze(frozen.record)) if frozen else None
+    return DrawBeingMade(waiting.day, waiting.mine, due, due is not None and due <= now)
 
 
 def beacon_time(freeze: Freeze | None) -> datetime | None:

@@ -20,6 +20,7 @@ from lottery_system.queries.results import results_of
 from lottery_system.text_input import is_printable
 from lottery_system.web.chances import changed_today, prizes_left
 from lottery_system.web.cookies import keep
+from lottery_system.web.days import draw_being_made
 from lottery_system.web.forms import parse_page
 
 #: the cookie that remembers the token of what was submitted last
@@ -55,6 +56,7 @@ def front_page(*, token: UUID | None = None, returned: ReturnedForm | None = Non
         page = load_front_page(connection, me.id, today, page=at, name=name)
         left = prizes_left(connection, page.open_ones, now)
         changed = changed_today(connection, me.id, page.open_ones, now)
+        being_made = draw_being_made(connection, now, page.latest_drawn, me.id)
         receipt = submission_of(connection, me.id, token) if token else None
         prizes = prizes_to_claim(connection, me.id, today) if me.prize_to_claim else []
         results = None
@@ -72,6 +74,7 @@ def front_page(*, token: UUID | None = None, returned: ReturnedForm | None = Non
         today=today,
         closes_at=closes_at(today),
         page=page,
+        being_made=being_made,
         prizes=prizes[:PRIZES],
         left=left,
         changed=changed,

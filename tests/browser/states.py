@@ -99,7 +99,7 @@ STATES = {
     "lotteries, a receipt": State("/", "Your ballot is in", "bob", press("Add 1 ballot to")),
     "lotteries, a receipt for many": State("/", "Your 1,000 ballots are in", "bob", play("1000")),
     "lotteries, refused": State("/", "1 to 1,000", "bob", play("1001")),
-    "lotteries, a result": State("/", "didn’t win", "bob"),
+    "lotteries, a result": State("/", "No win on", "bob"),
     "lotteries, a win": State("/", "You won:", "charlie"),
     "a page while a prize waits": State("/how-it-works", "Claim your prize", "charlie"),
     "prize": State(f"/prizes/{DRAWN_DAY}/1", "Only the organisers can see", "charlie"),

@@ -26,7 +26,15 @@ from lottery_system.queries.logs import freeze_of
 from lottery_system.queries.site import Site
 from lottery_system.web.calendar import by_day, chart_begins, chart_of, month_of, neighbour_months
 from lottery_system.web.current_site import show_site, site
-from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page, holder_of
+from lottery_system.web.days import (
+    DayPage,
+    DayState,
+    beacon_time,
+    day_or_404,
+    day_page,
+    draw_being_made,
+    holder_of,
+)
 from lottery_system.web.languages import language
 from lottery_system.web.public_address import is_known_here_only, public_root, site_root
 from lottery_system.web.qr_codes import qr_code
@@ -52,15 +60,21 @@ def index() -> str | Response | tuple[str, int]:
         return redirect(url_for("winners.show", day=day.isoformat()))
     if typed:
         return _no_date(typed), 422
-    before, today = parse_day(request.args.get("before", "")), day_of(utcnow())
+    now = utcnow()
+    before, today = parse_day(request.args.get("before", "")), day_of(now)
     with reading() as connection:
         rows, older = page_of(wins(connection, before=before, limit=PAGE + 1), PAGE)
         first = first_day(connection)
         shown = rows[0].day if rows and before else today
+        being_made = None
+        if before is None:
+            latest = rows[0].day if rows else None  # a later day may have had no ballots
+            being_made = draw_being_made(connection, now, latest, _asker())
         around = _around(connection, shown, today, first, _asker())
     return render_template(
         "winners/index.html",
         wins=rows,
+        being_made=being_made,
         older=older,
         is_latest=before is None,
         today=today,

@@ -89,7 +89,7 @@ def test_ballots_of_a_lottery_on_a_later_page_count_and_have_their_receipt(bob: 
     page = text_of(bob.get("/"))
 
     assert "Your 3 ballots are in Ballots 1 to 3 Lottery Raffle 499" in page
-    assert "Ballots today 3 Your ballots 3 Your chance 100 %" in page
+    assert "Ballots 3 Yours 3 Chance 100 %" in page
 
 
 def test_a_name_from_right_to_left_and_a_prize_of_5000_characters_have_their_place(

@@ -54,7 +54,7 @@ def test_who_did_not_play_is_told_nothing(log_in: LogIn) -> None:
     page = text_of(log_in("charlie").get("/"))
 
     assert "You won" not in page
-    assert "didn’t win" not in page
+    assert "No win" not in page
 
 
 def test_who_lost_is_told_in_one_sentence_however_many_draws(
@@ -69,7 +69,7 @@ def test_who_lost_is_told_in_one_sentence_however_many_draws(
     if "You won:" in page:  # one time in a hundred
         lost = cast.bob
         page = text_of(log_in("bob").get("/"))
-    assert "for Thursday 19 November 2026 didn’t win." in page
+    assert "No win on 19 Nov. See who won" in page
 
     submit(cast.bob, big_chance, 100)
     submit(cast.charlie, big_chance, 100)
@@ -157,3 +157,23 @@ def test_a_win_is_told_before_any_number_of_reserves(
 
 def rows_of(visitor: Visitor) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(visitor.get("/ballots.csv").text)))
+
+
+def test_between_midnight_and_its_draw_a_day_is_said_to_be_drawn_now(
+    session: Session, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock, log_in: LogIn
+) -> None:
+    submit(cast.bob, big_chance, 2)
+    bob, charlie = log_in("bob"), log_in("charlie")
+    assert "is being made" not in text_of(bob.get("/"))
+    clock.turn(ONE_DAY)
+
+    said = "The draw of 19 Nov is being made."
+    for path in ("/", "/winners"):
+        assert f"{said} You have 2 ballots in it. Wait for the winner" in text_of(bob.get(path))
+        assert f"{said} Wait for the winner" in text_of(charlie.get(path))
+    assert said not in text_of(bob.get("/winners?before=2026-11-19"))
+
+    run_due(session, FIRST_NOON + ONE_DAY)
+
+    for path in ("/", "/winners"):
+        assert said not in text_of(bob.get(path))

@@ -56,7 +56,7 @@ def test_the_front_page_tells_my_chance(
     charlie.submit(extra_win.id, count="117")
     bob.get("/")  # the receipt
 
-    assert "Ballots today 120 Your ballots 3 Your chance 2.5 %" in text_of(bob.get("/"))
+    assert "Ballots 120 Yours 3 Chance 2.5 %" in text_of(bob.get("/"))
 
 
 @pytest.mark.parametrize(
