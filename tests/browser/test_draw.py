@@ -160,3 +160,13 @@ def test_without_javascript_the_page_explains_and_hands_out_the_program(
         expect(page.get_by_text("This needs JavaScript.")).to_be_visible()
         expect(page.get_by_role("button", name="Check this draw")).to_be_hidden()
         expect(page.get_by_role("link", name="The checker as a program")).to_be_visible()
+
+
+def test_before_the_first_draw_a_sample_is_checked_in_the_browser(
+    chromium: Browser, new: Gunicorn
+) -> None:
+    with browsing(chromium, new.url) as page:
+        page.goto("/winners")
+        page.get_by_role("button", name="Check the sample").click()
+
+        conclusion(page)("This draw is correct: all 11 checks passed on this device.")

@@ -16,7 +16,8 @@ from werkzeug.wrappers import Response
 from lottery_system.access import everybody, viewer
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.extensions import reading
-from lottery_system.fairness.records import parse_freeze
+from lottery_system.fairness.checks import CHECKS
+from lottery_system.fairness.records import BEACON, OPERATOR, parse_freeze
 from lottery_system.models import CLOSED, DRAWN
 from lottery_system.parts import parts
 from lottery_system.queries.claims import page_of, wins
@@ -39,6 +40,8 @@ from lottery_system.web.languages import language
 from lottery_system.web.public_address import is_known_here_only, public_root, site_root
 from lottery_system.web.qr_codes import qr_code
 from lottery_system.web.remembered import apart
+from lottery_system.web.sample_draw import sample_draw
+from lottery_system.web.texts import words_of
 from lottery_system.web.words import long_day
 
 blueprint = Blueprint("winners", __name__)
@@ -79,8 +82,21 @@ def index() -> str | Response | tuple[str, int]:
         is_latest=before is None,
         today=today,
         first=first,
+        **_sample() if not rows and before is None else {},
         **around,
     )
+
+
+def _sample() -> dict[str, object]:
+    """Return what is shown and checked until somebody has won."""
+    folder = current_app.static_folder or ""
+    mode = OPERATOR if parts().settings.beacon == "off" else BEACON
+    checks = {name: says for name, says in CHECKS.items() if name != "offers"}
+    return {
+        "sample": sample_draw(folder, mode),
+        "checks": checks,
+        "words": words_of(folder, language()),
+    }
 
 
 @blueprint.get("/winners/<day>")
