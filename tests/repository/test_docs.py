@@ -45,7 +45,7 @@ def test_every_address_is_documented_with_its_methods_and_no_other(app: Flask) -
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_command_is_documented(app: Flask) -> None:
-    for group in ("user", "lottery", "draw"):
+    for group in ("user", "lottery", "draw", "demo"):
         commands = app.cli.commands[group]
         assert isinstance(commands, click.Group)
         for name, command in commands.commands.items():
