@@ -19,6 +19,11 @@ run: $(VENV)/app ## serve the lottery on http://127.0.0.1:8080/
 	@$(FLASK) lottery demo --if-empty
 	@exec $(BIN)/gunicorn --config config/gunicorn.py
 
+demo: export LOTTERY_DEMO = on
+demo: $(VENV)/app ## play a made-up month, serve it on http://127.0.0.1:8080/; the next one throws it away
+	@$(FLASK) demo play
+	@exec $(BIN)/gunicorn --config config/gunicorn.py
+
 test: $(VENV)/dev $(VENV)/browser ## run all tests, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest
 
@@ -101,4 +106,4 @@ $(VENV)/browser: $(VENV)/dev tests/setup.sh requirements/floors/package-lock.jso
 	@PLAYWRIGHT=$(BIN)/playwright FLOORS=$(VENV)/floors tests/setup.sh
 	@touch $@
 
-.PHONY: help run test coverage faults fuzz bench texts pictures lint lint-pages format lock
+.PHONY: help run demo test coverage faults fuzz bench texts pictures lint lint-pages format lock

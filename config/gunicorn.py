@@ -20,11 +20,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from config import load
 from config.connections import BoundedWorker, is_stream
+from config.demo import DemoRuns, lock_folder
 from config.files import keep_files_private
 from config.log_lines import BoundedLine, FloodFilter
 
 keep_files_private()
 _settings = load(os.environ)
+if _settings.demo:
+    try:
+        lock_folder(_settings.storage, alone=False)
+    except DemoRuns as error:
+        sys.exit(str(error))
 
 
 wsgi_app = "lottery_system:create_app()"

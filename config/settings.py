@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 
+from config import demo
 from config.database_address import checked_address, file_address
 from config.files import made_once
 from config.mail_server import MailServer, is_mailbox, read_mail_server
@@ -44,6 +45,8 @@ class Settings:
 
     #: development, production or testing
     env: str
+    #: whether this is a demo, in which nothing counts and anyone may enter as somebody
+    demo: bool
     #: any SQLAlchemy address
     database_url: str = field(repr=False)
     #: signs cookies; at least 32 bytes in production
@@ -128,8 +131,7 @@ class Settings:
     @property
     def database_file(self) -> Path | None:
         """Return the file of SQLite; None for PostgreSQL."""
-        url = make_url(self.database_url)
-        return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+        return _file_of(self.database_url)
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -165,15 +167,24 @@ def load(environ: Mapping[str, str]) -> Settings:
     if env not in ENVIRONMENTS:
         raise SettingsError(f"LOTTERY_ENV is {env!r}; it must be one of {', '.join(ENVIRONMENTS)}.")
     values = DEFAULTS | (TESTING if env == "testing" else {}) | given
+    is_demo = _one_of(values, "LOTTERY_DEMO", ("off", "on")) == "on"
+    if is_demo:
+        values = values | DEMO | given
+        _demand_demo(values, env, given)
     storage = Path(values["LOTTERY_STORAGE"])
+    database_url = _database_url(values["LOTTERY_DATABASE_URL"], storage)
+    mark = _second_mark(values["LOTTERY_MARK"], storage)
+    if not is_demo:
+        _demand_no_demo(values["LOTTERY_NAME"], storage, database_url, mark)
     max_count = _number(values, "LOTTERY_MAX_COUNT", 1, 100_000)
     return Settings(
         env=env,
-        database_url=_database_url(values["LOTTERY_DATABASE_URL"], storage),
+        demo=is_demo,
+        database_url=database_url,
         secret_key=_secret_key(values["LOTTERY_SECRET_KEY"], env, storage),
         name=_technical_name(values, env, given),
         storage=storage,
-        mark=_second_mark(values["LOTTERY_MARK"], storage),
+        mark=mark,
         beacon=_one_of(values, "LOTTERY_BEACON", ("off", "drand")),
         beacon_urls=_relays(values, "LOTTERY_BEACON_URLS"),
         beacon_chain=_chain_hash(values, "LOTTERY_BEACON_CHAIN"),
@@ -208,6 +219,7 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 DEFAULTS: dict[str, str] = {
     "LOTTERY_ENV": "development",
+    "LOTTERY_DEMO": "off",
     "LOTTERY_DATABASE_URL": "",
     "LOTTERY_SECRET_KEY": "",
     "LOTTERY_NAME": "lottery.local",
@@ -250,6 +262,9 @@ TESTING: dict[str, str] = {
     "LOTTERY_WORKERS": "1",
 }
 
+#: what a demo has in place of defaults
+DEMO: dict[str, str] = {"LOTTERY_STORAGE": str(ROOT / "storage" / "demo"), **demo.DEFAULTS}
+
 
 def _given(environ: Mapping[str, str]) -> dict[str, str]:
     """Pick our settings out of the environment, files read, unknown names refused."""
@@ -268,6 +283,33 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
         if value:
             given[setting] = value
     return given
+
+
+def _demand_demo(values: Mapping[str, str], env: str, given: Mapping[str, str]) -> None:
+    """Mark the storage as a demo's, before anything is written there, unless it is another's."""
+    storage = Path(values["LOTTERY_STORAGE"])
+    try:
+        demo.demand_demo(given, env, values["LOTTERY_NAME"])
+        demo.mark_folder(storage)
+    except demo.NotADemo as error:
+        raise SettingsError(str(error)) from None
+    except OSError as error:
+        raise SettingsError(f"LOTTERY_STORAGE: cannot use {storage} ({error.strerror}).") from None
+
+
+def _demand_no_demo(name: str, storage: Path, database_url: str, mark: Path | None) -> None:
+    """Refuse what is a demo's, before anything is written there."""
+    files = [file.resolve() for file in (_file_of(database_url), mark) if file]
+    try:
+        demo.demand_no_demo(name, [storage, *(file.parent for file in files)])
+    except demo.NotADemo as error:
+        raise SettingsError(str(error)) from None
+
+
+def _file_of(database_url: str) -> Path | None:
+    """Return the file of SQLite; None for PostgreSQL."""
+    url = make_url(database_url)
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def _public_root(values: Mapping[str, str], name: str) -> str:

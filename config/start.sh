@@ -14,9 +14,13 @@ run() {
 # The database may still be starting. SQLite needs no waiting.
 run flask --app lottery_system db wait
 # once, before the workers start
-run flask --app lottery_system db upgrade
-if [ "${DEMO_LOTTERIES:-no}" = yes ]; then
-    run flask --app lottery_system lottery demo --if-empty
+if [ "${LOTTERY_DEMO:-off}" = on ]; then
+    run flask --app lottery_system demo play
+else
+    run flask --app lottery_system db upgrade
+    if [ "${DEMO_LOTTERIES:-no}" = yes ]; then
+        run flask --app lottery_system lottery demo --if-empty
+    fi
 fi
 
 # exec, so that signals reach it

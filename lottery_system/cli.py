@@ -9,10 +9,12 @@ from pathlib import Path
 import click
 from flask import Flask
 from flask.cli import with_appcontext
+from flask_migrate import upgrade
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from config.demo import DemoRuns, empty_folder, lock_folder
 from lottery_system import claims, draws
 from lottery_system.audit import audit
 from lottery_system.audit.heads import read_head
@@ -20,7 +22,8 @@ from lottery_system.audit.progress import Progress, ProgressLine
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.clock_check import CAUSE as CLOCK
 from lottery_system.closing_check import ClosingCheck
-from lottery_system.commands import DatabaseGroup, reason_of, reporting
+from lottery_system.commands import DatabaseGroup, ReportingGroup, reason_of, reporting
+from lottery_system.demo.month import Month
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
 from lottery_system.mark import Mark
@@ -46,6 +49,7 @@ lottery = DatabaseGroup("lottery", help="Lotteries.")
 draw = DatabaseGroup("draw", help="The draws of the days.")
 mail = DatabaseGroup("mail", help="Mails that wait, and those that could not be sent.")
 prize = DatabaseGroup("prize", help="The prizes that were won, and who claims them.")
+demo = ReportingGroup("demo", help="A month to look at, in which nothing counts.")
 
 #: mails that `mail list` prints
 MAILS_LISTED = 100
@@ -59,7 +63,7 @@ DEMO = (
 
 def register(app: Flask) -> None:
     """Give an application its commands."""
-    for group in (user, lottery, draw, prize, mail):
+    for group in (user, lottery, draw, prize, mail, demo):
         app.cli.add_command(group)
     migrations = app.cli.commands["db"]  # Flask-Migrate's
     assert isinstance(migrations, click.Group)
@@ -514,6 +518,8 @@ def move_database(url: str) -> None:
     Copies all tables in one transaction, compares every row, and audits the copy. The database
     in use is not changed.
     """
+    if parts().settings.demo:
+        raise click.ClickException("A demo stays in its folder, and is moved nowhere.")
     target = target_of(url)
     click.echo("Copying. The server must be stopped: whatever it writes ends the move.")
     mark = parts().rollback.read()
@@ -532,6 +538,28 @@ def move_database(url: str) -> None:
         "its keys as it is, and start the server. Never start it on the old database again: "
         "one lottery would go on as two. Keep that file as a backup."
     )
+
+
+@demo.command("play")
+@with_appcontext
+def play_demo() -> None:
+    """Throw the demo of LOTTERY_STORAGE away, and play another one up to now.
+
+    Only with LOTTERY_DEMO=on, in a folder that is a demo's alone.
+    """
+    settings = parts().settings
+    if not settings.demo:
+        raise click.ClickException("Set LOTTERY_DEMO=on to play a demo, as `make demo` does.")
+    try:
+        lock_folder(settings.storage, alone=True)
+    except DemoRuns as error:
+        raise click.ClickException(str(error)) from None
+    now = utcnow()
+    click.echo(f"Playing a month in {settings.storage} ...")
+    empty_folder(settings.storage)
+    upgrade()
+    Month(parts(), now).play()
+    click.echo("Played. Nothing in it counts, and the next one throws it away.")
 
 
 @draw.command("show")

@@ -23,6 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from config import Settings
+from config.demo import is_demo_name
 from config.files import flush_folder, made_once
 from config.settings import DEFAULTS
 from lottery_system import drand
@@ -114,6 +115,7 @@ def load(session: Session, settings: Settings) -> Keys:
                 "This lottery has not begun: its database has no journal. Start the server once, "
                 "or run `flask --app lottery_system draw run`."
             )
+        _demand_own_kind(settings, genesis)
         key, tip = _log_key(settings, LOG_KEY), _chain_tip(settings, CHAIN_TIP)
         log_keys = LogKeys(key, tip, _chain(settings))
         _check(settings, log_keys, genesis, last)
@@ -243,6 +245,24 @@ def _demand_own_name(settings: Settings) -> None:
             f"LOTTERY_NAME is {settings.name!r}, as it is where none is set, and the journal keeps "
             "its name for ever. Set it to a name of this lottery's own, such as its host's, before "
             "the first start."
+        )
+
+
+def _demand_own_kind(settings: Settings, genesis: Genesis) -> None:
+    """Refuse to use the database of a demo as a real lottery, or the other way round.
+
+    Raises:
+        UnfitKeys: the journal is of the other kind.
+    """
+    if settings.demo and not is_demo_name(genesis.name):
+        raise UnfitKeys(
+            f"This database is that of a real lottery, {genesis.name}, and not a demo's. Move it "
+            f"out of {settings.storage}; `make demo` plays a demo anew."
+        )
+    if not settings.demo and is_demo_name(genesis.name):
+        raise UnfitKeys(
+            f"This database is that of a demo, {genesis.name}: nothing in it counts. Set "
+            "LOTTERY_DATABASE_URL to that of a real lottery, or begin a new one."
         )
 
 

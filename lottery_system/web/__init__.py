@@ -24,7 +24,7 @@ from lottery_system.web import (
     words,
 )
 from lottery_system.web.jinja import PageEnvironment
-from lottery_system.web.pages import PAGES
+from lottery_system.web.pages import DEMO_PAGES, PAGES
 
 
 def prepare(app: Flask) -> None:
@@ -35,7 +35,7 @@ def prepare(app: Flask) -> None:
 
 def register(app: Flask, settings: Settings) -> None:
     """Give an application its pages."""
-    for page in PAGES:
+    for page in PAGES + (DEMO_PAGES if settings.demo else ()):
         app.register_blueprint(page.blueprint)
     app.session_interface = cookies.SessionCookies(app)
     account_events.register(app)
@@ -57,5 +57,5 @@ def register(app: Flask, settings: Settings) -> None:
     )
     app.wsgi_app = incoming.Limits(app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = headers.Headers(  # type: ignore[method-assign]
-        app.wsgi_app, secure=settings.is_production
+        app.wsgi_app, secure=settings.is_production, demo=settings.demo
     )

@@ -22,6 +22,7 @@ def register(app: Flask, settings: Settings) -> None:
     # only of logs, keys and proofs
     app.jinja_env.globals["technical_name"] = settings.name
     app.jinja_env.globals["SITE_TEXTS"] = LABELS
+    app.jinja_env.globals["is_demo"] = settings.demo
     # who may sign up
     app.jinja_env.globals["sign_up"] = settings.sign_up
 

@@ -45,11 +45,13 @@ class Headers:
     A middleware, since setting them on Flask's response would validate each of them twice.
     """
 
-    def __init__(self, app: WSGIApplication, *, secure: bool) -> None:
+    def __init__(self, app: WSGIApplication, *, secure: bool, demo: bool) -> None:
         self._app = app
         self._headers = list(HEADERS.items())
         if secure:
             self._headers.append(("Strict-Transport-Security", f"max-age={TWO_YEARS}"))
+        if demo:  # whoever searches finds no results of draws that do not count
+            self._headers.append(("X-Robots-Tag", "noindex"))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as the application does, with the headers added."""

@@ -30,6 +30,7 @@ FLOORS = (
         "audit",
         "recovery",
         "moving",
+        "demo",
         "closing_check",
         "parts",
         "seen_log_ins",

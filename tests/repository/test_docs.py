@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from config.settings import DEFAULTS
+from lottery_system.web.pages import DEMO_PAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERFACE = (ROOT / "docs" / "interface.md").read_text(encoding="utf-8")
@@ -29,9 +30,13 @@ SOURCES = sorted(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_address_is_documented_with_its_methods_and_no_other(app: Flask) -> None:
+    of_demos = Flask(__name__)
+    for page in DEMO_PAGES:
+        of_demos.register_blueprint(page.blueprint)
+    of_demos_alone = [each for each in of_demos.url_map.iter_rules() if each.endpoint != "static"]
     routes = {
         (method, re.sub(r"<(\w+(\(.*?\))?:)?", "<", rule.rule))
-        for rule in app.url_map.iter_rules()
+        for rule in (*app.url_map.iter_rules(), *of_demos_alone)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
@@ -45,7 +50,7 @@ def test_every_address_is_documented_with_its_methods_and_no_other(app: Flask) -
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_command_is_documented(app: Flask) -> None:
-    for group in ("user", "lottery", "draw"):
+    for group in ("user", "lottery", "draw", "demo"):
         commands = app.cli.commands[group]
         assert isinstance(commands, click.Group)
         for name, command in commands.commands.items():

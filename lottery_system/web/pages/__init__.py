@@ -5,6 +5,7 @@ from lottery_system.web.pages import (
     authenticator_apps,
     ballots,
     cards,
+    demo,
     draws,
     exports,
     handovers,
@@ -42,3 +43,5 @@ PAGES = (
     new_passwords, organiser, participants, passkey_log_ins, pictures, prizes, reset_links, rules,
     screen, second_steps, security, site_form, site_texts, verifiers, welcome, winners,
 )  # fmt: skip
+#: of a demo alone
+DEMO_PAGES = (demo,)
