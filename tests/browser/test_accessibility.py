@@ -1,5 +1,6 @@
 """Accessibility: axe on every page in every state, and nothing cut off on small screens."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Visitors, browsing
+from tests.browser.measures import broken_words, small_targets
 from tests.browser.states import SMALL, STATES, width_of
 from tests.conftest import PASSWORD
 from tests.stand_ins.processes import Gunicorn
@@ -30,6 +32,9 @@ def test_a_page_has_no_barrier_and_fits_a_small_screen(
         page.wait_for_load_state()  # the style may come later than the words
         assert width_of(page) == SMALL["width"]
         assert barriers(page) == []
+        assert small_targets(page) == []
+        if "long" not in state.path:
+            assert broken_words(page) == []
         page.emulate_media(color_scheme="dark")
         assert barriers(page, *RULES_OF_COLOUR) == []
 
@@ -95,6 +100,25 @@ def test_the_first_tab_offers_to_skip_to_the_content(chromium: Browser, played: 
         page.keyboard.press("Tab")
 
         assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_keyboard_goes_through_the_header_as_the_eye_does(
+    chromium: Browser, visitors: Visitors, played: Gunicorn, width: int
+) -> None:
+    options = visitors.options(played, "alice") | {"viewport": {"width": width, "height": 800}}
+    with browsing(chromium, played.url, **options) as page:
+        page.goto("/winners")
+        places = page.locator("header.site :is(a, button)").evaluate_all(
+            """all => all.filter(e => e.checkVisibility()).map(e => {
+                const { top, bottom, left } = e.getBoundingClientRect();
+                return [Math.round((top + bottom) / 2), Math.round(left)];
+            })"""
+        )
+
+        assert len(places) >= 6
+        for (above, before), (below, after) in pairwise(places):
+            assert below > above + 20 or (abs(below - above) <= 20 and after > before), places
 
 
 def test_what_was_refused_is_where_the_keyboard_is(chromium: Browser, played: Gunicorn) -> None:
