@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from operator import itemgetter
+from os import urandom
 from secrets import token_urlsafe
 from uuid import uuid4
 
@@ -70,11 +71,16 @@ class Month:
     Args:
         parts: of the application, whose database is empty.
         now: the instant up to which it is played.
+        entropy: returns as many random bytes as it is asked for; pictures are taken with some that
+            are always the same.
     """
 
-    def __init__(self, parts: Parts, now: datetime) -> None:
+    def __init__(
+        self, parts: Parts, now: datetime, entropy: Callable[[int], bytes] = urandom
+    ) -> None:
         self._parts = parts
         self._now = now
+        self._entropy = entropy
         self._first = day_of(now) - DAYS * ONE_DAY
         self._at = starts_at(self._first)
         self._box = BallotBox(db.engine, parts.pause, parts.rollback, utcnow=lambda: self._at)
@@ -216,6 +222,7 @@ class Month:
                     username=player.name,
                     lottery_id=lottery,
                     ballot_count=choice(COUNTS, "count", *dice),
+                    entropy=self._entropy,
                 )
             )
 

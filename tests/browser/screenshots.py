@@ -1,40 +1,38 @@
 """Screenshots: `make pictures` takes those in `docs/screenshots`.
 
-Each is of one page at 320, 390, 768 and 1440 pixels side by side, once light and once dark. The
-clock is frozen and random numbers are seeded, so that a picture changes only if its page does.
+Each is of one page of a demo at 320, 390, 768 and 1440 pixels side by side, once light and once
+dark; or of two phones down to the fold. The clock is frozen, and keys and dice of the demo are
+fixed, so that a picture changes only if its page does.
 """
 
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 
+from flask_migrate import upgrade
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from lottery_system.models import Limits
-from tests.browser.conftest import (
-    CLOSED_DAY,
-    DRAWN_DAY,
-    QUIET_DAY,
-    TODAY,
-    Seeded,
-    Visitors,
-    browsing,
-    database,
-    launch,
-    noon,
-    served,
-)
-from tests.conftest import migrate
+import config
+from lottery_system.clock import ONE_DAY, starts_at
+from lottery_system.demo.lotteries import DAYS
+from lottery_system.demo.month import QUIET, Month
+from lottery_system.fairness.note import SigningKey, format_signing_key
+from lottery_system.keys import CHAIN_TIP, DRAFT, LOG_KEY
+from lottery_system.parts import parts
+from tests.browser.conftest import browsing, dice, launch
+from tests.conftest import PASSWORD, running
 from tests.stand_ins.processes import Gunicorn
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 WIDTHS = (320, 390, 768, 1440)
 HEIGHT = 844
+#: phones with their bars
+PHONES, FOLD = (320, 390), 664
 #: pixels of a page that are shown at most
 TALLEST = 2600
 MARGIN = 24
@@ -42,6 +40,19 @@ MARGIN = 24
 SCALE = 0.6
 QUALITY = 60
 LARGEST = 250_000
+
+#: the day on which the pictures are taken, and the instant
+TODAY = date(2026, 11, 22)
+YESTERDAY = TODAY - ONE_DAY
+AT = starts_at(TODAY) + timedelta(hours=14, minutes=46)
+#: somebody who has just signed up
+NEW = "newcomer"
+#: people of the demo, and the buttons of its banner that let them in
+DOORS = {
+    "winner": "a player who has just won",
+    "player": "a player who hasn’t",
+    "organiser": "an organiser",
+}
 
 Scheme = Literal["light", "dark"]
 
@@ -51,10 +62,12 @@ class Picture(NamedTuple):
 
     name: str
     path: str
-    who: str = "charlie"
+    who: str = "player"
     #: what is done before
     act: Callable[[Page], object] = lambda page: None
     language: str = "en-GB"
+    #: whether it shows phones with their bars, down to the fold, and not whole pages
+    is_fold: bool = False
 
 
 def press(name: str) -> Callable[[Page], object]:
@@ -67,118 +80,119 @@ def press(name: str) -> Callable[[Page], object]:
     return act
 
 
+def claim_once(page: Page) -> None:
+    button = page.get_by_role("button", name="Claim your prize")
+    if button.count():
+        press("Claim your prize")(page)
+
+
 PICTURES = (
+    Picture("phone", "/", is_fold=True),
+    Picture("phone-first-use", "/", NEW, is_fold=True),
+    Picture("phone-won", "/", "winner", is_fold=True),
+    Picture("phone-welcome", "/welcome", "", is_fold=True),
     Picture("lotteries", "/"),
-    Picture("lotteries-first-use", "/", "dana"),
+    Picture("lotteries-first-use", "/", NEW),
     Picture("lotteries-in-german", "/", language="de-DE"),
-    Picture("receipt", "/", act=press("Add 1 ballot to Big Chance")),
-    Picture("won", "/", "bob"),
-    Picture("won-elsewhere", "/how-it-works", "bob"),
-    Picture("prize", f"/prizes/{CLOSED_DAY}/1", "bob"),
-    Picture("prize-claimed", f"/prizes/{DRAWN_DAY}/1", "bob"),
-    Picture("prizes", "/prizes", "bob"),
+    Picture("won", "/", "winner"),
+    Picture("won-elsewhere", "/how-it-works", "winner"),
+    Picture("prize", f"/prizes/{YESTERDAY}/1", "winner"),
+    Picture("prizes", "/prizes", "winner"),
     Picture("welcome", "/welcome", ""),
     Picture("lottery", "/lotteries/1", ""),
     Picture("lottery-of-a-player", "/lotteries/2"),
     Picture("lottery-in-german", "/lotteries/5", language="de-DE"),
     Picture("winners", "/winners", ""),
-    Picture("winner", f"/winners/{CLOSED_DAY}"),
-    Picture("winner-nobody-played", f"/winners/{QUIET_DAY - timedelta(days=1)}"),
+    Picture("winner", f"/winners/{YESTERDAY}"),
+    Picture("winner-nobody-played", f"/winners/{TODAY - (DAYS - max(QUIET)) * ONE_DAY}"),
     Picture("winner-open", f"/winners/{TODAY}"),
     Picture("winner-not-a-date", "/winners/yesterday", ""),
-    Picture("sheet", f"/winners/{CLOSED_DAY}/sheet", ""),
-    Picture("draw", f"/draws/{CLOSED_DAY}", act=press("Check this draw")),
+    Picture("sheet", f"/winners/{YESTERDAY}/sheet", ""),
+    Picture("draw", f"/draws/{YESTERDAY}", act=press("Check this draw")),
     Picture("my-ballots", "/ballots"),
-    Picture("my-ballots-of-a-day", f"/ballots/{CLOSED_DAY}"),
-    Picture("my-ballots-none", "/ballots", "dana"),
+    Picture("my-ballots-of-a-day", f"/ballots/{YESTERDAY}"),
+    Picture("my-ballots-none", "/ballots", NEW),
     Picture("account", "/account"),
     Picture("account-close", "/account/close"),
     Picture("sign-up", "/signup", ""),
     Picture("sign-up-refused", "/signup", "", press("Sign up")),
     Picture("log-in", "/login", ""),
-    Picture("organiser", "/organiser", "alice"),
-    Picture("organiser-prizes", "/organiser/prizes", "alice"),
-    Picture("organiser-prize", f"/organiser/prizes/{DRAWN_DAY}/1", "alice"),
-    Picture("organiser-lotteries", "/organiser/lotteries", "alice"),
-    Picture("organiser-draws", "/organiser/draws", "alice"),
-    Picture("organiser-participants", "/organiser/participants", "alice"),
-    Picture("organiser-changes", "/organiser/changes", "alice"),
-    Picture("organiser-edit", "/organiser/lotteries/1", "alice"),
-    Picture("organiser-site", "/organiser/site", "alice"),
+    Picture("organiser", "/organiser", "organiser"),
+    Picture("organiser-prizes", "/organiser/prizes", "organiser"),
+    Picture("organiser-prize", f"/organiser/prizes/{YESTERDAY - ONE_DAY}/1", "organiser"),
+    Picture("organiser-lotteries", "/organiser/lotteries", "organiser"),
+    Picture("organiser-draws", "/organiser/draws", "organiser"),
+    Picture("organiser-participants", "/organiser/participants", "organiser"),
+    Picture("organiser-changes", "/organiser/changes", "organiser"),
+    Picture("organiser-edit", "/organiser/lotteries/1", "organiser"),
+    Picture("organiser-site", "/organiser/site", "organiser"),
     Picture("how-it-works", "/how-it-works", ""),
     Picture("nothing-here", "/nowhere", ""),
+    # these change something, and come last
+    Picture("receipt", "/", act=press("Add 1 ballot")),
+    Picture("prize-claimed", f"/prizes/{YESTERDAY}/1", "winner", claim_once),
 )
 
 
 def main(names: list[str], folder: Path = FOLDER) -> None:
-    """Seed a lottery, serve it, and take the pictures that are named, or all."""
+    """Play a demo, serve it, and take the pictures that are named, or all."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as name:
-        url = f"sqlite:///{name}/lottery.db"
-        migrate(url)
-        seed(url)
+        play(Path(name))
         with (
-            served(url, Path(name), noon(TODAY) + timedelta(hours=2, minutes=46)) as server,
+            Gunicorn("", Path(name), at=AT, LOTTERY_DEMO="on") as server,
             sync_playwright() as playwright,
         ):
+            server.clock.stand_at(AT)
             browser = launch(playwright)
-            visitors = Visitors(browser)
+            people = People(browser, server.url)
             for picture in PICTURES:
                 if not names or picture.name in names:
                     for scheme in ("light", "dark"):
-                        take(browser, visitors, server, picture, scheme, folder)
+                        take(browser, people, server, picture, scheme, folder)
             browser.close()
 
 
-def seed(url: str) -> None:
-    """Let people play for a month."""
-    month = [DRAWN_DAY - timedelta(days=days) for days in range(26, 0, -1)]
-    with database(url) as session:
-        seeded = (
-            Seeded(session, begins=month[0])
-            .sign_up("alice", "bob", "charlie", "dana")
-            .open(
-                "Big Chance",
-                "A weekend for two by the sea.",
-                TODAY + timedelta(days=30),
-                "Come to the desk of the library on any weekday, and bring this page.",
-            )
-            .open("Extra Win", "A basket of cheese, bread and apples.", TODAY)
-            .open("Winter Books", "Ten novels of your choice.", TODAY + timedelta(days=7))
-            .open("Garden Fair", "A pear tree.", QUIET_DAY)
-            .open("One of a Kind", "A ring.", TODAY, limits=Limits(most_a_day=3, winnable=2))
-        )
-        for place, day in enumerate(month):
-            if place % 9 != 4:
-                seeded.play(day, "bob", "Big Chance", 20 + (place * 37) % 90)
-            if place % 4 == 1:
-                seeded.play(day, "charlie", "Garden Fair", 3)
-            seeded.draw(day)
-            if place % 9 != 4 or place % 4 == 1:
-                seeded.hand_over(day)
-        (
-            seeded.play(DRAWN_DAY, "bob", "Big Chance", 40)
-            .play(DRAWN_DAY, "charlie", "Garden Fair", 2)
-            .draw(DRAWN_DAY)
-            .claim(DRAWN_DAY, "I can come by on any evening.", "bob@lottery.example")
-            .play(QUIET_DAY, "charlie", "Extra Win", 1, 1)
-            .draw(QUIET_DAY, places=3)
-            .lapse(QUIET_DAY, 1, "The address was wrong.")
-            .play(CLOSED_DAY, "bob", "Big Chance", 73, 30)
-            .play(CLOSED_DAY, "charlie", "Extra Win", 12)
-            .draw(CLOSED_DAY, claim_days=14)
-            .play(TODAY, "bob", "Winter Books", 100, 16)
-            .play(TODAY, "charlie", "Extra Win", 3)
-            .play(TODAY, "charlie", "Big Chance", 1)
-            .promise("Extra Win", "A basket of cheese and bread.", noon(TODAY) + timedelta(hours=2))
-            .seen("charlie", QUIET_DAY)
-            .seen("bob", DRAWN_DAY)
-        )
+def play(storage: Path) -> None:
+    """Play a demo with keys and dice that are always the same."""
+    settings = config.load({"LOTTERY_DEMO": "on", "LOTTERY_STORAGE": str(storage)})
+    key = SigningKey(settings.name, dice(TODAY))
+    (storage / (LOG_KEY + DRAFT)).write_text(format_signing_key(key))
+    (storage / (CHAIN_TIP + DRAFT)).write_text(dice(YESTERDAY).hex())
+    with running(settings) as app, app.app_context():
+        upgrade()
+        Month(parts(), AT, lambda size: (dice(TODAY) * size)[:size]).play()
+
+
+class People:
+    """Somebody before a browser, who comes in by a door of the demo once."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self._browser = browser
+        self._url = url
+        self._states: dict[str, Any] = {"": None}
+
+    def state(self, who: str) -> Any:
+        """Return cookies of somebody; of nobody where `who` is empty."""
+        if who not in self._states:
+            with browsing(self._browser, self._url) as page:
+                if who in DOORS:
+                    page.goto("/welcome")
+                    page.get_by_role("button", name=DOORS[who], exact=True).click()
+                else:
+                    page.goto("/signup")
+                    page.get_by_label("Username").fill(who)
+                    page.get_by_label("Password").fill(PASSWORD)
+                    page.get_by_role("checkbox").check()
+                    page.get_by_role("button", name="Sign up").click()
+                page.get_by_role("button", name="Log out").wait_for()
+                self._states[who] = page.context.storage_state()
+        return self._states[who]
 
 
 def take(
     browser: Browser,
-    visitors: Visitors,
+    people: People,
     server: Gunicorn,
     picture: Picture,
     scheme: Scheme,
@@ -194,16 +208,16 @@ def take(
         "reduced_motion": "reduce",  # so that nothing is taken as it moves
         "locale": picture.language,
         "timezone_id": "Europe/Dublin",
-        **visitors.options(server, picture.who),
+        "storage_state": people.state(picture.who),
     }
     shots = []
-    for width in WIDTHS:
-        viewport = {"width": width, "height": HEIGHT}
+    for width in PHONES if picture.is_fold else WIDTHS:
+        viewport = {"width": width, "height": FOLD if picture.is_fold else HEIGHT}
         with browsing(browser, server.url, viewport=viewport, **options) as page:
             page.goto(picture.path)
             picture.act(page)
             page.wait_for_load_state()
-            png = page.screenshot(full_page=True)
+            png = page.screenshot(full_page=not picture.is_fold)
         shots.append(Image.open(BytesIO(png)).convert("RGB"))
     file = folder / f"{picture.name}-{scheme}.webp"
     sheet = side_by_side(shots)
