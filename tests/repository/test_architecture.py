@@ -47,6 +47,7 @@ FLOORS = (
     {
         "usernames",
         "mail_addresses",
+        "name_keys",
         "reserved_names",
         "smtp",
         "browsers",
