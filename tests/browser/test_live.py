@@ -220,7 +220,8 @@ def test_a_reader_whose_calendar_is_a_day_ahead_is_told_their_own_time(
 
         today = page.get_by_role("region", name="Today’s draw")
         expect(today).to_contain_text(
-            "Closes Friday 13:59 your time (23:59:59 UTC on Thursday 19 November 2026)."
+            "Closes at 14:00 your time on Friday 20 November 2026 "
+            "(23:59:59 UTC on Thursday 19 November 2026)."
         )
         submit_one(page, "Big Chance")
         expect_receipt_of(page, "Your ballot is in", "1", "Thursday 19 November 2026")

@@ -82,6 +82,7 @@ LANDED = {
     "0015_second_factors.py":
         "a2dc36fba8fa4153073a1d04d8cc9b5c2bdd3bf2fe9f0d9d7386131fc57b4201",
     "0016_search_keys.py": "a2ab32a76ee62007562d5aceee206bbb5c9fd402f6b421125e3fd9fcb06af15a",
+    "0017_time_zones.py": "3bc3c5ba56644f614114e9ba0d6b0e3934dd3b8c50e48ec6cdcbb5e8f255ebcd",
 }  # fmt: skip
 
 
@@ -636,3 +637,30 @@ def test_lotteries_get_their_keys_and_names_that_are_one_both_stay(empty_url: st
             session.add(Lottery.create("Ｓtraße", "", date(2026, 12, 19), at))
         downgrade(revision="0015")  # keys follow from the names, so nothing is lost
         upgrade()
+
+
+def test_accounts_from_before_time_zones_have_none_and_one_is_not_lost(empty_url: str) -> None:
+    at = datetime(2026, 11, 19, 12, tzinfo=UTC)
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0016")
+        with Session(db.engine) as session, session.begin():
+            session.execute(
+                text(
+                    "INSERT INTO users (id, username, username_key, look_alike_key, password_hash,"
+                    " is_organiser, created_at) VALUES (1, 'bob', 'bob', 'bob', 'x', true, :at)"
+                ).bindparams(bindparam("at", at, UTCDateTime()))
+            )
+
+        upgrade()
+
+        with Session(db.engine) as session, session.begin():
+            assert session.get_one(User, 1).time_zone is None
+        with pytest.raises(DatabaseError, match="there must be an organiser"):  # noqa: SIM117
+            with Session(db.engine) as session, session.begin():  # its triggers are still there
+                session.execute(text("UPDATE users SET is_organiser = false"))
+        downgrade(revision="0016")
+        upgrade()
+        with Session(db.engine) as session, session.begin():
+            session.get_one(User, 1).time_zone = "Europe/Berlin"
+        with pytest.raises(DataWouldBeLost, match=r"users\.time_zone"):
+            downgrade(revision="0016")

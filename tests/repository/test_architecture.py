@@ -53,6 +53,7 @@ FLOORS = (
         "browsers",
         "confusables",
         "text_input",
+        "time_zones",
         "pause",
         "mark",
         "runtime",
