@@ -13,9 +13,14 @@ class LotteryError(Exception):
     """
 
     def __init__(self, sentence: str = "", **values: object) -> None:
-        super().__init__(sentence % values if values else sentence)
+        plain = {name: _plain(value) for name, value in values.items()}
+        super().__init__(sentence % plain if values else sentence)
         self.sentence = sentence
         self.values = values
+
+
+def _plain(value: object) -> object:
+    return f"{value:%H:%M} UTC" if isinstance(value, datetime) else value
 
 
 class TooManyAttempts(LotteryError):
@@ -143,10 +148,10 @@ class LastPrizeUndecided(LotteryError):
     def __init__(self, name: str, day: date, at: datetime) -> None:
         super().__init__(
             "The draw of %(day)s may win the last prize of “%(name)s”. No ballot was added. You "
-            "can add ballots again after it, at about %(time)s UTC, if a prize is left.",
+            "can add ballots again after it, at about %(time)s, if a prize is left.",
             day=day,
             name=name,
-            time=f"{at:%H:%M}",
+            time=at,
         )
 
 
@@ -277,10 +282,10 @@ class TooManyBallots(LotteryError):
         super().__init__(
             "That’s too many at once. You can add %(per_hour)s ballots for each hour of the day, "
             "and you’ve added %(held)s today. None of these ballots was added. You can add them "
-            "from %(time)s UTC on.",
+            "from %(time)s on.",
             per_hour=per_hour,
             held=held,
-            time=f"{until:%H:%M}",
+            time=until,
         )
         self.until = until
 

@@ -45,6 +45,8 @@ class Letter:
     token: str | None = field(default=None, repr=False)
     #: of a mail about one; see `queries.claims.claim_of`
     prize: AnyRow | None = None
+    #: by its IANA name; None for UTC
+    time_zone: str | None = None
 
 
 def letter_of(session: Session, mail: Mail, now: datetime) -> Letter | None:
@@ -87,6 +89,7 @@ def letter_of(session: Session, mail: Mail, now: datetime) -> Letter | None:
         mail.detail,
         token,
         prize,
+        user.time_zone,
     )
 
 

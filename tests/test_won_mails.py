@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from lottery_system import claims, scheduler
@@ -73,8 +73,24 @@ def test_the_winner_is_told_once_and_reserves_are_not(
     body = message.get_body(("plain",))
     assert body is not None
     text = body.get_content()
-    assert "Claim it by Friday 4 December 2026 (UTC)." in text
+    assert "Claim it until 23:59:59 UTC on Friday 4 December 2026." in text
     assert f"https://site.example/prizes/{FIRST_DAY}/1\r\n" in text
+
+
+@pytest.mark.usefixtures("_played")
+def test_the_winner_is_told_the_deadline_in_the_time_zone_of_the_account(
+    app: Flask, session: Session, mailbox: MailBox
+) -> None:
+    with session.begin():
+        session.execute(update(User).values(time_zone="Asia/Kathmandu"))
+    draw(session)
+    scheduler.send_mails(app)
+
+    body = mailbox.taken[0][1].get_body(("plain",))
+    assert body is not None
+    assert "Claim it until 05:45 your time on Saturday 5 December 2026 (23:59:59 UTC on " in (
+        " ".join(body.get_content().split())
+    )
 
 
 @pytest.mark.usefixtures("_played")

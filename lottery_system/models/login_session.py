@@ -73,6 +73,8 @@ class Viewer:
     seen_at: datetime | None = None
     #: whether it was begun, or has gone on, with a passkey or a second step
     has_second_factor: bool = False
+    #: by its IANA name; None for that of each device
+    time_zone: str | None = None
 
     is_authenticated: ClassVar[bool] = True
     is_active: ClassVar[bool] = True
@@ -238,6 +240,7 @@ class LoginSession(Base):
                 row.prize_to_claim,
                 row.seen_at,
                 row.second_factor_at is not None,
+                row.time_zone,
             )
             for token, row in tokens_and_rows
         }
@@ -339,6 +342,7 @@ def _viewers(condition: ColumnElement[bool]) -> Select[Any]:
             _user.c.is_organiser,
             _user.c.language,
             _user.c.seen_until,
+            _user.c.time_zone,
             _login.c.seen_at,
             _login.c.second_factor_at,
             _prize_to_claim.label("prize_to_claim"),

@@ -2,14 +2,16 @@
 
 from datetime import date, datetime
 from typing import NamedTuple
+from unicodedata import normalize
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from lottery_system.clock import ONE_DAY, day_of
 from lottery_system.errors import LotteryError
 from lottery_system.models.base import Base
 from lottery_system.models.picture import DIGEST_LENGTH
+from lottery_system.name_keys import name_key, search_key
 from lottery_system.pictures import ALTERNATIVE_LENGTH, enforce_alternative
 from lottery_system.text_input import BadText, enforce_line, enforce_paragraphs
 
@@ -100,6 +102,9 @@ class Lottery(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
+    #: both follow from the name, see `name_keys`; None only in a row that was added by hand
+    name_key: Mapped[str | None] = mapped_column(Text, unique=True, index=True)
+    search_key: Mapped[str | None] = mapped_column(Text)
     prize: Mapped[str] = mapped_column(Text, default="")
     #: how to claim the prize; winners see the current text
     claim: Mapped[str] = mapped_column(Text, default="")
@@ -177,11 +182,26 @@ class Lottery(Base):
             raise ClosesInThePast("This day is over. Choose today or a later day.")
         opens_on = opens_on or self.opens_on
         self._demand_opening(opens_on, closes_on, day_of(now))
-        self.name, self.prize = enforce_name(name), enforce_prize(prize)
+        enforced = enforce_name(name)
+        if not self._is_called(enforced):
+            self.name = enforced
+        self.prize = enforce_prize(prize)
         if claim is not None:
             self.claim = enforce_claim(claim)
         self.opens_on, self.closes_on = opens_on, closes_on
         self.changed_at, self.changed_by = now, by
+
+    def _is_called(self, name: str) -> bool:
+        """Return whether this is the name already, which may be from before they were normalised.
+
+        Then it stays as it is, with a key that it may have got because another has the same name.
+        """
+        return self.name is not None and normalize("NFC", self.name) == name
+
+    @validates("name")
+    def _make_keys(self, _: str, name: str) -> str:
+        self.name_key, self.search_key = name_key(name), search_key(name)
+        return name
 
     def _demand_opening(self, opens_on: date, closes_on: date, today: date) -> None:
         if opens_on != self.opens_on:

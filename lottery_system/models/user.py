@@ -6,6 +6,7 @@ from sqlalchemy import Index, String, Text, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.models.base import Base
+from lottery_system.time_zones import NAME_LENGTH
 from lottery_system.usernames import look_alike_key, normalise_username, username_key
 
 #: a lock of a user's row that lets others refer to it meanwhile, as events do to who did something;
@@ -36,6 +37,8 @@ class User(Base):
     created_at: Mapped[datetime]
     #: the language of the pages, by its ISO 639-1 code; None for the browser's
     language: Mapped[str | None] = mapped_column(String(2))
+    #: in which times are written, by its IANA name; None for that of each device
+    time_zone: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
     #: the latest day whose result its holder has seen; None for none
     seen_until: Mapped[date | None]
     #: when its holder closed the account; the username stays, since winners keep their names

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, literal, selec
 
 from lottery_system.models import Draw, Holding, Lottery, Picture
 from lottery_system.models.base import table_of
+from lottery_system.name_keys import search_key
 from lottery_system.queries import at_most
 from lottery_system.queries.day import LATEST_DRAWN
 from lottery_system.queries.lottery_page import LOTTERY_COLUMNS, LotteryShown
@@ -46,13 +47,13 @@ def load_front_page(
 
     Args:
         page: from 1 on, `PAGE` lotteries each.
-        name: a part of the names of those that are shown, in any case; all where empty.
+        name: a part of the names of those that are shown, as `search_key` folds it; all if empty.
     """
     parameters = {
         "day": day,
         "user_id": user_id,
         "offset": (page - 1) * PAGE,
-        "pattern": f"%{_escaped(name.lower())}%",
+        "pattern": f"%{_escaped(search_key(name))}%",
     }
     rows = connection.execute(_NAMED if name else _ALL, parameters).all()
     lotteries = [
@@ -152,4 +153,4 @@ def _front_page(*wanted: Any) -> Select[Any]:
 
 
 _ALL = _front_page()
-_NAMED = _front_page(func.lower(_lottery.name).like(bindparam("pattern"), escape="\\"))
+_NAMED = _front_page(_lottery.search_key.like(bindparam("pattern"), escape="\\"))

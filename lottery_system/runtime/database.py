@@ -220,12 +220,6 @@ def _configure_sqlite(connection: sqlite3.Connection, record: object) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")  # nosemgrep: text-built-sql - a constant
-    # its own knows no letters but those of English
-    connection.create_function("lower", 1, _lower, deterministic=True)
-
-
-def _lower(text: str | None) -> str | None:
-    return None if text is None else text.lower()
 
 
 def _refuse_writing(connection: sqlite3.Connection, record: object) -> None:

@@ -13,6 +13,7 @@ from lottery_system.web import (
     fragments,
     headers,
     incoming,
+    instants,
     languages,
     login,
     passkeys,
@@ -46,6 +47,7 @@ def register(app: Flask, settings: Settings) -> None:
     resuming.register(app)
     current_site.register(app, settings)
     static_files.register(app)
+    instants.register(app)
     words.register(app, settings)
     remembered.register(app)
     fragments.register(app)

@@ -39,6 +39,7 @@ class Done(StrEnum):
     ADDRESS_CONFIRMED = "address-confirmed"
     ADDRESS_REMOVED = "address-removed"
     MAIL_CHOSEN = "mail-chosen"
+    TIME_ZONE_CHOSEN = "time-zone-chosen"
     PASSKEY_ADDED = "passkey-added"
     PASSKEY_REMOVED = "passkey-removed"
     APP_ADDED = "app-added"
@@ -71,6 +72,7 @@ SENTENCES: dict[str, LazyString] = {
     Done.ADDRESS_CONFIRMED: lazy_gettext("Your email address is confirmed."),
     Done.ADDRESS_REMOVED: lazy_gettext("Your email address has been removed."),
     Done.MAIL_CHOSEN: lazy_gettext("Your changes have been saved."),
+    Done.TIME_ZONE_CHOSEN: lazy_gettext("Your time zone has been saved."),
     Done.PASSKEY_ADDED: lazy_gettext("The passkey has been added."),
     Done.PASSKEY_REMOVED: lazy_gettext(
         "The passkey has been removed. You’ve been logged out everywhere else."

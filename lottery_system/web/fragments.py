@@ -11,6 +11,7 @@ from markupsafe import Markup
 from lottery_system.csrf_tokens import csrf_token
 from lottery_system.models.login_session import Viewer
 from lottery_system.web.current_site import site
+from lottery_system.web.instants import time_zone
 from lottery_system.web.languages import language
 from lottery_system.web.remembered import apart
 
@@ -52,7 +53,7 @@ class Fragments:
         """
         root = request.environ.get("SCRIPT_NAME", "")
         rendered = self._cached if is_kept else self._rendered
-        text = rendered(name, language(), root, tuple(values.items()))
+        text = rendered(name, language(), time_zone(), root, tuple(values.items()))
         if "\0" in text:
             text = text.replace(CSRF, csrf_token())
             first, *others = text.split(SUBMISSION)
@@ -60,11 +61,18 @@ class Fragments:
         return Markup(text)  # noqa: S704 - a template
 
     def _rendered(
-        self, name: str, code: str, root: str, values: tuple[tuple[str, object], ...]
+        self,
+        name: str,
+        code: str,
+        zone: str | None,
+        root: str,
+        values: tuple[tuple[str, object], ...],
     ) -> str:
         template = self._app.jinja_env.get_template(name)
         own = {"csrf": CSRF, "new_token": lambda: SUBMISSION}
-        return apart(self._app, lambda: template.render(dict(values), **own), code, root=root)
+        return apart(
+            self._app, lambda: template.render(dict(values), **own), code, root=root, zone=zone
+        )
 
 
 def _of_page() -> dict[str, Any]:

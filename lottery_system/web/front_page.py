@@ -12,12 +12,13 @@ from lottery_system.access import viewer
 from lottery_system.clock import closes_at, day_of, utcnow
 from lottery_system.extensions import reading
 from lottery_system.models.lottery import NAME_LENGTH
+from lottery_system.name_keys import search_key
 from lottery_system.parts import parts
 from lottery_system.queries.claims import prizes_to_claim
 from lottery_system.queries.front_page import load_front_page
 from lottery_system.queries.my_ballots import submission_of
 from lottery_system.queries.results import results_of
-from lottery_system.text_input import is_printable
+from lottery_system.text_input import RAW_TIMES, is_printable
 from lottery_system.web.chances import changed_today, prizes_left
 from lottery_system.web.cookies import keep
 from lottery_system.web.days import draw_being_made
@@ -97,5 +98,6 @@ def keep_receipt(response: Response, token: UUID) -> None:
 
 
 def _name_argument() -> str:
-    text = request.args.get("q", "").strip()[:NAME_LENGTH]
-    return normalize("NFC", text) if is_printable(text) else ""
+    text = request.args.get("q", "").strip()[: RAW_TIMES * NAME_LENGTH]
+    is_text = is_printable(text) and search_key(text)  # an accent alone is none
+    return normalize("NFC", text) if is_text else ""

@@ -13,6 +13,7 @@ from lottery_system.models import AccountEventKind, LoginSession, User
 from lottery_system.models.login_session import Viewer
 from lottery_system.parts import parts
 from lottery_system.web.account_events import record
+from lottery_system.web.instants import forget_time_zone
 from lottery_system.web.languages import forget_language
 from lottery_system.web.resuming import typed_form
 
@@ -55,6 +56,7 @@ def viewer_of(user: User, token: str, *, has_second_factor: bool = False) -> Vie
         user.seen_until,
         token,
         has_second_factor=has_second_factor,
+        time_zone=user.time_zone,
     )
 
 
@@ -70,6 +72,7 @@ def log_in(viewer: Viewer, *, has_news: bool = False) -> None:
         session[NEWS] = True
     login_user(viewer)
     forget_language()
+    forget_time_zone()
 
 
 def go_on(viewer: Viewer) -> None:
@@ -101,6 +104,7 @@ def forget() -> None:
     logout_user()
     session.clear()
     forget_language()
+    forget_time_zone()
 
 
 def _viewer(token: str) -> Viewer | None:

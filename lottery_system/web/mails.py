@@ -17,12 +17,13 @@ from flask import Flask, render_template
 from flask_babel import gettext
 from werkzeug.test import EnvironBuilder
 
-from lottery_system.clock import day_of
 from lottery_system.letters import CAN_BE_STOPPED, Letter, stopping_token
 from lottery_system.models import MailKind
 from lottery_system.parts import parts
+from lottery_system.time_zones import zone_of
 from lottery_system.web.account_events import browser_in_words
 from lottery_system.web.current_site import site
+from lottery_system.web.instants import Form, closing_in_words, in_words
 from lottery_system.web.languages import DEFAULT, LANGUAGES
 from lottery_system.web.remembered import apart, path_for
 from lottery_system.web.words import long_day, number, short
@@ -45,7 +46,8 @@ def write_mail(app: Flask, letter: Letter, now: datetime) -> EmailMessage:
     settings = parts().settings
     environ = EnvironBuilder(base_url=settings.url).get_environ()
     code = letter.language if letter.language in LANGUAGES else DEFAULT
-    return apart(app, lambda: _message(letter, code, now), code, environ)
+    zone = letter.time_zone if zone_of(letter.time_zone) else None
+    return apart(app, lambda: _message(letter, code, now), code, environ, zone=zone)
 
 
 def _message(letter: Letter, code: str, now: datetime) -> EmailMessage:
@@ -91,10 +93,6 @@ def _url(endpoint: str, **values: str | int) -> str:
 def _with_token(endpoint: str, letter: Letter) -> str:
     """Return a link; its token is put behind the path, which is cached."""
     return f"{_url(endpoint)}?link={letter.token}"
-
-
-def _instant(at: datetime) -> str:
-    return f"{long_day(day_of(at))}, {at.astimezone(UTC):%H:%M} UTC"
 
 
 def _verify(letter: Letter) -> Content:
@@ -154,8 +152,8 @@ def _won(letter: Letter) -> Content:
     if prize.prize:
         paragraphs.append(gettext("The prize: %(prize)s", prize=prize.prize))
     if prize.claim_until:
-        last = gettext("Claim it by %(day)s (UTC).", day=long_day(prize.claim_until))
-        paragraphs.append(last)
+        closing = closing_in_words(prize.claim_until)
+        paragraphs.append(gettext("Claim it until %(closing)s.", closing=closing))
     below = [f"{gettext('How you get it')}:\n{prize.claim}"] if prize.claim else []
     return Content(
         gettext("You won: %(prize)s", prize=short(prize.prize or prize.lottery_name)),
@@ -174,7 +172,7 @@ def _password_changed(letter: Letter) -> Content:
                 "The password of your account %(name)s at %(site)s was changed: %(instant)s.",
                 name=letter.username,
                 site=site().title,
-                instant=_instant(letter.made_at),
+                instant=in_words(letter.made_at, Form.DUE),
             ),
             gettext("If it was you, there’s nothing to do. If not, choose a new one right away:"),
         ],
@@ -192,7 +190,7 @@ def _address_changed(letter: Letter) -> Content:
                 "replaced or removed: %(instant)s.",
                 name=letter.username,
                 site=site().title,
-                instant=_instant(letter.made_at),
+                instant=in_words(letter.made_at, Form.DUE),
             ),
             gettext("If it was you, there’s nothing to do. If not, here’s how to get help:"),
         ],
@@ -211,7 +209,7 @@ def _new_browser(letter: Letter) -> Content:
                 name=letter.username,
                 site=site().title,
                 browser=browser_in_words(letter.detail),
-                instant=_instant(letter.made_at),
+                instant=in_words(letter.made_at, Form.DUE),
             ),
             gettext("If it was you, there’s nothing to do. If not, change your password:"),
         ],

@@ -34,7 +34,9 @@ def apart(
     make: Callable[[], Made],
     code: str | None = None,
     environ: "WSGIEnvironment | None" = None,
+    *,
     root: str | None = None,
+    zone: str | None = None,
 ) -> Made:
     """Make something out of reach of the request in use.
 
@@ -46,6 +48,7 @@ def apart(
         code: of the language that is spoken meanwhile.
         environ: a request that there is instead, a stranger's, made up of what the cache goes by.
         root: the path below which the application is reached, for addresses without a request.
+        zone: the time zone in which instants are written; None for UTC.
     """
 
     def made() -> Made:
@@ -54,6 +57,7 @@ def apart(
                 g.root = root
             if code:
                 g.language = code
+            g.time_zone = zone
             return make()
 
     return Context().run(made)

@@ -1,10 +1,10 @@
 """Formatting of days, times and numbers in the page's language."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date
 from babel.numbers import format_decimal
 from flask import Flask
 from flask_babel import gettext, ngettext
@@ -15,8 +15,8 @@ from lottery_system.errors import LotteryError
 from lottery_system.models.claim import LAPSED_BY_ITSELF
 from lottery_system.parts import parts
 from lottery_system.queries.my_ballots import MySubmission
+from lottery_system.web.instants import DAY, Form, in_words
 from lottery_system.web.languages import language
-from lottery_system.web.texts import catalogue
 
 LEAST_SHARE = 0.01
 #: letters that a text in short has at most
@@ -24,21 +24,6 @@ SHORT = 150
 REMEMBERED = 4096
 #: between a number and what belongs to it
 NO_BREAK = "\u00a0"
-
-#: how a day is written; English as most of the world writes it, not as in the United States
-DAY = {
-    "en": "EEEE d MMMM y",
-    "de": "EEEE, d. MMMM y",
-    "es": "EEEE, d 'de' MMMM 'de' y",
-    "fr": "EEEE d MMMM y",
-}
-#: and without its weekday
-SHORT_DAY = {
-    "en": "d MMMM y",
-    "de": "d. MMMM y",
-    "es": "d 'de' MMMM 'de' y",
-    "fr": "d MMMM y",
-}
 
 
 def long_day(day: date) -> str:
@@ -64,16 +49,6 @@ def weekdays() -> list[tuple[str, str]]:
 def day_element(day: date) -> Markup:
     """Write a day, which is a UTC day and has no other name elsewhere, as an element."""
     return _day_element(day, language())
-
-
-def instant_element(at: datetime) -> Markup:
-    """Write an instant as an element; the script writes the reader's own time beside it."""
-    return _instant_element(at.astimezone(UTC).replace(microsecond=0), language())
-
-
-def closing_element(day: date) -> Markup:
-    """Write the last second of a day, like "23:59:59 UTC on Sunday 22 November 2026"."""
-    return _closing_element(day, language())
 
 
 def number(value: int) -> str:
@@ -132,8 +107,6 @@ def register(app: Flask, settings: Settings) -> None:
     for filter_ in (long_day, short_day, month, number, numbers, ballots, short, why_lapsed):
         app.add_template_filter(filter_)
     app.add_template_filter(day_element, "day")
-    app.add_template_filter(instant_element, "utc")
-    app.add_template_filter(closing_element, "closing")
     app.add_template_global(percent)
     app.add_template_global(weekdays)
     app.add_template_global(lambda: bool(parts().pause.reasons), "is_paused")
@@ -146,6 +119,8 @@ def _share(value: float) -> str:
 
 
 def _written(value: object) -> object:
+    if isinstance(value, datetime):
+        return in_words(value, Form.CLOCK)
     if isinstance(value, date):
         return long_day(value)
     return number(value) if isinstance(value, int) else value
@@ -180,15 +155,3 @@ def _weekdays(code: str) -> list[tuple[str, str]]:
 @lru_cache(REMEMBERED)
 def _day_element(day: date, code: str) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), _long_day(day, code))
-
-
-@lru_cache(REMEMBERED)
-def _closing_element(day: date, code: str) -> Markup:
-    written = catalogue(code).gettext("23:59:59 UTC on %(day)s") % {"day": _long_day(day, code)}
-    return Markup('<time datetime="{}T23:59:59Z">{}</time>').format(day.isoformat(), written)
-
-
-@lru_cache(REMEMBERED)
-def _instant_element(at: datetime, code: str) -> Markup:
-    written = format_datetime(at, f"{SHORT_DAY[code]}, HH:mm:ss 'UTC'", locale=code)
-    return Markup('<time datetime="{}">{}</time>').format(f"{at:%Y-%m-%dT%H:%M:%SZ}", written)

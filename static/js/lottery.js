@@ -6,6 +6,10 @@ const { lang } = document.documentElement;
 /** British English: dates and times as most of the world writes them */
 const language = lang === "en" ? "en-GB" : lang;
 const SECOND = 1000;
+/** @type {Intl.DateTimeFormatOptions} */
+const CLOCK = { hour: "2-digit", minute: "2-digit" };
+/** @type {Intl.DateTimeFormatOptions} */
+const DATE = { day: "numeric", month: "long", year: "numeric" };
 /** at midnight all open pages reload, spread over this many milliseconds */
 const SPREAD = 4000;
 
@@ -27,7 +31,7 @@ const number = (value) => new Intl.NumberFormat(language, grouped).format(value)
 const now = () => began + performance.now();
 
 function prepare(part) {
-  for (const time of part.querySelectorAll("time[datetime*='T']:not([data-told])")) tellOwnTime(time);
+  for (const time of part.querySelectorAll("time[data-own]")) tellOwnTime(time);
   for (const each of part.querySelectorAll("[data-scripted]")) each.hidden = false;
   for (const each of part.querySelectorAll("[data-unscripted]")) each.hidden = true;
   for (const field of part.querySelectorAll("[data-reveal]")) offerToReveal(field);
@@ -39,19 +43,38 @@ function prepare(part) {
   }
 }
 
-/** Write the local time beside a UTC time. */
+/**
+ * Write the device's own time: before UTC where people act by it, else behind it. The same as in
+ * lottery_system/web/instants.py, which does it where an account has a time zone.
+ */
 function tellOwnTime(time) {
-  time.dataset.told = "";
-  const at = new Date(time.dateTime);
+  const form = time.dataset.own;
+  delete time.dataset.own;
+  // a day ends at midnight, a second after the last that people are told in UTC
+  const isEnd = form === "closing" || form === "today";
+  const at = new Date(Date.parse(time.dateTime) + (isEnd ? SECOND : 0));
   if (at.getTimezoneOffset() === 0) return;
-  const own = at.toLocaleString(language, { weekday: "long", hour: "2-digit", minute: "2-digit" });
-  const sentence = time.parentElement.dataset.ownFirst;
-  if (sentence) {
-    const [before, after] = sentence.replace("{own}", own).split("{utc}");
-    time.parentElement.replaceChildren(before, time, after);
+  const { own, ownClosing } = document.body.dataset;
+  const hour = at.toLocaleTimeString(language, CLOCK);
+  const text = form === "closing" ? ownClosing.replace("{time}", hour).replace("{day}", longDay(at))
+    : own.replace("{time}", {
+      due: `${at.toLocaleDateString(language, DATE)}, ${hour}`, clock: hour, today: hour,
+      recorded: at.toLocaleString(language, { weekday: "long", ...CLOCK }),
+    }[form]);
+  if (form === "recorded") {
+    time.after(` (${text})`);
     return;
   }
-  time.after(` ${document.body.dataset.ownTime.replace("{}", own)}`);
+  const utc = document.createElement("small");
+  utc.textContent = `(${time.textContent})`;
+  time.textContent = text;
+  time.after(" ", utc);
+}
+
+/** A day as the server writes it: in English without the comma that some browsers put in. */
+function longDay(at) {
+  const day = at.toLocaleDateString(language, { weekday: "long", ...DATE });
+  return lang === "en" ? day.replace(",", "") : day;
 }
 
 /** Let users show the password that they type. */

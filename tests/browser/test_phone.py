@@ -7,7 +7,7 @@ from tests.browser.conftest import Visitors, browsing
 from tests.stand_ins.processes import Gunicorn
 
 #: phones with their bars
-PHONES = ({"width": 390, "height": 664},)
+PHONES = ({"width": 390, "height": 664}, {"width": 320, "height": 664})
 LANGUAGES = ("en", "de", "es", "fr")
 
 
@@ -17,7 +17,7 @@ def bottom_of_first_button(page: Page) -> float:
     return box["y"] + box["height"]
 
 
-@pytest.mark.parametrize("phone", PHONES, ids=("390",))
+@pytest.mark.parametrize("phone", PHONES, ids=("390", "320"))
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_the_first_button_is_above_the_fold_below_the_news_of_yesterday(
     chromium: Browser, visitors: Visitors, played: Gunicorn, phone: dict[str, int], code: str

@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import Date, Engine, bindparam, inspect, select, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
 from lottery_system import migrations
@@ -43,6 +43,7 @@ from lottery_system.models import (
 )
 from lottery_system.models.base import UTCDateTime
 from lottery_system.models.claim import claim
+from lottery_system.models.lottery_edit import edit_lottery
 from lottery_system.queries.logs import ballot_records
 from lottery_system.usernames import look_alike_key
 from tests.conftest import running, settings_for
@@ -80,6 +81,8 @@ LANDED = {
         "1fbcf154f114e613a269babfd81a5f71043163aa191779e8ead83d614d4e0592",
     "0015_second_factors.py":
         "a2dc36fba8fa4153073a1d04d8cc9b5c2bdd3bf2fe9f0d9d7386131fc57b4201",
+    "0016_search_keys.py": "a2ab32a76ee62007562d5aceee206bbb5c9fd402f6b421125e3fd9fcb06af15a",
+    "0017_time_zones.py": "3bc3c5ba56644f614114e9ba0d6b0e3934dd3b8c50e48ec6cdcbb5e8f255ebcd",
 }  # fmt: skip
 
 
@@ -596,3 +599,68 @@ def test_log_ins_from_before_second_factors_go_on_by_password_alone(empty_url: s
             )  # fmt: skip
         with pytest.raises(DataWouldBeLost, match="passkeys"):
             downgrade(revision="0014")
+
+
+def test_lotteries_get_their_keys_and_names_that_are_one_both_stay(empty_url: str) -> None:
+    names = ["Straße", "Österreich", "O\u0308sterreich", "ﬁnale", "finale"]
+    at = datetime(2026, 11, 19, 12, tzinfo=UTC)
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0015")
+        with Session(db.engine) as session, session.begin():
+            for number, name in enumerate(names, 1):
+                session.execute(
+                    text(
+                        "INSERT INTO lotteries (id, name, prize, claim, opens_on, closes_on,"
+                        " created_at, changed_at)"
+                        " VALUES (:id, :name, '', '', '2026-11-19', '2026-12-19', :at, :at)"
+                    ).bindparams(bindparam("at", at, UTCDateTime())),
+                    {"id": number, "name": name},
+                )
+
+        upgrade()
+
+        with Session(db.engine) as session, session.begin():
+            found = session.scalars(select(Lottery).order_by(Lottery.id)).all()
+            assert [each.name for each in found] == names
+            assert [each.search_key for each in found] == [
+                "strasse", "osterreich", "osterreich", "finale", "finale",
+            ]  # fmt: skip
+            assert len({each.name_key for each in found}) == len(names)
+            assert len(session.scalars(select(LotteryChange)).all()) == len(names)
+        for number, name in enumerate(names, 1):  # as a form sends it
+            with Session(db.engine) as session, session.begin():
+                edited = edit_lottery(
+                    session, number, at, name=name, prize="Tea", closes_on=date(2026, 12, 19)
+                )
+                assert edited.name == name
+        with pytest.raises(IntegrityError), Session(db.engine) as session, session.begin():
+            session.add(Lottery.create("Ｓtraße", "", date(2026, 12, 19), at))
+        downgrade(revision="0015")  # keys follow from the names, so nothing is lost
+        upgrade()
+
+
+def test_accounts_from_before_time_zones_have_none_and_one_is_not_lost(empty_url: str) -> None:
+    at = datetime(2026, 11, 19, 12, tzinfo=UTC)
+    with running(settings_for(empty_url)) as app, app.app_context():
+        upgrade(revision="0016")
+        with Session(db.engine) as session, session.begin():
+            session.execute(
+                text(
+                    "INSERT INTO users (id, username, username_key, look_alike_key, password_hash,"
+                    " is_organiser, created_at) VALUES (1, 'bob', 'bob', 'bob', 'x', true, :at)"
+                ).bindparams(bindparam("at", at, UTCDateTime()))
+            )
+
+        upgrade()
+
+        with Session(db.engine) as session, session.begin():
+            assert session.get_one(User, 1).time_zone is None
+        with pytest.raises(DatabaseError, match="there must be an organiser"):  # noqa: SIM117
+            with Session(db.engine) as session, session.begin():  # its triggers are still there
+                session.execute(text("UPDATE users SET is_organiser = false"))
+        downgrade(revision="0016")
+        upgrade()
+        with Session(db.engine) as session, session.begin():
+            session.get_one(User, 1).time_zone = "Europe/Berlin"
+        with pytest.raises(DataWouldBeLost, match=r"users\.time_zone"):
+            downgrade(revision="0016")

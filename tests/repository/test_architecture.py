@@ -48,11 +48,13 @@ FLOORS = (
     {
         "usernames",
         "mail_addresses",
+        "name_keys",
         "reserved_names",
         "smtp",
         "browsers",
         "confusables",
         "text_input",
+        "time_zones",
         "pause",
         "mark",
         "runtime",

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from jinja2 import DictLoader
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -63,6 +63,25 @@ def test_a_fragment_is_rendered_again_for_another_value_language_or_path(app: Fl
         "a en /below/winners",
     ]
     assert fragment._cached.cache_info().hits == 1
+
+
+@SQLITE
+def test_a_fragment_is_rendered_again_for_another_time_zone(app: Flask) -> None:
+    fragment = fragments_of(app, "{{ at|clock }}")
+    shown = []
+    for zone in (None, "Asia/Kathmandu", "Europe/Berlin", None, "Asia/Kathmandu"):
+        with app.test_request_context():
+            g.time_zone = zone
+            shown.append(re.sub(r"<[^>]+>", "", fragment("part.html", at=FIRST_NOON)))
+
+    assert shown == [
+        "12:00 UTC",
+        "17:45 your time (12:00 UTC)",
+        "13:00 your time (12:00 UTC)",
+        "12:00 UTC",
+        "17:45 your time (12:00 UTC)",
+    ]
+    assert fragment._cached.cache_info().hits == 2
 
 
 @SQLITE

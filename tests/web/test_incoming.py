@@ -67,6 +67,7 @@ FIELDS = {
     "participants.promote": ("current",),
     "my_account.change_password": ("current", "new"),
     "my_account.choose_language": ("language",),
+    "my_account.choose_time_zone": ("time_zone",),
     "my_account.close": ("current",),
     "my_account.end_other_sessions": (),
     "my_account.end_session": ("log_in",),

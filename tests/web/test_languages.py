@@ -112,7 +112,7 @@ def test_a_drawn_day_remembered_in_one_language_is_not_shown_in_another(
 #: what stands in these is data: names, days, numbers, code
 DATA = frozenset({"bdi", "time", "code", "pre", "script", "style", "option", "textarea"})
 READ = frozenset(
-    {"aria-label", "title", "alt", "placeholder", "data-reveal", "data-closed", "data-own-first"}
+    {"aria-label", "title", "alt", "placeholder", "data-reveal", "data-closed", "data-own-closing"}
 )
 #: names of the cast and of what they play, and words that are the same in all languages
 KNOWN = re.compile(
@@ -308,6 +308,7 @@ def test_no_refusal_is_left_outside_the_catalogues(
         alice.post("/account/password", "/account", current="wrong one", new=PASSWORD),
         alice.post("/account/language", "/account", language="tlh"),
         alice.client.post("/account/language", data={}),
+        alice.post("/account/time-zone", "/account", time_zone="nowhere"),
         alice.client.get("/lotteries/1/ballots"),
         bob.get("/organiser"),
         bob.get("/organiser/lotteries/1"),

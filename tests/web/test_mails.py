@@ -80,6 +80,23 @@ def test_each_mail_can_be_read_in_each_language(app: Flask, kind: MailKind, lang
     assert max(map(len, raw.split(b"\r\n"))) <= 998
 
 
+def test_a_mail_has_the_times_of_its_reader(app: Flask) -> None:
+    def text(kind: MailKind, zone: str | None) -> str:
+        return " ".join(parts(write(app, letter(kind, time_zone=zone)))[0].split())
+
+    assert "was changed: 19 November 2026, 12:00:00 UTC." in text(MailKind.PASSWORD_CHANGED, None)
+    assert (
+        "was changed: 19 November 2026, 17:45 your time (19 November 2026, 12:00:00 UTC)."
+        in text(MailKind.PASSWORD_CHANGED, "Asia/Kathmandu")
+    )
+    assert "Claim it until 23:59:59 UTC on Thursday 3 December 2026." in text(MailKind.WON, None)
+    assert (
+        "Claim it until 14:00 your time on Friday 4 December 2026 (23:59:59 UTC on Thursday 3 "
+        "December 2026)." in text(MailKind.WON, "Pacific/Kiritimati")
+    )
+    assert "12:00:00 UTC." in text(MailKind.PASSWORD_CHANGED, "Europe/Atlantis")  # is no more
+
+
 @pytest.mark.parametrize("kind", list(MailKind))
 def test_headers_say_that_a_program_wrote_it_and_when(app: Flask, kind: MailKind) -> None:
     now = datetime(2026, 11, 20, 1, 2, 3, tzinfo=UTC)

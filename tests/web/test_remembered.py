@@ -17,6 +17,7 @@ from lottery_system.models import Lottery
 from lottery_system.parts import parts_of
 from lottery_system.queries.live import Moment
 from lottery_system.queries.site import Site
+from lottery_system.web.instants import Form
 from lottery_system.web.pages import winners
 from lottery_system.web.pages.winners import SeenAs
 from lottery_system.web.remembered import path_for
@@ -135,6 +136,13 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
     "models/offer.py _keeping": lambda app: (_dialect(app),),
     "confusables.py _prototypes": lambda app: (),
     "passwords.py _common": lambda app: (),
+    "time_zones.py time_zones": lambda app: (),
+    "web/instants.py _element": lambda app: (
+        datetime(2026, 11, 19, 12, tzinfo=UTC),
+        Form.DUE,
+        "de",
+        "Europe/Berlin",
+    ),
     "web/pages/cards.py _drawn": lambda app: (
         "lottery.local",
         "770",
@@ -159,11 +167,9 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
         0.0,
         SeenAs("de", "https://lottery.example/below/", False, Site("Ours")),
     ),
-    "web/words.py _closing_element": lambda app: (FIRST_DAY, "de"),
     "web/words.py _day_element": lambda app: (FIRST_DAY, "de"),
     "web/words.py _decimal": lambda app: (2.5, "de"),
     "web/words.py _formatted_day": lambda app: (FIRST_DAY, "d MMM", "de"),
-    "web/words.py _instant_element": lambda app: (datetime(2026, 11, 19, 12, tzinfo=UTC), "de"),
     "web/words.py _number": lambda app: (30_000, "de"),
     "web/words.py _weekdays": lambda app: ("de",),
 }

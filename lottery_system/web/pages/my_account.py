@@ -44,8 +44,10 @@ from lottery_system.passwords import (
 )
 from lottery_system.queries.claims import my_open_prizes
 from lottery_system.security_log import note
+from lottery_system.time_zones import time_zones
 from lottery_system.web import login
 from lottery_system.web.account_events import browser_of_request, record
+from lottery_system.web.confirmations import Done, confirm
 from lottery_system.web.current_site import site
 from lottery_system.web.downloads import download
 from lottery_system.web.exported_rows import my_claims, my_events, my_submissions
@@ -181,6 +183,19 @@ def choose_language() -> Answer:
     return redirect(url_for("my_account.show"), code=303)
 
 
+@blueprint.post("/time-zone")
+@users
+@resumes_at(show)
+def choose_time_zone() -> Answer:
+    """Keep a time zone in the account, in which all its pages and mails write times."""
+    chosen = request.form.get("time_zone", "")
+    if chosen and chosen not in time_zones():
+        abort(422, gettext("Choose one of the time zones in the list."))
+    with transaction() as session:
+        session.get_one(User, viewer().id).time_zone = chosen or None
+    return confirm(redirect(url_for("my_account.show"), code=303), Done.TIME_ZONE_CHOSEN)
+
+
 @blueprint.get("/data.json")
 @users
 def data() -> Answer:
@@ -191,6 +206,7 @@ def data() -> Answer:
         "signed_up_at": user.created_at.isoformat(),
         "is_organiser": user.is_organiser,
         "language": user.language,
+        "time_zone": user.time_zone,
         "joined_by_invitation_at": _invited_at(user.id),
         "accepted_terms": user.accepted_terms,
         "results_seen_until": user.seen_until.isoformat() if user.seen_until else None,
@@ -260,6 +276,7 @@ def _page(form: NewPasswordForm) -> str:
         events=events[:LATEST],
         has_more_events=len(events) > LATEST,
         user=user,
+        time_zones=time_zones(),
         news=news,
         factors=factors_of(db.session(), viewer().id),
         has_mail=bool(parts().settings.mail_url) or _mail_facts(db.session()) is not None,

@@ -43,6 +43,7 @@ def test_everyone_sees_prize_days_and_todays_ballots(
     assert answer.status_code == 200
     assert "Garden A pear tree. First day Thursday 19 November 2026" in page
     assert "Last day Saturday 19 December 2026" in page
+    assert "Open until 23:59:59 UTC on Saturday 19 December 2026" in page
     assert "Ballots in it today 5" in page
     assert "One ballot of all lotteries wins each day." in page
     assert "This prize can be won every day until the last day, or never." in page
@@ -254,7 +255,7 @@ def test_a_lottery_that_waits_for_the_draw_of_its_last_prize_says_when_it_goes_o
 
     for path in ("/", page_of(lottery)):
         answer = bob.get(path)
-        assert "Takes ballots again at about 12:01 UTC, if a prize is left." in text_of(answer)
+        assert "Takes ballots again at about 12:01 UTC , if a prize is left." in text_of(answer)
         assert f'action="{page_of(lottery)}/ballots"' not in answer.text
     run_due(session, FIRST_NOON + ONE_DAY, places=1)
 

@@ -73,7 +73,7 @@ def test_today_is_open_until_its_midnight(stranger: Visitor) -> None:
 
     assert answer.status_code == 200
     assert "You can still add ballots" in text_of(answer)
-    assert '<time datetime="2026-11-21T23:59:59Z">' in answer.text
+    assert '<time datetime="2026-11-21T23:59:59Z" data-own="closing">' in answer.text
 
 
 @pytest.mark.usefixtures("three_days")
