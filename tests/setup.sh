@@ -1,10 +1,10 @@
 #!/bin/sh
-# Make sure that the tests have what pip cannot install: a Chromium, a PostgreSQL server, and what
+# Make sure that the tests have what pip cannot install: browsers, a PostgreSQL server, and what
 # pages are measured with (Lighthouse on Node.js, the Nu HTML checker on Java).
 #
 # Quiet where all are there. What cannot be had is named, with what to install; its tests are
-# then skipped, and say so. PLAYWRIGHT names Playwright's command, CHROMIUM a browser of one's own,
-# FLOORS the folder into which npm installs.
+# then skipped, and say so. PLAYWRIGHT names Playwright's command, CHROMIUM and FIREFOX browsers of
+# one's own, FLOORS the folder into which npm installs.
 set -eu
 
 PLAYWRIGHT=${PLAYWRIGHT:-playwright}
@@ -74,6 +74,38 @@ install_chromium() {
     on_debian_as_root && apt_install chromium && has_chromium
 }
 
+has_firefox() {
+    for name in "${FIREFOX:-}" firefox-esr firefox; do
+        if [ -n "$name" ] && starts "$name"; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+install_firefox() {
+    on_debian_as_root || return 1
+    echo "Installing a Firefox for the browser tests ..."
+    apt_install firefox-esr && has_firefox
+}
+
+# Its browser wants a display, even to say its version.
+has_webkit() {
+    has WebKitWebDriver && has Xvfb || return 1
+    for browser in /usr/lib/*/webkit*gtk-*/MiniBrowser; do
+        if [ -x "$browser" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+install_webkit() {
+    on_debian_as_root || return 1
+    echo "Installing a WebKit for the browser tests ..."
+    apt_install webkit2gtk-driver xvfb && has_webkit
+}
+
 has_postgres() {
     for server in /usr/lib/postgresql/*/bin/postgres; do
         if [ -x "$server" ]; then
@@ -133,6 +165,14 @@ install_java() {
 has_chromium || has_playwrights_chromium || install_chromium ||
     give_up "No Chromium can be had, so the browser tests will be skipped: \
 install the package chromium, or name a browser in CHROMIUM."
+
+has_firefox || install_firefox ||
+    give_up "No Firefox can be had, so its tests will be skipped: \
+install the package firefox-esr, or name a browser in FIREFOX."
+
+has_webkit || install_webkit ||
+    give_up "No WebKit can be had, so its tests will be skipped: \
+install the packages webkit2gtk-driver and xvfb."
 
 has_postgres || install_postgres ||
     give_up "No PostgreSQL server can be had, so the tests run on SQLite alone: \
