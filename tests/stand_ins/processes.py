@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config" / "gunicorn.py"
 #: seconds after which what was to happen is taken not to happen; the disk of a busy machine was
 #: seen to answer nobody for more than one minute
-PATIENCE = 30
+PATIENCE = 180
 
 #: whether coverage.py measures what processes run, which they write down when they end well
 IS_MEASURED = "COVERAGE_PROCESS_CONFIG" in os.environ

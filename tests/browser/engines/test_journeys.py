@@ -62,7 +62,7 @@ def test_a_player_plays_wins_and_claims_within_three_days(
         bob.fill("Or add several to Extra Win", "4")
         bob.press("Add ballots to Extra Win")
         bob.expect("Your 4 ballots are in", "4 to 7", part=RECEIPT)
-        bob.expect("Ballots today 7 Your ballots 7 Your chance 100 %")
+        bob.expect("Ballots 7 Yours 7 Chance 100 %")
         assert lottery.count_ballots(FIRST_DAY) == 7
 
         # Friday: he has won, who else, and claims the prize
@@ -146,10 +146,10 @@ def test_an_open_page_turns_over_at_midnight_by_itself(
         lottery.server.clock.run_from(closes_at(FIRST_DAY) - timedelta(seconds=20))
         lottery.server.start()
         bob.open("/")
-        bob.expect(f"(23:59:59 UTC on {THURSDAY})", "Closes in 0:00:", part=".today")
+        bob.expect("Closes in 0:00:", "(23:59:59 UTC)", part=".today")
         bob.run("window.isTheSamePage = true")
 
-        bob.expect(f"(23:59:59 UTC on {FRIDAY})", "Closes in 23:5", part=".today")
+        bob.expect("Closes in 23:5", part=".today")
         bob.expect("You won: Big Chance", f"Ballot 1 won in Big Chance on {THURSDAY}.")
         assert bob.run("window.isTheSamePage") is True
         bob.press(ONE)
