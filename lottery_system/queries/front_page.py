@@ -28,6 +28,8 @@ class FrontPage(NamedTuple):
     ballot_count: int
     mine_count: int
     latest_drawn: date | None
+    #: the latest day that is over, drawn or not
+    latest_over: date | None
     #: the latest day before this one on which one played
     my_latest: date | None
     #: those that close first at the top
@@ -66,6 +68,7 @@ def load_front_page(
         ballot_count=rows[0].ballot_count,
         mine_count=rows[0].mine_count,
         latest_drawn=rows[0].latest_drawn,
+        latest_over=rows[0].latest_over,
         my_latest=rows[0].my_latest,
         open_ones=open_ones[:PAGE],
         has_more=len(open_ones) > PAGE,
@@ -90,6 +93,7 @@ _mine_count = (
     .scalar_subquery()
 )
 _latest_drawn = LATEST_DRAWN.scalar_subquery()
+_latest_over = select(func.max(_draw.day)).where(_draw.day < bindparam("day")).scalar_subquery()
 _my_latest = (
     select(func.max(_holding.day))
     .where(_holding.user_id == bindparam("user_id"), _holding.day < bindparam("day"))
@@ -136,6 +140,7 @@ def _front_page(*wanted: Any) -> Select[Any]:
             func.coalesce(_ballot_count, 0).label("ballot_count"),
             func.coalesce(_mine_count, 0).label("mine_count"),
             _latest_drawn.label("latest_drawn"),
+            _latest_over.label("latest_over"),
             _my_latest.label("my_latest"),
             shown,
             func.coalesce(_holding.ballot_count, 0).label("mine"),

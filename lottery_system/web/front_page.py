@@ -57,7 +57,9 @@ def front_page(*, token: UUID | None = None, returned: ReturnedForm | None = Non
         page = load_front_page(connection, me.id, today, page=at, name=name)
         left = prizes_left(connection, page.open_ones, now)
         changed = changed_today(connection, me.id, page.open_ones, now)
-        being_made = draw_being_made(connection, now, page.latest_drawn, me.id)
+        being_made = None
+        if page.latest_over != page.latest_drawn:
+            being_made = draw_being_made(connection, now, page.latest_drawn, me.id)
         receipt = submission_of(connection, me.id, token) if token else None
         prizes = prizes_to_claim(connection, me.id, today) if me.prize_to_claim else []
         results = None
