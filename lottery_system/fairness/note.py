@@ -13,6 +13,7 @@ from binascii import Error as Base64Error
 from hashlib import sha256
 from typing import NamedTuple
 
+from lottery_system.fairness.edwards25519 import is_public_key
 from lottery_system.fairness.merkle import HASH_BYTES
 from lottery_system.fairness.records import NAME
 
@@ -26,6 +27,10 @@ MAX_SIGNATURES = 16
 _BASE64 = r"[A-Za-z0-9+/]+={0,2}"
 _VKEY = re.compile(rf"(?P<name>{NAME})\+(?P<id>[0-9a-f]{{8}})\+(?P<key>{_BASE64})", re.ASCII)
 _PRIVATE = "PRIVATE+KEY+"
+#: what no note has (C2SP signed-note): control characters but the line feed
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+#: a key id, and a signature of one byte at least
+_LEAST_BLOB = KEY_ID_BYTES + 1
 # another's key name may be in any letters, but for white space and the plus sign
 _SIGNATURE = re.compile(rf"— (?P<name>[^\s+]+) (?P<signature>{_BASE64})\n")
 _CHECKPOINT = re.compile(
@@ -101,6 +106,8 @@ def parse_vkey(text: str) -> VerifierKey:
     key = VerifierKey(match["name"], data[1:])
     if key.key_id.hex() != match["id"]:
         raise NoteError("the id of this verifier key is not that of its name and key")
+    if not is_public_key(key.public_key):
+        raise NoteError("this verifier key is weak: its point is not of prime order")
     return key
 
 
@@ -210,9 +217,11 @@ def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     lines = [line + "\n" for line in signatures.split("\n")]
     if not separator or lines.pop() != "\n" or not 1 <= len(lines) <= MAX_SIGNATURES:
         raise NoteError("this is not a signed note: a text, an empty line, signature lines")
+    if _CONTROL.search(note):
+        raise NoteError("this note has control characters")
     matches = [_SIGNATURE.fullmatch(line) for line in lines]
     signed = [(each["name"], decode_base64(each["signature"])) for each in matches if each]
-    if len(signed) != len(lines):
+    if len(signed) != len(lines) or any(len(blob) < _LEAST_BLOB for _, blob in signed):
         raise NoteError("a signature line of this note is malformed")
     return text + "\n", signed
 

@@ -24,7 +24,7 @@ from lottery_system.fairness.certificate import (
     format_receipt,
     parse_certificate,
 )
-from lottery_system.fairness.note import SigningKey, format_vkey
+from lottery_system.fairness.note import SigningKey, VerifierKey, format_vkey
 from lottery_system.fairness.offers import (
     Offered,
     Offers,
@@ -51,6 +51,7 @@ from tests.fairness.test_recovery import (
     STATEMENT,
     STRANGER,
 )
+from tests.stand_ins import odd_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
@@ -1224,3 +1225,44 @@ def test_the_bundle_is_of_the_versions_that_are_pinned() -> None:
     for name, version in versions.items():
         assert f"{name} {version}" in head
     assert "MIT licence" in head
+
+
+def test_odd_keys_and_signatures_are_refused_as_in_python(page: Page) -> None:
+    """By the rule of daily-draw/v1, section 5, whatever libraries make of them."""
+    owner = "lottery.example"
+    as_keys = [
+        (odd.name, format_vkey(VerifierKey(owner, odd.encoded)), odd.is_taken)
+        for odd in odd_keys.public_keys()
+    ]
+    as_notes = []
+    for odd in odd_keys.signed():
+        key = VerifierKey(owner, odd.public_key)
+        blob = b64encode(key.key_id + odd.signature).decode()
+        note = f"{odd_keys.MESSAGE.decode()}\n— {owner} {blob}\n"
+        as_notes.append((odd.name, format_vkey(key), note, odd.holds))
+    assert {taken for _, _, taken in as_keys} == {holds for *_, holds in as_notes} == {True, False}
+
+    wrong = run(
+        page,
+        "note",
+        """
+        const wrong = [];
+        const works = (act) => {
+          try { act(); return true; } catch (error) {
+            if (error.name !== "NoteError") wrong.push(String(error));
+            return false;
+          }
+        };
+        for (const [name, vkey, isTaken] of given.keys) {
+          if (works(() => m.parseVkey(vkey)) !== isTaken) wrong.push(name);
+        }
+        for (const [name, vkey, note, holds] of given.notes) {
+          const key = m.parseVkey(vkey);
+          if (works(() => m.openNote(note, key)) !== holds) wrong.push(name);
+        }
+        return wrong;
+        """,
+        {"keys": as_keys, "notes": as_notes},
+    )
+
+    assert wrong == []

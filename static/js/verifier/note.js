@@ -24,6 +24,11 @@ const VKEY = new RegExp(`^(?<name>${NAME})\\+(?<id>[0-9a-f]{8})\\+(?<key>${BASE6
 // of Unicode is spelt out, since \s takes the byte order mark for some
 const NOT_SPACE = "[^\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000+]";
 const SIGNATURE = new RegExp(`^— (?<name>${NOT_SPACE}+) (?<blob>${BASE64})$`, "u");
+/** what no note has (C2SP signed-note): control characters but the line feed */
+// eslint-disable-next-line no-control-regex
+const CONTROL = /[\x00-\x09\x0b-\x1f]/;
+/** a key id, and a signature of one byte at least */
+const LEAST_BLOB = KEY_ID_BYTES + 1;
 const CHECKPOINT = new RegExp(
   `^(?<origin>${NAME})\n(?<size>0|[1-9][0-9]{0,17})\n(?<root>[A-Za-z0-9+/]{43}=)\n$`,
 );
@@ -52,6 +57,9 @@ export function parseVkey(text) {
   const id = toHex(hash(utf8(`${found.name}\n`), data).subarray(0, KEY_ID_BYTES));
   if (id !== found.id) {
     throw new NoteError("the id of this verifier key is not that of its name and key");
+  }
+  if (!isPublicKey(data.subarray(1))) {
+    throw new NoteError("this verifier key is weak: its point is not of prime order");
   }
   return { name: found.name, id, publicKey: data.subarray(1) };
 }
@@ -96,7 +104,7 @@ export function openNote(note, key) {
   const { text, signed } = split(note);
   const mine = signed
     .filter(({ name }) => name === key.name)
-    .map(({ blob }) => fromBase64(blob))
+    .map(({ blob }) => blob)
     .filter((blob) => toHex(blob.subarray(0, KEY_ID_BYTES)) === key.id);
   if (mine.length !== 1) {
     throw new NotSigned(`this note is not signed by the key ${key.name}+${key.id}`);
@@ -113,18 +121,39 @@ function split(note) {
   if (end < 0 || lines.pop() !== "" || lines.length < 1 || lines.length > MAX_SIGNATURES) {
     throw new NoteError("this is not a signed note: a text, an empty line, signature lines");
   }
+  if (CONTROL.test(note)) throw new NoteError("this note has control characters");
   const text = note.slice(0, end + 1);
-  const signed = lines.map((line) => SIGNATURE.exec(line)?.groups);
-  if (signed.includes(undefined)) {
+  const signed = lines.map((line) => {
+    const { name, blob } = SIGNATURE.exec(line)?.groups ?? { name: "", blob: "" };
+    return { name, blob: fromBase64(blob) };
+  });
+  if (signed.some(({ blob }) => blob.length < LEAST_BLOB)) {
     throw new NoteError("a signature line of this note is malformed");
   }
   return { text, signed };
 }
 
-/** Ed25519 of RFC 8032, section 5.1.7; not ZIP-215, which takes points in several spellings. */
+/**
+ * Whether 32 bytes are a key that is taken: canonical, and a point of prime order. Libraries differ
+ * over the others.
+ */
+function isPublicKey(bytes) {
+  try {
+    const point = ed25519.Point.fromBytes(bytes);
+    return !point.isSmallOrder() && point.isTorsionFree();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Ed25519 of RFC 8032, section 5.1.7, R compared byte by byte. The library compares eight times the
+ * points; that is the same where key and R are in the subgroup of prime order, and R is canonical.
+ */
 const isSigned = rememberLast((publicKey, signature, message) => {
   try {
-    return ed25519.verify(signature, message, publicKey, { zip215: false });
+    return ed25519.Point.fromBytes(signature.subarray(0, KEY_BYTES)).isTorsionFree()
+      && ed25519.verify(signature, message, publicKey, { zip215: false });
   } catch {
     return false; // of another length
   }
