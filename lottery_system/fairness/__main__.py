@@ -1,6 +1,6 @@
 """Verifier on the command line: `python -m lottery_system.fairness` checks without the server.
 
-    verify CERTIFICATE.json [--key VKEY] [--log DIR] [--receipt RECEIPT.json] [--offers OFFERS.json]
+    verify CERTIFICATE.json [--key KEY] [--log DIR] [--receipt RECEIPT.json] [--offers OFFERS.json]
         [--recovery FILE]...
     fetch URL DIR
 
@@ -19,8 +19,9 @@ from lottery_system.fairness.certificate import MAX_BYTES, Unreadable
 from lottery_system.fairness.checks import OF_RECEIPTS, Check, Verdict, holds
 from lottery_system.fairness.download import OFFERS, NoDownload, download
 from lottery_system.fairness.folder import read_records
-from lottery_system.fairness.note import NoteError, parse_vkey
+from lottery_system.fairness.note import NoteError
 from lottery_system.fairness.offers import MAX_OFFERS_BYTES
+from lottery_system.fairness.pin import parse_pin
 from lottery_system.fairness.verify import verify
 
 HOLDS, FAILS, UNREADABLE, INTERRUPTED = 0, 1, 2, 130
@@ -37,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("verify", help="make all checks of a certificate")
     one.add_argument("certificate", type=Path, metavar="CERTIFICATE.json")
-    one.add_argument("--key", metavar="VKEY", help="the lottery's key, as you know it")
+    one.add_argument(
+        "--key",
+        metavar="KEY",
+        help="the lottery's key as you noted it, with @ and its genesis or without",
+    )
     one.add_argument("--log", type=Path, metavar="DIR", help="a downloaded copy of the day's log")
     one.add_argument("--receipt", type=Path, metavar="RECEIPT.json", help="of a ballot of the day")
     one.add_argument(
@@ -74,7 +79,7 @@ def _verify(given: argparse.Namespace) -> int:
     certificate = _file(given.certificate)
     receipt = _file(given.receipt) if given.receipt else None
     try:
-        key = parse_vkey(given.key) if given.key else None
+        pin = parse_pin(given.key) if given.key else None
     except NoteError as error:
         raise CannotRead(f"--key: {error}") from None
     ballots: Iterable[bytes] | None = None
@@ -87,7 +92,8 @@ def _verify(given: argparse.Namespace) -> int:
         offers = given.log / OFFERS
     checks = verify(
         certificate,
-        key=key,
+        key=pin.key if pin else None,
+        genesis=pin.genesis if pin else None,
         ballots=ballots,
         receipt=receipt,
         recoveries=[_text(path) for path in given.recovery],

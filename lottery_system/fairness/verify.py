@@ -56,7 +56,11 @@ class _Case:
     """A certificate and what is known of it while it is checked."""
 
     def __init__(
-        self, certificate: Certificate, key: VerifierKey | None, recoveries: Sequence[str]
+        self,
+        certificate: Certificate,
+        key: VerifierKey | None,
+        genesis: bytes | None,
+        recoveries: Sequence[str],
     ) -> None:
         self.certificate = certificate
         self.genesis: Genesis = records.parse_genesis(certificate.genesis)
@@ -66,12 +70,16 @@ class _Case:
         ]
         hint = parse_vkey(certificate.log_key)
         self.is_pinned = key is not None
+        #: H of the genesis that was noted with the key; None if none was
+        self.noted_genesis = genesis
         self.genesis_hash = sha256(certificate.genesis.encode()).digest()
         #: None if none was given; what is wrong with one of them, or what they say together
         self.succession: Succession | Exception | None = None
         if recoveries:
             self.succession = _succession(recoveries, self.genesis_hash)
         self.key = key or hint
+        #: H of the genesis of the journal of the key that was given
+        self.first_genesis = self.genesis_hash
         if isinstance(self.succession, Succession) and key != hint:
             led = [each.key for each in self.succession.led]
             if (
@@ -80,6 +88,7 @@ class _Case:
                 and self.succession.led[-1].next == (certificate.log_key)
             ):  # the pinned key has signed over to the certificate's, through all in between
                 self.key = hint
+                self.first_genesis = self.succession.led[led.index(format_vkey(key))].ended
         self.names_its_key = hint == self.key
         #: the journal's checkpoint, once its signature was seen to hold
         self.checkpoint: Checkpoint | None = None
@@ -94,6 +103,7 @@ def verify(
     certificate: bytes,
     *,
     key: VerifierKey | None = None,
+    genesis: bytes | None = None,
     ballots: Iterable[bytes] | None = None,
     receipt: bytes | None = None,
     recoveries: Sequence[str] = (),
@@ -106,6 +116,8 @@ def verify(
         certificate: JSON, as it was downloaded.
         key: the lottery's, known from elsewhere; without it the certificate's key is used, and the
             check `checkpoint` says so.
+        genesis: H of the genesis that was noted with the key, 32 bytes; without it the check
+            `genesis` takes any that the key has signed.
         ballots: the day's records in order, for the check `list`; read once, in batches.
         receipt: JSON, for the checks of it.
         recoveries: published recovery statements, signed notes; if they lead from `key` to the
@@ -124,7 +136,7 @@ def verify(
     receipt_or_fault = None if receipt is None else _parsed_receipt(receipt)
 
     try:
-        case = _Case(parse_certificate(certificate), key, recoveries)
+        case = _Case(parse_certificate(certificate), key, genesis, recoveries)
     except (FormatError, RecordError, NoteError) as error:
         why = "the certificate is not well formed"
         return [failed("format", error), *(not_made(name, why) for name in list(CHECKS)[1:])]
@@ -174,6 +186,10 @@ def _genesis(case: _Case) -> str:
     demand(
         merkle.check_inclusion(0, checkpoint.size, leaf, proof, checkpoint.root),
         "the genesis is not the first record of the journal",
+    )
+    demand(
+        case.noted_genesis in (None, case.first_genesis),
+        "this is another opening record than the one that was noted with the key",
     )
     return CHECKS["genesis"]
 

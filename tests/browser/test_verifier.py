@@ -6,6 +6,7 @@ import shutil
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import partial
+from hashlib import sha256
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -24,14 +25,15 @@ from lottery_system.fairness.certificate import (
     format_receipt,
     parse_certificate,
 )
-from lottery_system.fairness.note import SigningKey, VerifierKey, format_vkey
+from lottery_system.fairness.note import NoteError, SigningKey, VerifierKey, format_vkey
 from lottery_system.fairness.offers import (
     Offered,
     Offers,
     format_offers,
     format_signed_offers,
 )
-from lottery_system.fairness.records import RecordError
+from lottery_system.fairness.pin import format_pin, parse_pin
+from lottery_system.fairness.records import Genesis, RecordError, format_genesis
 from lottery_system.fairness.recovery import format_recovery, parse_recovery, sign_recovery
 from lottery_system.fairness.verify import verify
 from lottery_system.web.headers import HEADERS
@@ -1227,8 +1229,42 @@ def test_the_bundle_is_of_the_versions_that_are_pinned() -> None:
     assert "MIT licence" in head
 
 
+@pytest.mark.parametrize("genesis", [BEFORE.genesis, AFTER.genesis, forge.Day(draw=1).genesis])
+@pytest.mark.parametrize("day", [BEFORE, AFTER, forge.Day(draw=1)])
+def test_a_key_that_was_noted_with_a_genesis_is_judged_as_in_python(
+    page: Page, day: forge.Day, genesis: Genesis
+) -> None:
+    noted = sha256(format_genesis(genesis)).digest()
+    pin = format_pin(KEY.verifier, noted)
+    for notes in ([], [NOTE]):
+        python = by_python(day.certificate(), key=KEY.verifier, genesis=noted, recoveries=notes)
+        assert by_browser(page, day.certificate(), key=pin, recoveries=notes) == python
+
+
+def test_a_pin_is_read_as_strictly_as_in_python(page: Page) -> None:
+    pin = format_pin(KEY.verifier, bytes(32))
+    texts = ["", "@", pin, pin[:-1], pin + "0", pin.upper(), pin + "\n", "@" + pin]
+    texts += [pin.replace("@", "@@"), pin.partition("@")[0]]
+
+    def is_read(text: str) -> bool:
+        try:
+            parse_pin(text)
+        except NoteError:
+            return False
+        return True
+
+    by_script = run(
+        page,
+        "note",
+        "return given.map((t) => { try { m.parsePin(t); return true; } catch { return false; } })",
+        texts,
+    )
+
+    assert by_script == [is_read(text) for text in texts]
+
+
 def test_odd_keys_and_signatures_are_refused_as_in_python(page: Page) -> None:
-    """By the rule of daily-draw/v1, section 5, whatever libraries make of them."""
+    """Whatever libraries make of them."""
     owner = "lottery.example"
     as_keys = [
         (odd.name, format_vkey(VerifierKey(owner, odd.encoded)), odd.is_taken)

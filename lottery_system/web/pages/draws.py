@@ -2,6 +2,7 @@
 
 from datetime import date
 from functools import lru_cache
+from hashlib import sha256
 
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -16,7 +17,7 @@ from lottery_system.extensions import reading
 from lottery_system.fairness import beacon
 from lottery_system.fairness.certificate import format_receipt
 from lottery_system.fairness.checks import CHECKS
-from lottery_system.fairness.note import format_vkey
+from lottery_system.fairness.pin import format_pin
 from lottery_system.fairness.records import parse_freeze, parse_genesis
 from lottery_system.parts import parts
 from lottery_system.queries.logs import freeze_of, journal_record, last_record
@@ -76,7 +77,7 @@ def show(day: str) -> tuple[str, int]:
         and freeze.round is not None
         and beacon.is_late(freeze.closes, freeze.frozen, genesis.gap),
         has_log=genesis is not None and utc_day >= genesis.first,
-        vkey=format_vkey(key) if key else None,
+        pin=format_pin(key, sha256(begun.record.encode()).digest()) if key and begun else None,
         has_offers=has_offers,
         # all of them, since a verifier follows the line of journals that they make
         recoveries=[

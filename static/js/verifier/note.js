@@ -7,7 +7,7 @@
  */
 
 import { ed25519 } from "../vendor/noble.js";
-import { equal, fromBase64, hash, toHex, utf8 } from "./bytes.js";
+import { equal, fromBase64, fromHex, hash, toHex, utf8 } from "./bytes.js";
 import { rememberLast } from "./last.js";
 import { HASH_BYTES } from "./merkle.js";
 import { NAME } from "./records.js";
@@ -62,6 +62,22 @@ export function parseVkey(text) {
     throw new NoteError("this verifier key is weak: its point is not of prime order");
   }
   return { name: found.name, id, publicKey: data.subarray(1) };
+}
+
+/**
+ * Read a lottery's key as somebody noted it: `VKEY@<64 hex digits of H(genesis)>`, or a key alone.
+ *
+ * @returns {{key: ReturnType<typeof parseVkey>, genesis: Uint8Array | null}}
+ * @throws {NoteError} it is neither
+ */
+export function parsePin(text) {
+  const at = text.indexOf("@");
+  if (at < 0) return { key: parseVkey(text), genesis: null };
+  const genesis = text.slice(at + 1);
+  if (!/^[0-9a-f]{64}$/.test(genesis)) {
+    throw new NoteError("behind the @ of a key there are 64 hex digits, in lower case");
+  }
+  return { key: parseVkey(text.slice(0, at)), genesis: fromHex(genesis) };
 }
 
 /** Tell whether two keys are one. */

@@ -20,7 +20,7 @@ import {
 import { Unreadable } from "./json.js";
 import { Listing, readList } from "./listing.js";
 import { EMPTY_ROOT, checkInclusion, leafHash } from "./merkle.js";
-import { NoteError, isSameKey, openCheckpoint, parseVkey } from "./note.js";
+import { NoteError, isSameKey, openCheckpoint, parsePin, parseVkey } from "./note.js";
 import { ReceiptCase } from "./receipt.js";
 import { BEACON, OPERATOR, parseBallot, parseFreeze, parseGenesis } from "./records.js";
 import { openOffers, parseSignedOffers } from "./offers.js";
@@ -37,8 +37,8 @@ export { CHECKS, NoteError, Unreadable, holds, parseVkey, readRecords, tilesFrom
  *
  * @param {string | Uint8Array} certificate JSON, as it was downloaded
  * @param {object} [given]
- * @param {string} [given.key] the lottery's verifier key, as the verifier knows it from elsewhere;
- *   without one the certificate's own word is taken, and the check `checkpoint` says so
+ * @param {string} [given.key] the lottery's verifier key, as the verifier noted it, with H of its
+ *   genesis or without (`parsePin`); without a key the certificate's own word is taken, and the check `checkpoint` says so
  * @param {Ballots | ((size: bigint) => Ballots)} [given.ballots] the day's records in their order,
  *   for the check `list`, or what gives so many of them; read once
  * @param {string | Uint8Array} [given.receipt] JSON, for the checks of it
@@ -58,7 +58,7 @@ export { CHECKS, NoteError, Unreadable, holds, parseVkey, readRecords, tilesFrom
 export async function verify(
   certificate, { key, ballots, receipt, recoveries = [], offers, tiles, progress } = {},
 ) {
-  const pinned = key ? parseVkey(key) : null;
+  const pinned = key ? parsePin(key) : null;
   const receiptOrFault = receipt === undefined ? null : orFault(() => parseReceipt(receipt));
   const parsed = orFault(() => parseCertificate(certificate));
 
@@ -109,7 +109,11 @@ class Case {
     ));
     const hint = parseVkey(certificate.logKey);
     this.isPinned = pinned !== null;
-    this.key = pinned ?? hint;
+    this.key = pinned?.key ?? hint;
+    /** H of the genesis that was noted with the key, if any */
+    this.notedGenesis = pinned?.genesis ?? null;
+    /** H of the genesis of the journal of the key that was given */
+    this.firstGenesis = hash(utf8(certificate.genesis));
     /** what is wrong with a statement, or null */
     this.fault = null;
     if (recoveries.length) this.follow(recoveries, hint);
@@ -127,9 +131,12 @@ class Case {
       return;
     }
     const { led } = this.succession;
-    const isKnown = led.some(({ key }) => isSameKey(parseVkey(key), this.key));
+    const known = led.find(({ key }) => isSameKey(parseVkey(key), this.key));
     // the pinned key has signed over to the certificate's, through all in between
-    if (isKnown && led.at(-1).next === this.certificate.logKey) this.key = hint;
+    if (known && led.at(-1).next === this.certificate.logKey) {
+      this.key = hint;
+      this.firstGenesis = known.ended;
+    }
   }
 
   /** The journal's checkpoint, once its signature was seen to hold. */
@@ -156,13 +163,17 @@ const OF_THE_CERTIFICATE = new Map(Object.entries({
     return UNPINNED;
   },
 
-  genesis({ checkpoint, certificate }) {
+  genesis({ checkpoint, certificate, notedGenesis, firstGenesis }) {
     const leaf = leafHash(utf8(certificate.genesis));
     demand(
       checkInclusion(
         0n, checkpoint.size, leaf, certificate.journal.genesisProof, checkpoint.root,
       ),
       "the genesis is not the first record of the journal",
+    );
+    demand(
+      !notedGenesis || equal(notedGenesis, firstGenesis),
+      "this is another opening record than the one that was noted with the key",
     );
     return CHECKS.get("genesis");
   },
