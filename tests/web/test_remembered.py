@@ -154,6 +154,7 @@ ASKED: dict[str, Callable[[Flask], tuple[object, ...]]] = {
     "web/pages/draws.py _certificate": lambda app: (app, FIRST_DAY),
     "web/pages/live.py _event": lambda app: (Moment(FIRST_DAY, 1, None, None, None, 0),),
     "web/remembered.py _path": lambda app: (app, "/below", "winners.index", (("date", "x"),)),
+    "web/sample_draw.py sample_draw": lambda app: (app.static_folder, "operator"),
     "web/static_files.py version_of": lambda app: (app.static_folder,),
     "web/texts.py _script_texts": lambda app: (app.static_folder,),
     "web/texts.py catalogue": lambda app: ("de",),
