@@ -22,9 +22,13 @@ def bottom_of_first_button(page: Page) -> float:
 def test_the_first_button_is_above_the_fold_below_the_news_of_yesterday(
     chromium: Browser, visitors: Visitors, played: Gunicorn, phone: dict[str, int], code: str
 ) -> None:
-    """The first lottery has the longest name and prize that there may be."""
+    """The first lottery has the longest name and prize that there may be, and many ballots."""
     options = visitors.options(played, "bob")
     with browsing(chromium, played.url, viewport=phone, **options) as page:
+        page.goto(f"/?lang={code}")
+        page.locator("[name=count]").first.fill("999")
+        page.locator(".many button").first.click()
+        expect(page.locator(".receipt").first).to_be_visible()
         page.goto(f"/?lang={code}")
         expect(page.locator(".news p")).to_be_visible()
         expect(page.locator(".countdown")).to_be_visible()
