@@ -1,11 +1,12 @@
 """Verifier on the command line: `python -m lottery_system.fairness` checks without the server.
 
     verify CERTIFICATE.json [--key KEY] [--log DIR] [--receipt RECEIPT.json] [--offers OFFERS.json]
-        [--recovery FILE]...
+        [--recovery FILE]... [--head FILE [--journal DIR]]
     fetch URL DIR
+    journal DIR --key KEY [--head FILE]...
 
-Exit code of `verify`: 0 all checks passed; 1 a check failed, or one that the certificate or the
-given receipt needs could not be made; 2 unreadable input.
+Exit code of `verify` and `journal`: 0 all checks passed; 1 a check failed, or one that the
+certificate, the given receipt or the given head needs could not be made; 2 unreadable input.
 """
 
 import argparse
@@ -17,15 +18,18 @@ from typing import TextIO
 
 from lottery_system.fairness.certificate import MAX_BYTES, Unreadable
 from lottery_system.fairness.checks import OF_RECEIPTS, Check, Verdict, holds
-from lottery_system.fairness.download import OFFERS, NoDownload, download
+from lottery_system.fairness.download import CHECKPOINT, OFFERS, NoDownload, download
 from lottery_system.fairness.folder import read_records
+from lottery_system.fairness.journal import HEAD, check_head, check_journal
 from lottery_system.fairness.note import NoteError
 from lottery_system.fairness.offers import MAX_OFFERS_BYTES
-from lottery_system.fairness.pin import parse_pin
+from lottery_system.fairness.pin import Pin, parse_pin
 from lottery_system.fairness.verify import verify
 
 HOLDS, FAILS, UNREADABLE, INTERRUPTED = 0, 1, 2, 130
 BAR = 40
+#: in the folder of a journal: its checkpoint when it was last found sound
+SEEN = "seen"
 
 
 class CannotRead(Exception):
@@ -59,6 +63,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=[],
         help="a signed statement of a loss, from /log/recovery/1; may be given again",
     )
+    one.add_argument(
+        "--head", type=Path, metavar="FILE", help="a checkpoint of the journal that you kept"
+    )
+    one.add_argument(
+        "--journal", type=Path, metavar="DIR", help="a downloaded copy of the journal, for --head"
+    )
+    monitor = commands.add_parser(
+        "journal", help="check a downloaded journal, and that it extends what was seen before"
+    )
+    monitor.add_argument(
+        "folder", type=Path, metavar="DIR", help="from fetch https://site/log/ DIR"
+    )
+    monitor.add_argument(
+        "--key", metavar="KEY", required=True, help="the lottery's, as you noted it"
+    )
+    monitor.add_argument(
+        "--head",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a checkpoint of the journal that you kept; may be given again",
+    )
     other = commands.add_parser("fetch", help="download a log")
     other.add_argument("url", metavar="URL", help="like https://site/log/2026-11-22/")
     other.add_argument("folder", type=Path, metavar="DIR")
@@ -67,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # escape unprintable characters, so that a crafted name cannot hide the verdict
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return _fetch(given) if given.command == "fetch" else _verify(given)
+        return {"fetch": _fetch, "journal": _journal, "verify": _verify}[given.command](given)
     except (CannotRead, Unreadable, NoDownload) as error:
         print(f"verify: {error}", file=sys.stderr)  # noqa: T201
         return UNREADABLE
@@ -78,15 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _verify(given: argparse.Namespace) -> int:
     certificate = _file(given.certificate)
     receipt = _file(given.receipt) if given.receipt else None
-    try:
-        pin = parse_pin(given.key) if given.key else None
-    except NoteError as error:
-        raise CannotRead(f"--key: {error}") from None
-    ballots: Iterable[bytes] | None = None
-    if given.log:
-        if not given.log.is_dir():
-            raise CannotRead(f"{given.log} is not a folder")
-        ballots = read_records(given.log)
+    pin = _pin(given.key) if given.key else None
+    ballots = _records(given.log) if given.log else None
     offers = given.offers
     if offers is None and given.log and (given.log / OFFERS).is_file():
         offers = given.log / OFFERS
@@ -100,12 +120,53 @@ def _verify(given: argparse.Namespace) -> int:
         offers=_file(offers, MAX_OFFERS_BYTES) if offers else None,
         progress=_bar(sys.stderr, "ballots"),
     )
+    if given.head:
+        journal = _records(given.journal) if given.journal else None
+        key = pin.key if pin else None
+        checks.append(check_head(certificate, _text(given.head), key, journal))
     for check in checks:
         print(_line(check))  # noqa: T201
     # a given receipt must be fully checked for exit code 0
     needed = OF_RECEIPTS if given.receipt else set()
     is_answered = all(each.verdict is Verdict.OK for each in checks if each.name in needed)
     return HOLDS if holds(checks) and is_answered else FAILS
+
+
+def _journal(given: argparse.Namespace) -> int:
+    """Check a journal, and keep its checkpoint as what was seen last."""
+    seen = given.folder / SEEN
+    heads = [_text(path) for path in [*given.head, *([seen] if seen.is_file() else [])]]
+    pin, records = _pin(given.key), _records(given.folder)
+    note = _text(given.folder / CHECKPOINT)
+    try:
+        checks = check_journal(note, records, pin, heads)
+    except (ValueError, OSError) as error:
+        raise CannotRead(f"{given.folder}: {error}") from None
+    for check in checks:
+        print(_line(check))  # noqa: T201
+    is_sound = all(
+        each.verdict is Verdict.OK or (each.name == HEAD and each.verdict is Verdict.NOT_MADE)
+        for each in checks
+    )
+    if not is_sound:
+        return FAILS
+    draft = seen.with_name(f"{SEEN}.draft")
+    draft.write_text(note, encoding="utf-8")
+    draft.replace(seen)
+    return HOLDS
+
+
+def _pin(text: str) -> Pin:
+    try:
+        return parse_pin(text)
+    except NoteError as error:
+        raise CannotRead(f"--key: {error}") from None
+
+
+def _records(folder: Path) -> Iterable[bytes]:
+    if not folder.is_dir():
+        raise CannotRead(f"{folder} is not a folder")
+    return read_records(folder)
 
 
 def _fetch(given: argparse.Namespace) -> int:

@@ -1,0 +1,203 @@
+"""Journal monitor: all records of a downloaded journal, and whether it extends what was seen.
+
+Whoever keeps a checkpoint of the journal, or runs this each day, finds a journal that was rolled
+back, forked or rewritten, without believing the server (daily-draw/v1, section 13: what to keep).
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+from hashlib import sha256
+
+from lottery_system.fairness import merkle, records
+from lottery_system.fairness.certificate import parse_certificate
+from lottery_system.fairness.checks import Check, NotMade, demand, make
+from lottery_system.fairness.commitment import follow_chain
+from lottery_system.fairness.note import Checkpoint, VerifierKey, open_checkpoint, parse_vkey
+from lottery_system.fairness.pin import Pin
+from lottery_system.fairness.records import Freeze, Genesis
+
+ONE_DAY = timedelta(days=1)
+
+#: one more check of a certificate, made only where a checkpoint is given that somebody kept
+HEAD = "head"
+#: the checks of a journal in order, with what each says
+JOURNAL_CHECKS = {
+    "checkpoint": "the checkpoint of the public log is signed with the lottery's key",
+    "records": "the records are all there, and are the ones that the checkpoint signs",
+    "genesis": "the lottery's opening record comes first, and is the one that was noted",
+    "freezes": "there is one closing record a day, in order, each after the one before",
+    "secrets": "the secret of each day is the one sealed in the opening record",
+    HEAD: "nothing that was seen before is missing or changed",
+}
+
+
+class _Journal:
+    """A journal and what is known of it while it is checked."""
+
+    def __init__(self, note: str, entries: Iterable[bytes], pin: Pin) -> None:
+        self.note = note
+        self.pin = pin
+        self.entries = list(entries)
+        self._checkpoint: Checkpoint | None = None
+
+    def checkpoint(self) -> str:
+        opened = open_checkpoint(self.note, self.pin.key)
+        demand(opened.origin == self.pin.key.name, f"it is that of {opened.origin}")
+        self._checkpoint = opened
+        return JOURNAL_CHECKS["checkpoint"]
+
+    @property
+    def signed(self) -> Checkpoint:
+        if self._checkpoint is None:
+            raise NotMade("the journal's checkpoint could not be believed")
+        return self._checkpoint
+
+    @property
+    def genesis(self) -> Genesis:
+        demand(bool(self.entries), "the journal is empty")
+        return records.parse_genesis(self.entries[0])
+
+    def records(self) -> str:
+        size, count = self.signed.size, len(self.entries)
+        demand(count >= size, f"the checkpoint signs {size} records, and {count} are here")
+        # those that a server has added since are of the next checkpoint
+        self.entries = self.entries[:size]
+        root = roots_at(self.entries, [size])[size]
+        demand(root == self.signed.root, "the records are others than those that were signed")
+        return JOURNAL_CHECKS["records"]
+
+    def opening(self) -> str:
+        genesis = self.genesis
+        demand(genesis.name == self.pin.key.name, f"the opening record is that of {genesis.name}")
+        demand(
+            self.pin.genesis in (None, sha256(self.entries[0]).digest()),
+            "this is another opening record than the one that was noted with the key",
+        )
+        if self.pin.genesis is None:
+            return "the lottery's opening record comes first; none was noted to compare it with"
+        return JOURNAL_CHECKS["genesis"]
+
+    def _freezes(self) -> Iterable[Freeze]:
+        return map(records.parse_freeze, self.entries[1:])
+
+    def freezes(self) -> str:
+        first, previous = self.genesis.first, sha256(self.entries[0]).digest()
+        for draw, (entry, freeze) in enumerate(zip(self.entries[1:], self._freezes(), strict=True)):
+            day = first + draw * ONE_DAY
+            demand(
+                (freeze.draw, freeze.day) == (draw, day),
+                f"record {draw + 1} is the closing record of {freeze.day}, not of {day}",
+            )
+            demand(
+                freeze.previous == previous,
+                f"the closing record of {day} does not follow the one before",
+            )
+            previous = sha256(entry).digest()
+        return JOURNAL_CHECKS["freezes"]
+
+    def secrets(self) -> str:
+        link = self.genesis.anchor
+        for freeze in self._freezes():
+            demand(
+                follow_chain(freeze.secret, 1) == link,
+                f"the secret of {freeze.day} is another than the one sealed",
+            )
+            link = freeze.secret
+        return JOURNAL_CHECKS["secrets"]
+
+    def kept(self, heads: Sequence[str]) -> str:
+        if not heads:
+            raise NotMade("nothing was seen before")
+        demand_heads([open_checkpoint(head, self.pin.key) for head in heads], self.entries)
+        return JOURNAL_CHECKS[HEAD]
+
+
+def check_journal(
+    note: str, entries: Iterable[bytes], pin: Pin, heads: Sequence[str] = ()
+) -> list[Check]:
+    """Make all checks of a journal.
+
+    Args:
+        note: its checkpoint, a signed note.
+        entries: its records in order, all of them.
+        pin: the lottery's key, as somebody noted it.
+        heads: checkpoints of it that were seen before, signed notes.
+
+    Returns:
+        All checks in the order of `JOURNAL_CHECKS`.
+    """
+    journal = _Journal(note, entries, pin)
+    made: dict[str, Callable[[], str]] = {
+        "checkpoint": journal.checkpoint,
+        "records": journal.records,
+        "genesis": journal.opening,
+        "freezes": journal.freezes,
+        "secrets": journal.secrets,
+        HEAD: lambda: journal.kept(heads),
+    }
+    return [make(name, check) for name, check in made.items()]
+
+
+def check_head(
+    certificate: bytes, head: str, key: VerifierKey | None, entries: Iterable[bytes] | None
+) -> Check:
+    """Check that the journal of a certificate and a checkpoint that somebody kept are one.
+
+    Args:
+        certificate: JSON.
+        head: the checkpoint, a signed note.
+        key: the lottery's; that of the certificate if it is not known.
+        entries: the journal's records; not needed where both have the same size.
+    """
+
+    def made() -> str:
+        parsed = parse_certificate(certificate)
+        known = key or parse_vkey(parsed.log_key)
+        kept, newer = (
+            open_checkpoint(head, known),
+            open_checkpoint(parsed.journal.checkpoint, known),
+        )
+        demand(kept.origin == newer.origin, f"the checkpoint is that of {kept.origin}")
+        if kept.size == newer.size:
+            demand(kept.root == newer.root, _CONTRADICTION)
+        elif entries is None:
+            raise NotMade("a copy of the journal is needed, since it has grown in between")
+        else:
+            demand_heads([kept, newer], list(entries))
+        return "the checkpoint that was kept and the certificate are of one journal"
+
+    return make(HEAD, made)
+
+
+_CONTRADICTION = (
+    "the two checkpoints contradict each other: both are signed by the lottery, and prove that it "
+    "kept two journals"
+)
+
+
+def demand_heads(heads: Sequence[Checkpoint], entries: Sequence[bytes]) -> None:
+    """Demand that a journal has grown through heads of it.
+
+    Raises:
+        Failed: it is shorter than one of them, or has another root at its size.
+    """
+    roots = roots_at(entries, {head.size for head in heads})
+    for head in heads:
+        demand(
+            head.size in roots,
+            f"{head.size} records were signed before, and the journal has {len(entries)}",
+        )
+        demand(
+            roots[head.size] == head.root,
+            f"at {head.size} records the journal is another than the one signed before",
+        )
+
+
+def roots_at(entries: Sequence[bytes], sizes: Collection[int]) -> Mapping[int, bytes]:
+    """Return the roots of a log at some sizes, those that it has come to."""
+    frontier, found = merkle.Frontier(), {}
+    for size in sorted(each for each in set(sizes) if each <= len(entries)):
+        leaves = merkle.leaf_hashes(entries[frontier.size : size])
+        frontier, _ = frontier.extend(leaves)
+        found[size] = frontier.root
+    return found
