@@ -106,6 +106,9 @@ def test_the_winners_page_says_when_the_number_of_a_closed_day_comes(
     tick(session, MIDNIGHT, relays)
     early, late = winners(DUE - timedelta(seconds=1)), winners(DUE + timedelta(minutes=1))
     assert f"{said} The public random number for it is due on {due}" in early
+    # what somebody keeps before the number is out ends all other lists
+    assert "Save tonight’s checkpoint : it proves later" in early
+    assert "Save tonight’s checkpoint" not in late
     assert f"{said} It waits for a public random number, which was due on {due}" in late
 
     tick(session, DUE + timedelta(minutes=2), relays)
