@@ -12,6 +12,7 @@
  *       <output data-verdict aria-live="polite"></output>
  *       <button type="button" data-receipt="/draws/…/ballots/9/receipt.json" hidden>  any number
  *       <form data-receipts="/draws/…/ballots/"> with a field `number`, in place of such buttons
+ *       <input type="file" data-receipt-file>   a receipt that the reader has saved
  *     </section>
  *
  * `data-offers` and `data-recoveries` are there where the day has such a list, and the lottery such
@@ -24,6 +25,9 @@
  */
 
 import { say, speak } from "./verifier/words.js";
+
+/** bytes of a receipt, at most; ours have some 2,000 */
+const LARGEST_RECEIPT = 100_000;
 
 for (const section of document.querySelectorAll("[data-verifier]")) prepare(section);
 
@@ -48,6 +52,16 @@ function prepare(section) {
       event.preventDefault();
       check();
     });
+  }
+  for (const input of section.querySelectorAll("[data-receipt-file]")) {
+    const output = document.createElement("output");
+    input.after(output);
+    const check = once(section, output, async () => {
+      const file = await input.files[0].slice(0, LARGEST_RECEIPT).arrayBuffer();
+      demandReceipt(section, file);
+      return checkReceipt(section, new Uint8Array(file));
+    });
+    input.addEventListener("change", () => { if (input.files.length) check(); });
   }
 }
 
@@ -93,11 +107,12 @@ async function checkDraw(section, output) {
   return [verdictOf(checks), conclusion(checks, { isPinned: Boolean(key) })];
 }
 
-async function checkReceipt(section, address) {
+/** @param {string | Uint8Array} given the address of a receipt, or a receipt */
+async function checkReceipt(section, given) {
   const { verdictOfReceipt, conclusionOfReceipt, verifier } = await load();
-  const [certificate, receipt] = await Promise.all(
-    [section.dataset.certificate, address].map(fetched),
-  );
+  const [certificate, receipt] = await Promise.all([
+    fetched(section.dataset.certificate), typeof given === "string" ? fetchedReceipt(given) : given,
+  ]);
   const checks = await verifier.verify(certificate, {
     key: keyOf(section), receipt, recoveries: await recoveriesOf(section), tiles: verifier.tilesFrom(section.dataset.log),
   });
@@ -126,13 +141,11 @@ async function load() {
 }
 
 /** The bytes at an address, as they are: what is hashed must not be decoded on the way. */
-async function fetched(address) {
+async function fetched(address, missing = say("There’s nothing to check here yet. Come back after the draw.")) {
   const answer = await fetch(address).catch(() => {
     throw new Told(say("We couldn’t reach the lottery. Check your connection, then press the button again."));
   });
-  if (answer.status === 404) {
-    throw new Told(say("There’s nothing to check here yet. Come back after the draw."));
-  }
+  if (answer.status === 404) throw new Told(missing);
   if (answer.status === 401 || answer.status === 403 || answer.redirected) {
     throw new Told(say("Only the person who added this ballot can see this. Log in, then press the button again."));
   }
@@ -140,6 +153,26 @@ async function fetched(address) {
     throw new Told(say("The lottery answered with an error (%(status)s). Try again in a minute.", { status: answer.status }));
   }
   return new Uint8Array(await answer.arrayBuffer());
+}
+
+/** Refuse a file that is no receipt, or one of another day, before it is judged. */
+function demandReceipt(section, file) {
+  let receipt = null;
+  try {
+    receipt = JSON.parse(new TextDecoder().decode(file));
+  } catch { /* no JSON: no receipt */ }
+  if (receipt?.format !== "daily-draw/v1 receipt") {
+    throw new Told(say("This file isn’t a receipt. Choose one that you saved here, such as receipt-2026-12-31-7.json."));
+  }
+  const day = /\nday (\S+)\n/.exec(receipt.ballot)?.[1];
+  if (!section.dataset.log.endsWith(`/${day}/`)) {
+    throw new Told(say("This receipt is for %(day)s. Check it on the page of that draw.", { day }));
+  }
+}
+
+/** A receipt from the server, which may have none: then one that was kept is worth the more. */
+async function fetchedReceipt(address) {
+  return fetched(address, say("This server has no such ballot of yours. If you saved a receipt for it, check it below."));
 }
 
 /** An error that says what to do. */

@@ -9,7 +9,14 @@ from shutil import copy
 import pytest
 from playwright.sync_api import Browser, Download, Page, Route, expect
 
+from lottery_system.fairness.certificate import Holder, Receipt, format_receipt
 from lottery_system.fairness.checks import Verdict, holds
+from lottery_system.fairness.commitment import holder_hash
+from lottery_system.fairness.download import download as download_log
+from lottery_system.fairness.folder import read_records
+from lottery_system.fairness.note import Checkpoint, sign_checkpoint
+from lottery_system.fairness.records import parse_ballot
+from lottery_system.fairness.tiles import prove_inclusion
 from lottery_system.fairness.verify import verify
 from tests.browser.conftest import (
     CLOSED_DAY,
@@ -22,6 +29,7 @@ from tests.browser.conftest import (
     noon,
     served,
 )
+from tests.fairness.forge import Log
 from tests.stand_ins.log_keys import LOG_KEYS
 from tests.stand_ins.processes import Gunicorn
 
@@ -170,3 +178,64 @@ def test_before_the_first_draw_a_sample_is_checked_in_the_browser(
         page.get_by_role("button", name="Check the sample").click()
 
         conclusion(page)("This draw is correct: all 11 checks passed on this device.")
+
+
+def expect_receipt(page: Page, file: Path, sentence: str) -> None:
+    page.get_by_label("Check a receipt that you saved").set_input_files(file)
+    expect(page.locator("[data-receipt-file] + output")).to_contain_text(sentence)
+
+
+def test_a_saved_receipt_is_checked_by_whoever_has_it(
+    chromium: Browser, server: Gunicorn, tmp_path: Path
+) -> None:
+    saved, other = tmp_path / "receipt.json", tmp_path / "other.json"
+    with browsing(chromium, server.url) as page:
+        log_in(page, "charlie")
+        with page.expect_response("**/receipt.json") as answered:
+            page.goto(f"{PAGE}/ballots/21/receipt.json")
+        saved.write_bytes(answered.value.body())
+    other.write_text(saved.read_text().replace(f"day {DRAWN_DAY}", "day 2026-01-01"))
+    with browsing(chromium, server.url) as page:
+        page.goto(PAGE)
+        expect_receipt(page, saved, "Yes, this ballot was in the draw.")
+        expect_receipt(page, other, "This receipt is for 2026-01-01.")
+        for number, wrong in enumerate((b"{}", b"\xff\x00", b"")):
+            none = tmp_path / f"{number}.json"
+            none.write_bytes(wrong)
+            page.goto(PAGE)
+            expect_receipt(page, none, "This file isn’t a receipt.")
+
+
+def test_a_receipt_for_a_ballot_that_the_server_no_longer_knows_convicts_it(
+    chromium: Browser, server: Gunicorn, tmp_path: Path
+) -> None:
+    """The list was acknowledged with one more ballot than it was drawn with."""
+    name = LOG_KEYS.key.name
+    download_log(f"{server.url}/log/{DRAWN_DAY}/", tmp_path / "log")
+    kept = list(read_records(tmp_path / "log"))
+    salt = b"\x07" * 16
+    record = kept[-1].replace(b"number 300\n", b"number 301\n")
+    holder = parse_ballot(record).holder.hex().encode()
+    record = record.replace(holder, holder_hash(salt, "charlie").hex().encode())
+    log = Log([*kept, record])
+    receipt = tmp_path / "receipt.json"
+    receipt.write_text(
+        format_receipt(
+            Receipt(
+                ballot=record.decode(),
+                holder=Holder("charlie", salt),
+                index=300,
+                proof=prove_inclusion(log.read, 300, 301),
+                checkpoint=sign_checkpoint(
+                    Checkpoint(f"{name}/{DRAWN_DAY}", 301, log.root), LOG_KEYS.key
+                ),
+            )
+        )
+    )
+    with browsing(chromium, server.url) as page:
+        page.goto(PAGE)
+
+        expect_receipt(page, receipt, "This receipt doesn’t match the draw:")
+        verdict = page.locator("[data-receipt-file] + output")
+        expect(verdict).to_contain_text("Together they prove it to anyone.")
+        expect(verdict).to_have_attribute("data-verdict", "FAIL")
