@@ -131,6 +131,7 @@ def test_a_player_sets_up_an_app_and_logs_in_with_its_code(
             now = parsedate_to_datetime(page.request.get("/healthz").headers["date"])
             page.get_by_label("Code", exact=True).fill(app.at(now))
             page.get_by_role("button", name="Set up").click()
+            expect(page.locator(".codes code")).to_have_count(10)
             codes = page.locator(".codes code").all_text_contents()
             log_out(page, "bob")
 

@@ -140,7 +140,7 @@ def test_each_door_leads_to_what_it_promises(served: Gunicorn) -> None:
     somebody = Browser(served)
 
     assert "Claim your prize" in somebody.enter("winner")
-    assert "didn’t win" in somebody.enter("player", "/winners")
+    assert "No win" in somebody.enter("player", "/winners")
     assert "Organise" in somebody.enter("organiser", "/")
     assert "Claimed" in somebody.get("/organiser")
 
