@@ -9,8 +9,13 @@ import unicodedata
 from lottery_system.text_input import is_invisible
 
 #: letters that people leave out or type differently, and that Unicode does not take apart: a stroke
-#: or no dot; and Arabic yeh and kaf, which some keyboards have for those of Persian
-_LETTERS = str.maketrans("øłđħŧıيىك", "oldhtiییک")
+#: or no dot; Arabic yeh and kaf, which some keyboards have for those of Persian; apostrophes, which
+#: phones set by themselves; and two letters in one
+_LETTERS: dict[int, int | str] = {
+    **str.maketrans("øłđħŧıيىك’‘ʼ", "oldhtiییک'''"),
+    ord("æ"): "ae",
+    ord("œ"): "oe",
+}
 #: combining classes of the vowel points of Hebrew, Arabic and Syriac, and of accents (UAX 44, table
 #: 15). What is between makes another letter: a kana's voicing, a vowel of Thai.
 _POINTS, _ACCENTS = range(10, 37), range(200, 241)

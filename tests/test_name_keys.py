@@ -20,6 +20,7 @@ FOUND = [
     ("میخواهم", "می\u200cخواهم"), ("كتابي", "کتابی"), ("محمد", "مُحَمَّد"), ("שלום", "שָׁלוֹם"),
     ("❤", "Ein ❤\ufe0f"), ("👩", "👨\u200d👩\u200d👧"),
     ("한국", unicodedata.normalize("NFD", "한국")),
+    ("l'ete", "L’Été"), ("miller’s", "Miller's"), ("aero", "Ærø"), ("oeuvre", "Œuvres"),
     ("kg", "Käse, 1 ㎏"), ("a  b", "A\u00a0B"),
 ]  # fmt: skip
 #: letters with a mark that makes another letter of them

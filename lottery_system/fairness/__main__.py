@@ -110,20 +110,21 @@ def _verify(given: argparse.Namespace) -> int:
     offers = given.offers
     if offers is None and given.log and (given.log / OFFERS).is_file():
         offers = given.log / OFFERS
+    recoveries = [_text(path) for path in given.recovery]
     checks = verify(
         certificate,
         key=pin.key if pin else None,
         genesis=pin.genesis if pin else None,
         ballots=ballots,
         receipt=receipt,
-        recoveries=[_text(path) for path in given.recovery],
+        recoveries=recoveries,
         offers=_file(offers, MAX_OFFERS_BYTES) if offers else None,
         progress=_bar(sys.stderr, "ballots"),
     )
     if given.head:
         journal = _records(given.journal) if given.journal else None
         key = pin.key if pin else None
-        checks.append(check_head(certificate, _text(given.head), key, journal))
+        checks.append(check_head(certificate, _text(given.head), key, journal, recoveries))
     for check in checks:
         print(_line(check))  # noqa: T201
     # a given receipt must be fully checked for exit code 0

@@ -10,11 +10,20 @@ from hashlib import sha256
 
 from lottery_system.fairness import merkle, records
 from lottery_system.fairness.certificate import parse_certificate
-from lottery_system.fairness.checks import Check, NotMade, demand, make
+from lottery_system.fairness.checks import Check, Failed, NotMade, demand, make
 from lottery_system.fairness.commitment import follow_chain
-from lottery_system.fairness.note import Checkpoint, VerifierKey, open_checkpoint, parse_vkey
+from lottery_system.fairness.note import (
+    Checkpoint,
+    NoteError,
+    NotSigned,
+    VerifierKey,
+    open_checkpoint,
+    parse_vkey,
+)
 from lottery_system.fairness.pin import Pin
 from lottery_system.fairness.records import Freeze, Genesis
+from lottery_system.fairness.recovery import open_recovery
+from lottery_system.fairness.verify import trusted_key
 
 ONE_DAY = timedelta(days=1)
 
@@ -108,7 +117,14 @@ class _Journal:
     def kept(self, heads: Sequence[str]) -> str:
         if not heads:
             raise NotMade("nothing was seen before")
-        demand_heads([open_checkpoint(head, self.pin.key) for head in heads], self.entries)
+        try:
+            opened = [open_checkpoint(head, self.pin.key) for head in heads]
+        except NotSigned:
+            raise Failed(
+                "a checkpoint that was seen before is signed by another key; after a recovery, "
+                "begin a new folder with the new key"
+            ) from None
+        demand_heads(opened, self.entries)
         return JOURNAL_CHECKS[HEAD]
 
 
@@ -139,7 +155,11 @@ def check_journal(
 
 
 def check_head(
-    certificate: bytes, head: str, key: VerifierKey | None, entries: Iterable[bytes] | None
+    certificate: bytes,
+    head: str,
+    key: VerifierKey | None,
+    entries: Iterable[bytes] | None,
+    recoveries: Sequence[str] = (),
 ) -> Check:
     """Check that the journal of a certificate and a checkpoint that somebody kept are one.
 
@@ -148,15 +168,21 @@ def check_head(
         head: the checkpoint, a signed note.
         key: the lottery's; that of the certificate if it is not known.
         entries: the journal's records; not needed where both have the same size.
+        recoveries: published recovery statements, signed notes.
     """
 
     def made() -> str:
         parsed = parse_certificate(certificate)
-        known = key or parse_vkey(parsed.log_key)
-        kept, newer = (
-            open_checkpoint(head, known),
-            open_checkpoint(parsed.journal.checkpoint, known),
-        )
+        known = trusted_key(certificate, key, recoveries)
+        newer = open_checkpoint(parsed.journal.checkpoint, known)
+        try:
+            kept = open_checkpoint(head, known)
+        except NotSigned:
+            stated = map(open_recovery, recoveries)
+            others = [parse_vkey(line) for each in stated for line in (each.key, each.next)]
+            if any(_is_signed(head, each) for each in others):
+                raise NotMade(_OTHER_JOURNAL) from None
+            raise
         demand(kept.origin == newer.origin, f"the checkpoint is that of {kept.origin}")
         if kept.size == newer.size:
             demand(kept.root == newer.root, _CONTRADICTION)
@@ -169,6 +195,18 @@ def check_head(
     return make(HEAD, made)
 
 
+def _is_signed(note: str, key: VerifierKey) -> bool:
+    try:
+        open_checkpoint(note, key)
+    except NoteError:
+        return False
+    return True
+
+
+_OTHER_JOURNAL = (
+    "the checkpoint is of another journal of this lottery; compare it with a copy of that one, "
+    "which is at /log/ended/ if a recovery ended it"
+)
 _CONTRADICTION = (
     "the two checkpoints contradict each other: both are signed by the lottery, and prove that it "
     "kept two journals"

@@ -163,6 +163,17 @@ def verify(
     return [form, *of_certificate, whole, signed, included, kept]
 
 
+def trusted_key(
+    certificate: bytes, key: VerifierKey | None, recoveries: Sequence[str] = ()
+) -> VerifierKey:
+    """Return the key by which a certificate is checked: the one given, or the one it leads to.
+
+    Raises:
+        FormatError, RecordError, NoteError: the certificate is not well formed.
+    """
+    return _Case(parse_certificate(certificate), key, None, recoveries).key
+
+
 def _checkpoint(case: _Case) -> str:
     demand(case.names_its_key, "the certificate names another key than the one given")
     checkpoint = open_checkpoint(case.certificate.journal.checkpoint, case.key)

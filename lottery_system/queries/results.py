@@ -38,7 +38,6 @@ class Results(NamedTuple):
     """Summary of the drawn days on which a user played and that they have not seen yet."""
 
     day_count: int
-    ballot_count: int
     latest: date
     #: winning ones first, then newest first
     places: Sequence[MyPlace]
@@ -50,8 +49,8 @@ def results_of(connection: Connection, user_id: int, *, after: date, until: date
     rows = connection.execute(_RESULTS, parameters).all()
     if not rows[0].day_count:
         return None
-    places = [MyPlace._make(row[3:]) for row in rows if row.place is not None]
-    return Results(rows[0].day_count, rows[0].ballot_count, rows[0].latest, places)
+    places = [MyPlace._make(row[2:]) for row in rows if row.place is not None]
+    return Results(rows[0].day_count, rows[0].latest, places)
 
 
 _draw, _holding, _winner, _ballot = (table_of(model).c for model in (Draw, Holding, Winner, Ballot))
@@ -59,7 +58,6 @@ _draw, _holding, _winner, _ballot = (table_of(model).c for model in (Draw, Holdi
 _total = (
     select(
         func.count(_holding.day.distinct()).label("day_count"),
-        func.coalesce(func.sum(_holding.ballot_count), 0).label("ballot_count"),
         func.max(_holding.day).label("latest"),
     )
     .where(

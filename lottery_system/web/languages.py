@@ -69,9 +69,14 @@ def forget_language() -> None:
 
 
 def use_browser_language() -> None:
-    """Take the browser's language, so that an error page does not need the database."""
-    if "language" not in g and "_login_user" not in g:
-        g.language = _of_browser()
+    """Take the browser's language, so that an error page does not need the database.
+
+    Nor does it ask for the account's time zone.
+    """
+    if "_login_user" not in g:
+        g.time_zone = None
+        if "language" not in g:
+            g.language = _of_browser()
 
 
 def _texts_of_page() -> dict[str, object]:

@@ -59,8 +59,12 @@ function prepare(section) {
     const check = once(section, output, async () => {
       const file = await input.files[0].slice(0, LARGEST_RECEIPT).arrayBuffer();
       demandReceipt(section, file);
-      return checkReceipt(section, new Uint8Array(file));
+      return checkReceipt(section, new Uint8Array(file)).catch((error) => {
+        throw error.name === "Unreadable" ? noReceipt() : error;
+      });
     });
+    // the same file may be chosen again
+    input.addEventListener("click", () => { input.value = ""; });
     input.addEventListener("change", () => { if (input.files.length) check(); });
   }
 }
@@ -126,7 +130,7 @@ function keyOf(section) {
 /** The lottery's statements of losses, as they are signed. */
 async function recoveriesOf(section) {
   const addresses = JSON.parse(section.dataset.recoveries ?? "[]");
-  const notes = await Promise.all(addresses.map(fetched));
+  const notes = await Promise.all(addresses.map((each) => fetched(each)));
   return notes.map((note) => new TextDecoder().decode(note));
 }
 
@@ -155,16 +159,17 @@ async function fetched(address, missing = say("There’s nothing to check here y
   return new Uint8Array(await answer.arrayBuffer());
 }
 
+const noReceipt = () =>
+  new Told(say("This file isn’t a receipt. Choose one that you saved here, such as receipt-2026-12-31-7.json."));
+
 /** Refuse a file that is no receipt, or one of another day, before it is judged. */
 function demandReceipt(section, file) {
   let receipt = null;
   try {
     receipt = JSON.parse(new TextDecoder().decode(file));
   } catch { /* no JSON: no receipt */ }
-  if (receipt?.format !== "daily-draw/v1 receipt") {
-    throw new Told(say("This file isn’t a receipt. Choose one that you saved here, such as receipt-2026-12-31-7.json."));
-  }
-  const day = /\nday (\S+)\n/.exec(receipt.ballot)?.[1];
+  const day = /\nday (\S+)\n/.exec(receipt?.ballot)?.[1];
+  if (receipt?.format !== "daily-draw/v1 receipt" || !day) throw noReceipt();
   if (!section.dataset.log.endsWith(`/${day}/`)) {
     throw new Told(say("This receipt is for %(day)s. Check it on the page of that draw.", { day }));
   }

@@ -239,3 +239,22 @@ def test_a_receipt_for_a_ballot_that_the_server_no_longer_knows_convicts_it(
         verdict = page.locator("[data-receipt-file] + output")
         expect(verdict).to_contain_text("Together they prove it to anyone.")
         expect(verdict).to_have_attribute("data-verdict", "FAIL")
+
+
+def test_a_receipt_that_the_lottery_did_not_sign_proves_nothing(
+    chromium: Browser, server: Gunicorn, tmp_path: Path
+) -> None:
+    """Whoever makes a file up must not have the lottery's own page convict it."""
+    forged = tmp_path / "receipt.json"
+    with browsing(chromium, server.url) as page:
+        log_in(page, "charlie")
+        with page.expect_response("**/receipt.json") as answered:
+            page.goto(f"{PAGE}/ballots/21/receipt.json")
+        receipt = answered.value.json()
+        body, line = receipt["checkpoint"].rsplit(" ", 1)
+        receipt["checkpoint"] = f"{body} {line[:20]}{'A' if line[20] != 'A' else 'B'}{line[21:]}"
+        forged.write_text(json.dumps(receipt))
+        page.goto(PAGE)
+
+        expect_receipt(page, forged, "It proves nothing.")
+        expect(page.locator("[data-receipt-file] + output")).not_to_contain_text("to anyone")

@@ -5,6 +5,7 @@ import mimetypes
 import shutil
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -1239,6 +1240,26 @@ def test_a_key_that_was_noted_with_a_genesis_is_judged_as_in_python(
     for notes in ([], [NOTE]):
         python = by_python(day.certificate(), key=KEY.verifier, genesis=noted, recoveries=notes)
         assert by_browser(page, day.certificate(), key=pin, recoveries=notes) == python
+
+
+def test_a_key_that_comes_back_in_a_line_of_journals_is_judged_as_in_python(page: Page) -> None:
+    """The first and the third journal have one key: statements lead nowhere from it to itself."""
+    third = forge.Day(day=AFTER.day + timedelta(days=1), draw=0)
+    back = STATEMENT._replace(
+        key=STATEMENT.next,
+        ended=STATEMENT.begins,
+        signed=2,
+        next=STATEMENT.key,
+        begins=sha256(format_genesis(third.genesis)).digest(),
+        first=third.genesis.first,
+        ballots=(),
+    )
+    notes = [NOTE, sign_recovery(back, [NEXT, KEY])]
+    for genesis in (BEFORE.genesis, AFTER.genesis, third.genesis):
+        noted = sha256(format_genesis(genesis)).digest()
+        python = by_python(third.certificate(), key=KEY.verifier, genesis=noted, recoveries=notes)
+        pin = format_pin(KEY.verifier, noted)
+        assert by_browser(page, third.certificate(), key=pin, recoveries=notes) == python
 
 
 def test_a_pin_is_read_as_strictly_as_in_python(page: Page) -> None:

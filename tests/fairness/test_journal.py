@@ -23,6 +23,7 @@ from lottery_system.fairness.records import (
     format_genesis,
 )
 from tests.fairness.forge import KEY, TIP, Day, Log
+from tests.fairness.test_recovery import AFTER, BEFORE, NEXT, NOTE
 
 FIRST = date(2026, 11, 19)
 GENESIS = Genesis(KEY.name, FIRST, commitment.anchor_of(TIP), OPERATOR, None, 0)
@@ -197,3 +198,30 @@ def test_an_older_checkpoint_needs_the_journal_in_between(tmp_path: Path) -> Non
     assert main([*command, "--journal", str(folder)]) == HOLDS
     forked = [day.journal.records[0], b"another\n", *day.journal.records[2:]]
     assert check_head(day.certificate(), older, None, forked).verdict is Verdict.FAILED
+
+
+def test_after_a_recovery_a_kept_checkpoint_is_told_as_what_it_is() -> None:
+    """An honest loss must not look like the fork that this is to find."""
+    of_after = json.loads(AFTER.certificate())["journal"]["checkpoint"]
+    of_before = json.loads(BEFORE.certificate())["journal"]["checkpoint"]
+
+    same = check_head(AFTER.certificate(), of_after, KEY.verifier, None, [NOTE])
+    older = check_head(AFTER.certificate(), of_before, NEXT.verifier, None, [NOTE])
+    strange = check_head(AFTER.certificate(), of_before, NEXT.verifier, None)
+
+    assert same.verdict is Verdict.OK
+    assert older.verdict is Verdict.NOT_MADE
+    assert "another journal of this lottery" in older.detail
+    assert strange.verdict is Verdict.FAILED
+
+
+def test_a_monitor_under_a_new_key_says_to_begin_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = HONEST.write(tmp_path / "journal")
+    assert main(["journal", str(folder), "--key", PIN_LINE]) == HOLDS
+    other = SigningKey(KEY.name, b"\x09" * 32)
+    Journal(key=other).write(folder)
+
+    assert main(["journal", str(folder), "--key", format_vkey(other.verifier)]) == FAILS
+    assert "after a recovery, begin a new folder" in capsys.readouterr().out

@@ -81,6 +81,10 @@ export function verdictOfReceipt(checks) {
 export function conclusionOfReceipt(checks) {
   const steps = stepsOfReceipt(checks);
   const failed = steps.find(({ verdict }) => verdict === FAILED);
+  // what this lottery has not signed says nothing of it
+  if (failed?.name === "receipt signed") {
+    return say("This isn’t a receipt of this lottery for this draw: %(why)s. It proves nothing.", { why: failed.detail });
+  }
   if (failed) {
     return say("This receipt doesn’t match the draw: %(why)s. Keep the receipt and the certificate. Together they prove it to anyone.", { why: failed.detail });
   }

@@ -130,6 +130,7 @@ class Case {
       this.fault = error;
       return;
     }
+    if (isSameKey(hint, this.key)) return;
     const { led } = this.succession;
     const known = led.find(({ key }) => isSameKey(parseVkey(key), this.key));
     // the pinned key has signed over to the certificate's, through all in between
