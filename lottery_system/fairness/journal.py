@@ -5,7 +5,6 @@ back, forked or rewritten, without believing the server (daily-draw/v1, section 
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
 from hashlib import sha256
 
 from lottery_system.fairness import merkle, records
@@ -23,9 +22,7 @@ from lottery_system.fairness.note import (
 from lottery_system.fairness.pin import Pin
 from lottery_system.fairness.records import Freeze, Genesis
 from lottery_system.fairness.recovery import open_recovery
-from lottery_system.fairness.verify import trusted_key
-
-ONE_DAY = timedelta(days=1)
+from lottery_system.fairness.verify import demand_day, trusted_key
 
 #: one more check of a certificate, made only where a checkpoint is given that somebody kept
 HEAD = "head"
@@ -90,16 +87,13 @@ class _Journal:
         return map(records.parse_freeze, self.entries[1:])
 
     def freezes(self) -> str:
-        first, previous = self.genesis.first, sha256(self.entries[0]).digest()
+        genesis, previous = self.genesis, sha256(self.entries[0]).digest()
         for draw, (entry, freeze) in enumerate(zip(self.entries[1:], self._freezes(), strict=True)):
-            day = first + draw * ONE_DAY
-            demand(
-                (freeze.draw, freeze.day) == (draw, day),
-                f"record {draw + 1} is the closing record of {freeze.day}, not of {day}",
-            )
+            demand(freeze.draw == draw, f"record {draw + 1} is draw {freeze.draw}, not draw {draw}")
+            demand_day(genesis, freeze)
             demand(
                 freeze.previous == previous,
-                f"the closing record of {day} does not follow the one before",
+                f"the closing record of {freeze.day} does not follow the one before",
             )
             previous = sha256(entry).digest()
         return JOURNAL_CHECKS["freezes"]

@@ -227,8 +227,17 @@ def _freeze(case: _Case) -> str:
 
 
 def _day(case: _Case) -> str:
-    freeze = case.freeze
-    day = case.genesis.first + timedelta(days=freeze.draw)
+    demand_day(case.genesis, case.freeze)
+    return CHECKS["day"]
+
+
+def demand_day(genesis: Genesis, freeze: Freeze) -> None:
+    """Demand that a freeze is of its draw's day, and was made after the midnight that ends it.
+
+    Raises:
+        Failed: it is not, or was made before.
+    """
+    day = genesis.first + timedelta(days=freeze.draw)
     demand(freeze.day == day, f"draw {freeze.draw} is of {day}, not of {freeze.day}")
     midnight = f"{day + timedelta(days=1)}T00:00:00Z"
     demand(
@@ -236,7 +245,6 @@ def _day(case: _Case) -> str:
         f"{day} does not close at the midnight that ends it",
     )
     demand(freeze.frozen >= freeze.closes, "the day was frozen before it closed")
-    return CHECKS["day"]
 
 
 def _secret(case: _Case) -> str:

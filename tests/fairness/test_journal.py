@@ -106,6 +106,8 @@ FORK = Journal(change=later(places=2))
         (Journal(genesis=GENESIS._replace(gap=1)), [], ["genesis"]),
         (Journal(change=later(draw=3)), [], ["freezes"]),
         (Journal(change=later(day=FIRST)), [], ["freezes"]),
+        (Journal(change=later(closes=datetime(2026, 11, 22, 1, tzinfo=UTC))), [], ["freezes"]),
+        (Journal(change=later(frozen=datetime(2026, 11, 21, 12, tzinfo=UTC))), [], ["freezes"]),
         (Journal(change=later(previous=bytes(32))), [], ["freezes"]),
         (Journal(change=later(secret=bytes(32))), [], ["secrets"]),
         # it was rolled back below what was seen, forked beside it, or rewritten before it
