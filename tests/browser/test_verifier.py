@@ -3,7 +3,10 @@
 import itertools
 import json
 import mimetypes
+import os
+import random
 import shutil
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -43,7 +46,7 @@ from lottery_system.fairness.verify import verify
 from lottery_system.web.headers import HEADERS
 from lottery_system.web.saved_verifier import saved_verifier
 from tests.browser.conftest import browsing
-from tests.fairness import forge
+from tests.fairness import differential, forge
 from tests.fairness.forge import KEY, day_of_an_own_network, places_to_change
 from tests.fairness.test_recovery import (
     AFTER,
@@ -626,6 +629,56 @@ def test_both_see_the_same_in_a_changed_certificate(page: Page, path: Path) -> N
 
     for certificate, found in zip(changed, outcomes_by_browser(page, changed), strict=True):
         assert_same(found, outcome_by_python(certificate), certificate.decode())
+
+
+#: seconds for which both are asked about what chance makes; `make fuzz` gives more
+SECONDS_TO_FUZZ = int(os.environ.get("SECONDS_TO_FUZZ", "0"))
+
+
+def test_both_say_the_same_of_what_chance_makes(page: Page) -> None:
+    """Keys, notes, policies and proofs, changed at random."""
+    ends = time.monotonic() + SECONDS_TO_FUZZ
+    while True:
+        seed = random.randrange(2**32)
+        given, expected = zip(*differential.cases(seed, 60), strict=True)
+        found = run(page, "verify note cosignature policy merkle bytes", ASK, given)
+        for case, python, browser in zip(given, expected, found, strict=True):
+            assert browser == python, (seed, case)
+        if time.monotonic() >= ends:
+            break
+
+
+#: what `tests.fairness.differential` asks Python
+ASK = """
+const said = (say) => {
+  try { return say(); } catch (error) {
+    if (!["NoteError", "PolicyError"].includes(error.name)) throw error;
+    return `refused: ${error.message}`;
+  }
+};
+const answers = {
+  key: ({ text }) => [
+    said(() => m.parseVkey(text) && text),
+    said(() => (m.parsePin(text).genesis ? "pin" : "None")),
+    said(() => m.parseWitnessKey(text) && text),
+  ],
+  note: ({ note, key }) => said(() => String(m.openCheckpoint(note, m.parseVkey(key)).size)),
+  policy: ({ data, signed }) =>
+    said(() => new m.Policy(new Uint8Array(data)).isMetBy(new Set(signed))),
+  inclusion: ({ first, size, leaf, proof, root }) => m.checkInclusion(
+    BigInt(first), BigInt(size), m.fromHex(leaf), proof.map(m.fromHex), m.fromHex(root)),
+  consistency: ({ first, size, leaf, proof, root }) => m.checkConsistency(
+    BigInt(first), BigInt(size), m.fromHex(leaf), m.fromHex(root), proof.map(m.fromHex)),
+  witnessed: async ({ certificate, key, policy }) => {
+    const checks = await m.verify(certificate, { key, policy });
+    const { verdict, detail } = checks.find(({ name }) => name === "witnessed");
+    return [verdict, detail];
+  },
+};
+const found = [];
+for (const each of given) found.push(await answers[each.kind](each));
+return found;
+"""
 
 
 def nasty(original: str) -> dict[str, bytes]:
