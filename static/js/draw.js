@@ -6,6 +6,7 @@
  *              data-log="/log/2026-11-22/" data-offers="/draws/2026-11-22/offers.json"
  *              data-recoveries='["/log/recovery/1"]' data-words="{…}">   what it says, translated
  *       <input data-key>                      optional: the lottery's key, as the reader knows it
+ *       <textarea data-policy></textarea>     optional: a policy that names the reader's witnesses
  *       <input type="checkbox" data-list>     optional: where ticked, every ballot is read too
  *       <button type="button" data-check hidden>
  *       <ol data-checks><li data-name="genesis">its sentence</li> …</ol>
@@ -96,9 +97,11 @@ async function checkDraw(section, output) {
   const list = section.querySelector("[data-checks]");
   clearAll(list);
   const tiles = verifier.tilesFrom(section.dataset.log);
-  const key = keyOf(section);
+  const [key, policy] = [keyOf(section), policyOf(section)];
+  const needed = policy ? ["witnessed"] : [];
   const checks = await verifier.verify(await fetched(section.dataset.certificate), {
     key,
+    policy,
     recoveries: await recoveriesOf(section),
     offers: section.dataset.offers && await fetched(section.dataset.offers),
     ballots: section.querySelector("[data-list]")?.checked
@@ -108,7 +111,7 @@ async function checkDraw(section, output) {
     },
   });
   markAll(list, checks);
-  return [verdictOf(checks), conclusion(checks, { isPinned: Boolean(key) })];
+  return [verdictOf(checks, needed), conclusion(checks, { isPinned: Boolean(key), needed })];
 }
 
 /** @param {string | Uint8Array} given the address of a receipt, or a receipt */
@@ -125,6 +128,11 @@ async function checkReceipt(section, given) {
 
 function keyOf(section) {
   return section.querySelector("[data-key]")?.value.trim() || undefined;
+}
+
+function policyOf(section) {
+  const text = section.querySelector("[data-policy]")?.value;
+  return text?.trim() ? text : undefined;
 }
 
 /** The lottery's statements of losses, as they are signed. */
@@ -187,6 +195,9 @@ function explained(error) {
   if (error instanceof Told) return ["--", error.message];
   if (error.name === "NoteError") {
     return ["--", say("This isn’t a lottery’s key. Paste the whole line: name+number+letters.")];
+  }
+  if (error.name === "PolicyError") {
+    return ["--", say("This isn’t a witness policy (%(why)s).", { why: error.message })];
   }
   if (error.name === "Unreadable") {
     return ["FAIL", say("We can’t read what the lottery sent: %(why)s. Reload the page and try again. If that doesn’t help, ask an organiser.", { why: error.message })];

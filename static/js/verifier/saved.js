@@ -8,12 +8,14 @@ import { CERTIFICATE, RECEIPT } from "./certificate.js";
 import { CHECKS } from "./checks.js";
 import { readJson } from "./json.js";
 import { MAX_OFFERS_BYTES, SIGNED_OFFERS } from "./offers.js";
+import { isLikePolicy } from "./policy.js";
 import {
   clearAll, conclusion, conclusionOfReceipt, markAll, sentence, verdictOf,
 } from "./report.js";
 import { verify } from "./verify.js";
 
 const STATEMENT = "daily-draw/v1 recovery";
+const POLICY = "policy";
 /** what else may be chosen beside a certificate, by what such a file says of itself */
 const BESIDE = [RECEIPT, SIGNED_OFFERS];
 
@@ -60,6 +62,7 @@ async function take(chosen) {
 /** Tell what is given beside a certificate from one; whatever else it is, the checks will say. */
 function kindOf(bytes) {
   if (new TextDecoder().decode(bytes.subarray(0, STATEMENT.length)) === STATEMENT) return STATEMENT;
+  if (isLikePolicy(bytes)) return POLICY;
   try {
     const found = readJson(bytes, MAX_OFFERS_BYTES);
     const format = found instanceof Map ? found.get("format") : null;
@@ -82,17 +85,22 @@ async function outcome() {
   }
   const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("key"));
   const key = field.value.trim() || undefined;
+  const policy = files.get(POLICY);
+  const needed = policy ? ["witnessed"] : [];
   const [receipt, offers] = BESIDE.map((kind) => files.get(kind));
   const recoveries = files.has(STATEMENT) ? [new TextDecoder().decode(files.get(STATEMENT))] : [];
   try {
-    const checks = await verify(files.get(CERTIFICATE), { key, receipt, recoveries, offers });
+    const checks = await verify(files.get(CERTIFICATE), { key, receipt, recoveries, offers, policy });
     markAll(list, checks);
-    const draw = conclusion(checks, { isPinned: Boolean(key) });
+    const draw = conclusion(checks, { isPinned: Boolean(key), needed });
     const own = receipt ? ` ${conclusionOfReceipt(checks)}` : "";
-    return [verdictOf(checks), draw + own];
+    return [verdictOf(checks, needed), draw + own];
   } catch (error) {
     if (error.name === "NoteError") {
       return ["--", "This isn’t a lottery’s key. Paste the whole line: name+number+letters."];
+    }
+    if (error.name === "PolicyError") {
+      return ["--", `This isn’t a witness policy (${error.message}).`];
     }
     if (error.name === "Unreadable") {
       return ["FAIL", `This isn’t a certificate or a receipt: ${error.message}. Download it again.`];
