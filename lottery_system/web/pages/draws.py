@@ -19,11 +19,14 @@ from lottery_system.fairness.certificate import format_receipt
 from lottery_system.fairness.checks import CHECKS
 from lottery_system.fairness.pin import format_pin
 from lottery_system.fairness.records import parse_freeze, parse_genesis
+from lottery_system.models import DRAWN
 from lottery_system.parts import parts
+from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import freeze_of, journal_record, last_record
 from lottery_system.queries.my_ballots import submissions_of
 from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page
 from lottery_system.web.drawing import tree_of
+from lottery_system.web.errors import error_page
 from lottery_system.web.forms import parse_number
 from lottery_system.web.languages import language
 from lottery_system.web.public import FOR_EVER, public
@@ -140,7 +143,12 @@ def receipt(day: str, number: int) -> Response:
                 size=size,
             )
     except NoSuchReceipt as error:
-        abort(404, translated(error))
+        with reading() as connection:
+            draw, _ = look_up(connection, of_day, user_id=None)
+        is_drawn = draw is not None and draw.status == DRAWN
+        return error_page(
+            404, translated(error), receipts_of=of_day if is_drawn and size is None else None
+        )
     return Response(format_receipt(signed), mimetype=JSON)
 
 

@@ -197,6 +197,25 @@ def test_a_receipt_that_one_cannot_have_is_refused_with_a_sentence(
 
 
 @pytest.mark.usefixtures("_played")
+def test_a_number_that_is_not_known_on_a_drawn_day_leads_to_the_check_of_a_kept_receipt(
+    bob: Visitor, end_day: EndDay
+) -> None:
+    link = f'href="{address()}#receipt"'
+    assert link not in bob.get(receipt_address(8)).text  # nothing to check against yet
+
+    end_day()
+
+    answer = bob.get(receipt_address(8))
+    assert answer.status_code == 404
+    assert "If you hold a receipt for it, it proves that we accepted this ballot." in text_of(
+        answer
+    )
+    assert link in answer.text
+    assert 'id="receipt"' in bob.get(address()).text
+    assert link not in bob.get(receipt_address(2) + "?size=8").text  # that ballot is known
+
+
+@pytest.mark.usefixtures("_played")
 def test_a_receipt_is_its_holders_alone(stranger: Visitor) -> None:
     assert stranger.get(receipt_address(2)).status_code == 303
 
