@@ -39,6 +39,7 @@ from lottery_system.fairness.offers import (
 )
 from lottery_system.fairness.records import parse_freeze, parse_genesis
 from lottery_system.fairness.selection import winning_ballots
+from lottery_system.fairness.tlog_proof import TlogProof, format_proof
 from lottery_system.fairness.verify import verify
 from lottery_system.models import DRAWN, LOST, OPEN, LogKeys, Offer
 from lottery_system.queries.day import look_up
@@ -59,6 +60,10 @@ log = logging.getLogger(__name__)
 
 class NotDrawn(LotteryError):
     """A day has no certificate, or not yet."""
+
+
+class NotClosed(LotteryError):
+    """A day has no freeze, or not yet."""
 
 
 class NoSuchReceipt(LotteryError):
@@ -173,6 +178,38 @@ def signed_offers_of(connection: Connection, day: date, log_keys: LogKeys) -> st
         log.error("offers of %s: %s", day, error)
         raise UnsoundOffers(day) from None
     return format_signed_offers(signed)
+
+
+def freeze_proof_of(connection: Connection, day: date) -> str:
+    """Return the tlog-proof that a day's freeze is in the journal, as its certificate has it.
+
+    Raises:
+        NotClosed: there is none, or not yet.
+    """
+    frozen = freeze_of(connection, day)
+    if frozen is None:
+        raise NotClosed(
+            "There’s no closing record for %(day)s, or not yet. It’s made when the day closes.",
+            day=day,
+        )
+    size = frozen.number + 1
+    return format_proof(
+        TlogProof(
+            leaf=frozen.number,
+            hashes=tiles.prove_inclusion(
+                journal_tiles(connection, frozen.timeline), frozen.number, size
+            ),
+            checkpoint=frozen.checkpoint,
+            extra=frozen.record.encode(),
+        )
+    )
+
+
+def proof_of_receipt(receipt: Receipt) -> str:
+    """Return the tlog-proof in a receipt; it names nobody, since the record hides its holder."""
+    return format_proof(
+        TlogProof(receipt.index, receipt.proof, receipt.checkpoint, receipt.ballot.encode())
+    )
 
 
 def open_offers_of(

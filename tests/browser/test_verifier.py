@@ -47,7 +47,7 @@ from lottery_system.web.headers import HEADERS
 from lottery_system.web.saved_verifier import saved_verifier
 from tests.browser.conftest import browsing
 from tests.fairness import differential, forge
-from tests.fairness.forge import KEY, day_of_an_own_network, places_to_change
+from tests.fairness.forge import KEY, Log, day_of_an_own_network, places_to_change
 from tests.fairness.test_recovery import (
     AFTER,
     BEFORE,
@@ -1309,10 +1309,43 @@ def test_the_saved_file_takes_key_and_receipt(saved: Page, day: Day) -> None:
     saved.keyboard.press("Enter")
     expect(saved.locator("output")).to_contain_text("to change the result. Not all of this")
     assert verdicts(saved) == ["ok"] * 11 + ["--"] * 3 + ["ok", "ok", "--"]
+    # never good while the receipt is not fully checked
+    expect(saved.locator("output")).to_have_attribute("data-verdict", "--")
 
     saved.get_by_label("The lottery’s key").fill(day.key.replace("lottery", "other"))
     saved.get_by_role("button", name="Check").click()
     expect(saved.locator("output")).to_contain_text("This isn’t a lottery’s key.")
+
+
+def test_the_saved_file_takes_the_list_of_ballots_that_a_receipt_needs(
+    saved: Page, tmp_path: Path
+) -> None:
+    records = PRIZES.log.records
+    folder = Log(records).write(tmp_path / "ballots")
+    drop(saved, "certificate.json", PRIZES.certificate())
+    drop(saved, "receipt.json", PRIZES.receipt(4, 6))
+    expect(saved.locator("output")).to_have_attribute("data-verdict", "--")
+    saved.get_by_label("List of ballots").set_input_files(folder)
+
+    expect(saved.locator("output")).to_contain_text("Your receipt matches the final list.")
+    expect(saved.locator("output")).to_have_attribute("data-verdict", "ok")
+    assert verdicts(saved) == ["ok"] * 11 + ["--", "ok", "ok", "ok", "ok"]
+
+    # a list without the last ballot, one with another, one that ends within a record, and none
+    without = Log(records[:-1]).write(tmp_path / "without")
+    other = Log([*records[:-1], records[0]]).write(tmp_path / "other")
+    cut = Log(records).write(tmp_path / "cut")
+    (bundle,) = (each for each in cut.rglob("*") if each.is_file())
+    bundle.write_bytes(bundle.read_bytes()[:-1])
+    for wrong in (without, other, cut):
+        saved.get_by_label("List of ballots").set_input_files(wrong)
+        expect(saved.locator("output")).to_contain_text("Failed: list.")
+        expect(saved.locator("output")).to_have_attribute("data-verdict", "FAIL")
+    (empty := tmp_path / "empty").mkdir()
+    (empty / "list.txt").write_text("1\n")
+    saved.get_by_label("List of ballots").set_input_files(empty)
+    expect(saved.get_by_text("This folder has no list of ballots.")).to_be_visible()
+    expect(saved.locator("output")).to_have_attribute("data-verdict", "--")
 
 
 def test_the_saved_file_takes_a_list_of_prizes(saved: Page) -> None:

@@ -3,6 +3,8 @@
 import { CHECKS, FAILED, NOT_MADE, NOT_NEEDED, OK, WITHOUT_BEACON, holds } from "./checks.js";
 import { say } from "./words.js";
 
+export { FAILED, NOT_MADE, OK };
+
 /** said, not only coloured */
 function markOf(verdict) {
   if (verdict === OK) return say("Passed.");

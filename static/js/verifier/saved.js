@@ -5,12 +5,14 @@
  */
 
 import { CERTIFICATE, RECEIPT } from "./certificate.js";
-import { CHECKS } from "./checks.js";
+import { CHECKS, OK } from "./checks.js";
+import { bundlesOf, recordsOf } from "./folder.js";
 import { readJson } from "./json.js";
 import { MAX_OFFERS_BYTES, SIGNED_OFFERS } from "./offers.js";
 import { isLikePolicy } from "./policy.js";
 import {
   clearAll, conclusion, conclusionOfReceipt, markAll, sentence, verdictOf,
+  verdictOfReceipt,
 } from "./report.js";
 import { verify } from "./verify.js";
 
@@ -24,6 +26,8 @@ const list = document.querySelector("[data-checks]");
 const verdict = document.querySelector("output");
 /** what was chosen, by its kind @type {Map<string, Uint8Array>} */
 const files = new Map();
+/** the day's list of ballots, in bundles @type {Map<string, File>} */
+let bundles = new Map();
 
 for (const [name, says] of CHECKS) {
   const item = document.createElement("li");
@@ -38,7 +42,7 @@ form.addEventListener("submit", (event) => {
 });
 form.addEventListener("change", (event) => {
   const target = /** @type {HTMLInputElement} */ (event.target);
-  if (target.type === "file") take(target.files);
+  if (target.type === "file") (target.webkitdirectory ? takeFolder : take)([...target.files]);
 });
 // the whole window takes what is dropped, lest the browser opens it
 addEventListener("dragover", (event) => event.preventDefault());
@@ -57,6 +61,15 @@ async function take(chosen) {
     form.querySelector(`[data-chosen="${kind}"]`).textContent = `Chosen: ${file.name}`;
   }
   if (chosen.length) await check();
+}
+
+/** Keep a folder's list of ballots, and the signed list of prizes where that is in there. */
+async function takeFolder(chosen) {
+  bundles = bundlesOf(chosen);
+  form.querySelector("[data-chosen=list]").textContent = bundles.size ? "Chosen: a list of ballots"
+    : "This folder has no list of ballots. Choose one that verify.pyz fetch has made.";
+  const beside = chosen.filter(({ webkitRelativePath: path }) => /^[^/]+\/offers\.json$/.test(path));
+  await (beside.length && !files.has(SIGNED_OFFERS) ? take(beside) : check());
 }
 
 /** Tell what is given beside a certificate from one; whatever else it is, the checks will say. */
@@ -90,11 +103,16 @@ async function outcome() {
   const [receipt, offers] = BESIDE.map((kind) => files.get(kind));
   const recoveries = files.has(STATEMENT) ? [new TextDecoder().decode(files.get(STATEMENT))] : [];
   try {
-    const checks = await verify(files.get(CERTIFICATE), { key, receipt, recoveries, offers, policy });
+    const checks = await verify(files.get(CERTIFICATE), {
+      key, receipt, recoveries, offers, policy,
+      ballots: bundles.size ? recordsOf(bundles) : undefined,
+    });
     markAll(list, checks);
     const draw = conclusion(checks, { isPinned: Boolean(key), needed });
     const own = receipt ? ` ${conclusionOfReceipt(checks)}` : "";
-    return [verdictOf(checks, needed), draw + own];
+    const found = verdictOf(checks, needed);
+    // never good while a receipt that was given is not fully checked
+    return [receipt && found === OK ? verdictOfReceipt(checks) : found, draw + own];
   } catch (error) {
     if (error.name === "NoteError") {
       return ["--", "This isn’t a lottery’s key. Paste the whole line: name+number+letters."];
