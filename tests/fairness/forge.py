@@ -432,6 +432,12 @@ def witnessed_days() -> dict[str, tuple[bytes, bytes]]:
         "a broken line of somebody else": (
             made.certificate(*both, made.line(NO_WITNESS)._replace(signature=bytes(72))), policy
         ),
+        "a broken line with the name of a witness and another id": (
+            made.certificate(*both, Signature(one.name, b"\1\2\3\4", bytes(72))), policy
+        ),
+        "a broken line with the id of a witness and another name": (
+            made.certificate(*both, Signature("other", one.witness.key_id, bytes(72))), policy
+        ),
         "a policy without a log": (made.certificate(*both), policy_of(log=None)),
         "a policy that needs nobody": (made.certificate(), b"quorum none\n"),
         "without a beacon at any time": (

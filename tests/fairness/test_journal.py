@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -12,6 +13,7 @@ import pytest
 from lottery_system.fairness import commitment
 from lottery_system.fairness.__main__ import FAILS, HOLDS, UNREADABLE, main
 from lottery_system.fairness.checks import Check, Verdict
+from lottery_system.fairness.cosignature import ML_DSA_44
 from lottery_system.fairness.journal import HEAD, JOURNAL_CHECKS, check_head, check_journal
 from lottery_system.fairness.note import Checkpoint, SigningKey, format_vkey, sign_checkpoint
 from lottery_system.fairness.pin import Pin, format_pin
@@ -193,6 +195,31 @@ def test_a_monitor_takes_a_policy(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main([*command, "--policy", str(policy)]) == HOLDS
     policy.write_bytes(b"quorum")
     assert main([*command, "--policy", str(policy)]) == UNREADABLE
+
+
+def test_a_monitor_does_not_take_for_witnessed_what_it_could_not_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, policy = HONEST.write(tmp_path / "journal"), tmp_path / "policy"
+    other = CosigningKey("pq.example", b"\x60" * 32, ML_DSA_44)
+    (folder / "checkpoint").write_text(other.add_to(HONEST.note, 1), encoding="utf-8")
+    policy.write_bytes(policy_of(other, quorum="group Q all"))
+    command = ["journal", str(folder), "--key", PIN_LINE, "--policy", str(policy)]
+    assert main(command) == HOLDS
+
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.mldsa", None)
+    assert main(command) == FAILS
+
+
+def test_whose_checkpoint_is_not_believed_is_not_witnessed_either() -> None:
+    journal = Journal(key=SigningKey(KEY.name, b"\x09" * 32))
+    note = WITNESSES[0].add_to(WITNESSES[1].add_to(journal.note, 1), 1)
+
+    checks = check_journal(note, journal.records, PIN, [], parse_policy(policy_of()))
+
+    assert [(each.name, each.verdict) for each in checks if each.name == WITNESSED] == [
+        (WITNESSED, Verdict.NOT_MADE)
+    ]
 
 
 def test_a_monitor_says_what_it_cannot_read(
