@@ -6,6 +6,7 @@ Imports nothing else of the package, and third-party packages only to make or ch
     tiles        the layout in which a log is stored and served
     records      ballot, genesis and freeze, as text
     note         signed notes and checkpoints
+    cosignature  what witnesses add to a checkpoint; policy: whose are needed
     commitment   the secret chain, and the salted hash of a ballot's holder
     beacon       drand: which round, and whether its signature holds
     selection    from the seed to the winning ballots

@@ -31,8 +31,9 @@ _PRIVATE = "PRIVATE+KEY+"
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 #: a key id, and a signature of one byte at least
 _LEAST_BLOB = KEY_ID_BYTES + 1
-# another's key name may be in any letters, but for white space and the plus sign
-_SIGNATURE = re.compile(rf"— (?P<name>[^\s+]+) (?P<signature>{_BASE64})\n")
+#: another's key name may have any characters but control ones, white space and the plus sign
+KEY_NAME = r"[^\x00-\x1f\s+]+"
+_SIGNATURE = re.compile(rf"— (?P<name>{KEY_NAME}) (?P<signature>{_BASE64})\n")
 _CHECKPOINT = re.compile(
     rf"(?P<origin>{NAME})\n(?P<size>0|[1-9][0-9]{{0,17}})\n(?P<root>[A-Za-z0-9+/]{{43}}=)\n",
     re.ASCII,
@@ -78,6 +79,14 @@ class SigningKey(NamedTuple):
         """Return the key that checks what this one signs."""
         key = _private_key(self.seed).public_key()
         return VerifierKey(self.name, key.public_bytes_raw())
+
+
+class Signature(NamedTuple):
+    """What one line below a note says: whose signature it is, and the signature."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
 
 
 class Checkpoint(NamedTuple):
@@ -137,8 +146,7 @@ def sign(text: str, key: SigningKey) -> str:
     if not text.endswith("\n"):
         raise NoteError("the text of a note ends with a line feed")
     signature = _private_key(key.seed).sign(text.encode())
-    blob = encode_base64(key.verifier.key_id + signature)
-    return f"{text}\n— {key.name} {blob}\n"
+    return f"{text}\n{format_signature(Signature(key.name, key.verifier.key_id, signature))}"
 
 
 def open_note(note: str, key: VerifierKey) -> str:
@@ -151,15 +159,13 @@ def open_note(note: str, key: VerifierKey) -> str:
         NoteError: it is malformed, or the signature does not hold.
         CryptographyMissing: nothing can be checked here.
     """
-    text, signed = _split(note)
+    text, signed = split_note(note)
     mine = [
-        blob[KEY_ID_BYTES:]
-        for name, blob in signed
-        if name == key.name and blob[:KEY_ID_BYTES] == key.key_id
+        each.signature for each in signed if each.name == key.name and each.key_id == key.key_id
     ]
     if len(mine) != 1:
         raise NotSigned(f"this note is not signed by the key {key.name}+{key.key_id.hex()}")
-    if not _holds(key.public_key, mine[0], text.encode()):
+    if not is_signed(key.public_key, mine[0], text.encode()):
         raise NoteError("the signature of this note does not hold")
     return text
 
@@ -170,7 +176,7 @@ def note_text(note: str) -> str:
     Raises:
         NoteError: the note is malformed.
     """
-    return _split(note)[0]
+    return split_note(note)[0]
 
 
 def format_checkpoint(checkpoint: Checkpoint) -> str:
@@ -211,19 +217,42 @@ def open_checkpoint(note: str, key: VerifierKey) -> Checkpoint:
     return parse_checkpoint(open_note(note, key))
 
 
-def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
-    """Part a note into its text and its signatures: whose, and key id and signature."""
-    text, separator, signatures = note.rpartition("\n\n")
-    lines = [line + "\n" for line in signatures.split("\n")]
-    if not separator or lines.pop() != "\n" or not 1 <= len(lines) <= MAX_SIGNATURES:
-        raise NoteError("this is not a signed note: a text, an empty line, signature lines")
+def split_note(note: str) -> tuple[str, list[Signature]]:
+    """Part a note into its text and its signatures, which nothing here has checked.
+
+    Raises:
+        NoteError: the note is malformed.
+    """
+    text, separator, lines = note.rpartition("\n\n")
+    if not separator:
+        raise NoteError(_NO_NOTE)
     if _CONTROL.search(note):
         raise NoteError("this note has control characters")
+    return text + "\n", parse_signatures(lines)
+
+
+def parse_signatures(text: str) -> list[Signature]:
+    """Read signature lines, as they stand below a note, or as a witness answers.
+
+    Raises:
+        NoteError: a line is malformed, or there are none, or more than `MAX_SIGNATURES`.
+    """
+    lines = [line + "\n" for line in text.split("\n")]
+    if lines.pop() != "\n" or not 1 <= len(lines) <= MAX_SIGNATURES:
+        raise NoteError(_NO_NOTE)
     matches = [_SIGNATURE.fullmatch(line) for line in lines]
     signed = [(each["name"], decode_base64(each["signature"])) for each in matches if each]
     if len(signed) != len(lines) or any(len(blob) < _LEAST_BLOB for _, blob in signed):
         raise NoteError("a signature line of this note is malformed")
-    return text + "\n", signed
+    return [Signature(name, blob[:KEY_ID_BYTES], blob[KEY_ID_BYTES:]) for name, blob in signed]
+
+
+_NO_NOTE = "this is not a signed note: a text, an empty line, signature lines"
+
+
+def format_signature(signature: Signature) -> str:
+    """Write a signature as a line below a note."""
+    return f"— {signature.name} {encode_base64(signature.key_id + signature.signature)}\n"
 
 
 def encode_base64(data: bytes) -> str:
@@ -248,7 +277,12 @@ def _private_key(seed: bytes):  # type: ignore[no-untyped-def]  # a type of what
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 
-def _holds(public_key: bytes, signature: bytes, message: bytes) -> bool:
+def is_signed(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Tell whether an Ed25519 signature holds.
+
+    Raises:
+        CryptographyMissing: nothing can be checked here.
+    """
     try:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
