@@ -41,6 +41,7 @@ from lottery_system.fairness.records import parse_freeze, parse_genesis
 from lottery_system.fairness.selection import winning_ballots
 from lottery_system.fairness.verify import verify
 from lottery_system.models import DRAWN, LOST, OPEN, LogKeys, Offer
+from lottery_system.queries.cosignatures import certified_checkpoint
 from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import (
     StoredRecord,
@@ -122,7 +123,7 @@ def certificate_of(connection: Connection, day: date, log_keys: LogKeys) -> str:
             genesis=genesis.record,
             freeze=frozen.record,
             journal=Journal(
-                checkpoint=frozen.checkpoint,
+                checkpoint=certified_checkpoint(connection, frozen),
                 genesis_proof=tiles.prove_inclusion(read_journal, 0, size),
                 index=frozen.number,
                 proof=tiles.prove_inclusion(read_journal, frozen.number, size),
