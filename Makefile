@@ -38,8 +38,10 @@ faults: $(VENV)/dev $(VENV)/browser ## fault injection, the long form: each faul
 	@STRIKES=10 EXAMPLES=250 $(BIN)/python -m pytest tests/faults tests/test_state_machine.py \
 		tests/fairness/test_verify.py tests/browser/test_verifier.py
 
-fuzz: $(VENV)/fuzz ## fuzz the verifier with atheris for a minute
+fuzz: $(VENV)/fuzz $(VENV)/browser ## fuzz the verifier with atheris, then against the browser's; a minute each
 	@$(BIN)/python -m tests.fairness.fuzz -max_total_time=$${SECONDS_TO_FUZZ:-60} -max_len=20000
+	@SECONDS_TO_FUZZ=$${SECONDS_TO_FUZZ:-60} $(BIN)/python -m pytest -n0 tests/browser/test_verifier.py \
+		-k same_of_what_chance_makes
 
 bench: $(VENV)/dev ## measure speed on this machine, as ratios within one run
 	@$(BIN)/python -m tests.bench

@@ -39,6 +39,7 @@ from lottery_system.fairness.offers import (
 )
 from lottery_system.fairness.records import parse_freeze, parse_genesis
 from lottery_system.fairness.selection import winning_ballots
+from lottery_system.fairness.tlog_proof import TlogProof, format_proof
 from lottery_system.fairness.verify import verify
 from lottery_system.models import DRAWN, LOST, OPEN, LogKeys, Offer
 from lottery_system.queries.cosignatures import certified_checkpoint
@@ -60,6 +61,10 @@ log = logging.getLogger(__name__)
 
 class NotDrawn(LotteryError):
     """A day has no certificate, or not yet."""
+
+
+class NotClosed(LotteryError):
+    """A day has no freeze, or not yet."""
 
 
 class NoSuchReceipt(LotteryError):
@@ -174,6 +179,43 @@ def signed_offers_of(connection: Connection, day: date, log_keys: LogKeys) -> st
         log.error("offers of %s: %s", day, error)
         raise UnsoundOffers(day) from None
     return format_signed_offers(signed)
+
+
+def freeze_proof_of(connection: Connection, day: date) -> tuple[str, bool]:
+    """Return the tlog-proof that a day's freeze is in the journal, as its certificate has it.
+
+    Returns:
+        The proof, and whether it is final: until the day is drawn, witnesses may add to it.
+
+    Raises:
+        NotClosed: there is none, or not yet.
+    """
+    frozen = freeze_of(connection, day)
+    if frozen is None:
+        raise NotClosed(
+            "There’s no closing record for %(day)s, or not yet. It’s made when the day closes.",
+            day=day,
+        )
+    draw, _ = look_up(connection, day, user_id=None)
+    size = frozen.number + 1
+    proof = format_proof(
+        TlogProof(
+            leaf=frozen.number,
+            hashes=tiles.prove_inclusion(
+                journal_tiles(connection, frozen.timeline), frozen.number, size
+            ),
+            checkpoint=certified_checkpoint(connection, frozen),
+            extra=frozen.record.encode(),
+        )
+    )
+    return proof, draw is not None and draw.status == DRAWN
+
+
+def proof_of_receipt(receipt: Receipt) -> str:
+    """Return the tlog-proof in a receipt; it names nobody, since the record hides its holder."""
+    return format_proof(
+        TlogProof(receipt.index, receipt.proof, receipt.checkpoint, receipt.ballot.encode())
+    )
 
 
 def open_offers_of(

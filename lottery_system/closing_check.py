@@ -9,6 +9,10 @@ network's signature count, and a signed round proves that its time has come. Rel
 their newest rounds. If all relays that answer do, this host's clock seems to be ahead, and closing
 waits for a day at most. One honest relay is enough, since the newest round of all counts. A relay
 that does not answer blocks nothing.
+
+Where no relay answers in time, this host's clock alone says whether a round may be out, and it may
+be behind by the tolerance. So no freeze is committed within that of its round's time, however long
+it took to write: the day waits, at most for as long, and takes a later round.
 """
 
 import logging
@@ -136,7 +140,7 @@ class ClosingCheck:
         first = min(rounds)
         newest = self._fetch_newest(self._settings.beacon_urls, chain, [first])
         if newest is None:
-            return None
+            return self._is_out(rounds[first], first, chain)
         signed_at = time_of(chain, newest)
         return (
             self._clock_check.witness(signed_at)
@@ -145,13 +149,22 @@ class ClosingCheck:
         )
 
     def _is_out(self, day: date, number: int, chain: ChainInfo) -> str | None:
-        if self._clock_check.latest_now() < time_of(chain, number):
+        if self._clock_check.latest_now() + self._margin < time_of(chain, number):
             return None
         return (
             f"Round {number} of the beacon, which the draw of {day} would take, is out or may be. "
             "The day takes a later one once this host's clock has come to that; set it if it is "
             "wrong."
         )
+
+    @property
+    def _margin(self) -> float:
+        """Return the seconds by which this host's clock may be behind and nothing else tells.
+
+        Half of the gap at most, or a day with a small gap would never be closed.
+        """
+        assert self._clock_check.tolerance is not None
+        return min(self._clock_check.tolerance, self._settings.beacon_gap / 2)
 
     def _ahead(self, signed_at: int, now: datetime) -> str | None:
         assert self._clock_check.tolerance is not None

@@ -1,9 +1,11 @@
 """Closing check: too many days at once, rows in the future, and the beacon block a close."""
 
+import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -16,12 +18,12 @@ from lottery_system.clock import closes_at, starts_at
 from lottery_system.clock_check import ClockCheck
 from lottery_system.closing_check import RELAY_PATIENCE, ClosingCheck
 from lottery_system.errors import Paused
-from lottery_system.fairness.beacon import QUICKNET, ChainInfo, round_at, time_of
+from lottery_system.fairness.beacon import QUICKNET, ChainInfo, due_time, round_at, time_of
 from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, JournalRecord, LogKeys, Lottery
 from lottery_system.pause import Pause
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit, settings_for
 from tests.stand_ins.log_keys import LOG_KEYS, begin
-from tests.stand_ins.relay import Kind, Relay, hiding, newest, silent
+from tests.stand_ins.relay import Kind, Relay, always, answer, hiding, newest, silent
 from tests.stand_ins.rounds import BEACON_DAY, BEACON_GAP, BEACON_OPERATOR, BEACON_ROUND
 
 ONE_DAY = timedelta(days=1)
@@ -292,15 +294,88 @@ def test_a_clock_that_is_behind_the_beacon_pauses_everything(relays: Relays) -> 
 
 def test_a_freeze_that_took_too_long_is_not_committed(relays: Relays) -> None:
     host = relays()
-    host.now = DUE + SECOND  # when it is to be committed
+    host.now = DUE - SECOND * 30  # when it is to be committed, by a clock that may be behind
 
-    draws.run_due(host.session, DUE - SECOND, 1, host.log_keys, check=host.check)
+    draws.run_due(host.session, DUE - 90 * SECOND, 1, host.log_keys, check=host.check)
 
     assert host.check.held is not None
     assert freeze_of(host) is None
     assert host.statuses() == [OPEN, OPEN]
     assert host.tick(DUE + 2 * SECOND) is None
     assert freeze_of(host) == round_at(QUICKNET, DUE + (2 + BEACON_GAP) * SECOND)
+
+
+#: says that a round to come is the newest, with a signature of its own
+LIAR = always(answer(json.dumps({"round": 2 * BEACON_ROUND, "signature": "ab" * 48}).encode()))
+#: seconds by which a host's clock may be off unnoticed, and before or after the round's time
+OFFSETS = (-60, -59, -31, -3, -1, 0, 1, 20, 60)
+
+
+def honest_at(true_time: float) -> int | None:
+    """Return the newest round that the network has signed."""
+    return round_at(QUICKNET, datetime.fromtimestamp(int(true_time) - 2, UTC))
+
+
+@pytest.mark.parametrize("relay", ["honest", "slow", "lying", "a minute old"])
+def test_no_freeze_is_signed_for_a_round_whose_signature_somebody_could_already_have(
+    relays: Relays, relay: str
+) -> None:
+    """Whatever the relays say, and by however much the clock is off within the tolerance."""
+    host = relays()
+    signed, held = 0, 0
+    for behind in OFFSETS:
+        for early in OFFSETS:
+            true_time = DUE.timestamp() - early
+            host.now = datetime.fromtimestamp(true_time - behind, UTC)
+            newest_told = {
+                "honest": honest_at(true_time),
+                "slow": None,
+                "lying": None,  # what is not signed does not count: drand.fetch_newest
+                "a minute old": honest_at(true_time - 60),
+            }[relay]
+            clock_check = ClockCheck(60, Pause(), lambda: host.now, lambda: 0.0)
+            check = ClosingCheck(
+                host.settings, clock_check, fetch_newest=lambda *_, told=newest_told: told
+            )
+            days = [BEACON_DAY]
+            may_close = check.may_close(host.session, days, host.now, host.log_keys)
+            if not (may_close and check.is_in_time(BEACON_DAY, host.now, host.log_keys)):
+                held += 1
+                continue
+            frozen = host.now.replace(microsecond=0)
+            number = round_at(QUICKNET, due_time(MIDNIGHT, frozen, BEACON_GAP))
+            assert true_time < time_of(QUICKNET, number), (behind, early)
+            signed += 1
+
+    assert signed > 20
+    assert held > 20
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [[silent], [], [LIAR, silent], [silent, "not found"]],
+    ids=["slow", "none", "lying and slow", "slow and failing"],
+)
+def test_where_no_relay_answers_a_freeze_keeps_away_from_its_round_and_waits_a_minute_at_most(
+    relays: Relays, kinds: list[str | Kind], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = relays(*kinds)
+    signed: list[object] = []
+    freeze = JournalRecord.freeze
+
+    def sign(record: JournalRecord, session: Session, *given: Any) -> None:
+        signed.append(given)
+        freeze(record, session, *given)
+
+    monkeypatch.setattr(JournalRecord, "freeze", sign)
+
+    reason = host.tick(DUE - 30 * SECOND)  # half a minute behind, and the round is out
+
+    assert reason is not None
+    assert reason.startswith(f"Round {BEACON_ROUND} of the beacon")
+    assert signed == []
+    assert host.tick(DUE) is None
+    assert freeze_of(host) == round_at(QUICKNET, DUE + BEACON_GAP * SECOND)
 
 
 @pytest.mark.parametrize("kinds", [[], ["not found"], ["wrong signature"], ["garbage", "failing"]])

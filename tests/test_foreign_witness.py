@@ -17,16 +17,16 @@ from lottery_system.fairness.note import format_vkey, split_note
 from tests.conftest import FIRST_NOON, Backup, Clock
 from tests.stand_ins.log_keys import LOG_KEYS, begin
 from tests.stand_ins.postgres import free_port
-from tests.stand_ins.processes import PATIENCE, ROOT, wait_for
+from tests.stand_ins.processes import PATIENCE, wait_for
 from tests.test_witnesses import certified, checkpoint, reasons, restarted
 
-PROGRAM = os.environ.get("AICS_WITNESS") or str(ROOT / ".venv/witness/bin/aics-witness")
+PYTHON = os.environ.get("AICS_PYTHON", "")
+PROGRAM = (PYTHON, "-m", "aics_witness")
 
 pytestmark = [
     pytest.mark.skipif(
-        not Path(PROGRAM).exists(),
-        reason="aics-witness is not there: tests/setup.sh installs it where there is a Python "
-        "3.12 or newer, or AICS_WITNESS names it",
+        not PYTHON,
+        reason="set AICS_PYTHON to a Python of 3.12 or later that has aics-witness",
     ),
     pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
 ]
@@ -47,7 +47,7 @@ class Foreign:
     def run(self, command: str, *arguments: str) -> str:
         """Run one of its commands, and return what it prints."""
         return subprocess.run(
-            [PROGRAM, command, "--config", str(self._config), *arguments],
+            [*PROGRAM, command, "--config", str(self._config), *arguments],
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -57,7 +57,7 @@ class Foreign:
     def start(self) -> None:
         """Serve, once it can be reached."""
         self._process = subprocess.Popen(
-            [PROGRAM, "serve", "--config", str(self._config)],
+            [*PROGRAM, "serve", "--config", str(self._config)],
             stderr=subprocess.DEVNULL,
         )
         wait_for(self._is_up, "the foreign witness answers")

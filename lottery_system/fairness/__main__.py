@@ -1,12 +1,12 @@
 """Verifier on the command line: `python -m lottery_system.fairness` checks without the server.
 
     verify CERTIFICATE.json [--key KEY] [--log DIR] [--receipt RECEIPT.json] [--offers OFFERS.json]
-        [--recovery FILE]... [--head FILE [--journal DIR]]
+        [--recovery FILE]... [--head FILE [--journal DIR]] [--policy FILE]
     fetch URL DIR
-    journal DIR --key KEY [--head FILE]...
+    journal DIR --key KEY [--head FILE]... [--policy FILE]
 
 Exit code of `verify` and `journal`: 0 all checks passed; 1 a check failed, or one that the
-certificate, the given receipt or the given head needs could not be made; 2 unreadable input.
+certificate, the given receipt, head or policy needs could not be made; 2 unreadable input.
 """
 
 import argparse
@@ -24,7 +24,9 @@ from lottery_system.fairness.journal import HEAD, check_head, check_journal
 from lottery_system.fairness.note import NoteError
 from lottery_system.fairness.offers import MAX_OFFERS_BYTES
 from lottery_system.fairness.pin import Pin, parse_pin
+from lottery_system.fairness.policy import MAX_POLICY_BYTES, Policy, PolicyError, parse_policy
 from lottery_system.fairness.verify import verify
+from lottery_system.fairness.witnessed import WITNESSED
 
 HOLDS, FAILS, UNREADABLE, INTERRUPTED = 0, 1, 2, 130
 BAR = 40
@@ -69,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one.add_argument(
         "--journal", type=Path, metavar="DIR", help="a downloaded copy of the journal, for --head"
     )
+    _add_policy(one)
     monitor = commands.add_parser(
         "journal", help="check a downloaded journal, and that it extends what was seen before"
     )
@@ -86,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=[],
         help="a checkpoint of the journal that you kept; may be given again",
     )
+    _add_policy(monitor)
     other = commands.add_parser("fetch", help="download a log")
     other.add_argument("url", metavar="URL", help="like https://site/log/2026-11-22/")
     other.add_argument("folder", type=Path, metavar="DIR")
@@ -119,6 +123,7 @@ def _verify(given: argparse.Namespace) -> int:
         receipt=receipt,
         recoveries=recoveries,
         offers=_file(offers, MAX_OFFERS_BYTES) if offers else None,
+        policy=_policy(given.policy),
         progress=_bar(sys.stderr, "ballots"),
     )
     if given.head:
@@ -127,10 +132,9 @@ def _verify(given: argparse.Namespace) -> int:
         checks.append(check_head(certificate, _text(given.head), key, journal, recoveries))
     for check in checks:
         print(_line(check))  # noqa: T201
-    # a given receipt must be fully checked for exit code 0
-    needed = OF_RECEIPTS if given.receipt else set()
-    is_answered = all(each.verdict is Verdict.OK for each in checks if each.name in needed)
-    return HOLDS if holds(checks) and is_answered else FAILS
+    # a given receipt or policy must be fully checked for exit code 0
+    needed = {*(OF_RECEIPTS if given.receipt else ()), *([WITNESSED] if given.policy else ())}
+    return HOLDS if holds(checks, needed) else FAILS
 
 
 def _journal(given: argparse.Namespace) -> int:
@@ -140,13 +144,14 @@ def _journal(given: argparse.Namespace) -> int:
     pin, records = _pin(given.key), _records(given.folder)
     note = _text(given.folder / CHECKPOINT)
     try:
-        checks = check_journal(note, records, pin, heads)
+        checks = check_journal(note, records, pin, heads, _policy(given.policy))
     except (ValueError, OSError) as error:
         raise CannotRead(f"{given.folder}: {error}") from None
     for check in checks:
         print(_line(check))  # noqa: T201
+    not_needed = {HEAD} if given.policy else {HEAD, WITNESSED}
     is_sound = all(
-        each.verdict is Verdict.OK or (each.name == HEAD and each.verdict is Verdict.NOT_MADE)
+        each.verdict is Verdict.OK or (each.name in not_needed and each.verdict is Verdict.NOT_MADE)
         for each in checks
     )
     if not is_sound:
@@ -162,6 +167,21 @@ def _pin(text: str) -> Pin:
         return parse_pin(text)
     except NoteError as error:
         raise CannotRead(f"--key: {error}") from None
+
+
+def _add_policy(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--policy", type=Path, metavar="FILE", help="whose signatures, as witnesses, you trust"
+    )
+
+
+def _policy(path: Path | None) -> Policy | None:
+    if path is None:
+        return None
+    try:
+        return parse_policy(_file(path, MAX_POLICY_BYTES))
+    except PolicyError as error:
+        raise CannotRead(f"{path}: {error}") from None
 
 
 def _records(folder: Path) -> Iterable[bytes]:

@@ -1,6 +1,6 @@
 """Checks of a certificate: their names, verdicts and messages."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ CHECKS = {
     "ballots": "each winning ballot is in that day's list",
     "holders": "each winning ballot belongs to the person named",
     "offers": "what each winning ballot won is on the list of prizes signed for that day",
+    "witnessed": "enough witnesses signed the public log in time",
     "list": "the list of ballots is complete, in order, and the one that was locked",
     "receipt signed": "the receipt is signed with the lottery's key",
     "receipt included": "the receipt's ballot was in the list when the receipt was signed",
@@ -32,8 +33,8 @@ RECOVERY = "recovery"
 RECOVERY_HOLDS = "a signed statement of a loss leads from the key given to this journal's"
 
 OF_RECEIPTS = {"receipt signed", "receipt included", "receipt kept"}
-#: those of lists and receipts are for whoever has them; the others every certificate needs
-NOT_NEEDED = {"offers", "list", *OF_RECEIPTS}
+#: for whoever has a list, a policy or a receipt; the others every certificate needs
+NOT_NEEDED = {"offers", "witnessed", "list", *OF_RECEIPTS}
 
 
 class Verdict(Enum):
@@ -82,11 +83,20 @@ def not_made(name: str, why: str) -> Check:
     return Check(name, Verdict.NOT_MADE, why)
 
 
-def holds(checks: Iterable[Check]) -> bool:
-    """Return whether all that was checked holds, and all that a certificate needs was checked."""
+def holds(checks: Iterable[Check], needed: Collection[str] = ()) -> bool:
+    """Return whether all that was checked holds, and all that is needed was checked.
+
+    Args:
+        checks: of a certificate.
+        needed: names of checks that must have been made, beside those that every certificate needs.
+    """
     return all(
         check.verdict is Verdict.OK
-        or (check.verdict is Verdict.NOT_MADE and check.name in NOT_NEEDED)
+        or (
+            check.verdict is Verdict.NOT_MADE
+            and check.name in NOT_NEEDED
+            and check.name not in needed
+        )
         for check in checks
     )
 

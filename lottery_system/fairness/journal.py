@@ -20,9 +20,16 @@ from lottery_system.fairness.note import (
     parse_vkey,
 )
 from lottery_system.fairness.pin import Pin
+from lottery_system.fairness.policy import Policy
 from lottery_system.fairness.records import Freeze, Genesis
 from lottery_system.fairness.recovery import open_recovery
 from lottery_system.fairness.verify import demand_day, trusted_key
+from lottery_system.fairness.witnessed import (
+    NO_POLICY,
+    WITNESSED,
+    demand_log,
+    demand_witnesses,
+)
 
 #: one more check of a certificate, made only where a checkpoint is given that somebody kept
 HEAD = "head"
@@ -34,6 +41,7 @@ JOURNAL_CHECKS = {
     "freezes": "there is one closing record a day, in order, each after the one before",
     "secrets": "the secret of each day is the one sealed in the opening record",
     HEAD: "nothing that was seen before is missing or changed",
+    WITNESSED: "enough witnesses signed the public log",
 }
 
 
@@ -121,9 +129,20 @@ class _Journal:
         demand_heads(opened, self.entries)
         return JOURNAL_CHECKS[HEAD]
 
+    def witnessed(self, policy: Policy | None) -> str:
+        if policy is None:
+            raise NotMade(NO_POLICY)
+        _ = self.signed
+        demand_log(policy, self.pin.key)
+        return demand_witnesses(self.note, policy)
+
 
 def check_journal(
-    note: str, entries: Iterable[bytes], pin: Pin, heads: Sequence[str] = ()
+    note: str,
+    entries: Iterable[bytes],
+    pin: Pin,
+    heads: Sequence[str] = (),
+    policy: Policy | None = None,
 ) -> list[Check]:
     """Make all checks of a journal.
 
@@ -132,6 +151,7 @@ def check_journal(
         entries: its records in order, all of them.
         pin: the lottery's key, as somebody noted it.
         heads: checkpoints of it that were seen before, signed notes.
+        policy: whose cosignatures its checkpoint needs, whenever they were made.
 
     Returns:
         All checks in the order of `JOURNAL_CHECKS`.
@@ -144,6 +164,7 @@ def check_journal(
         "freezes": journal.freezes,
         "secrets": journal.secrets,
         HEAD: lambda: journal.kept(heads),
+        WITNESSED: lambda: journal.witnessed(policy),
     }
     return [make(name, check) for name, check in made.items()]
 

@@ -40,6 +40,7 @@ from lottery_system.fairness.note import (
     parse_vkey,
 )
 from lottery_system.fairness.offers import open_offers, parse_signed_offers
+from lottery_system.fairness.policy import Policy
 from lottery_system.fairness.receipts import ReceiptCase
 from lottery_system.fairness.records import (
     BEACON,
@@ -50,6 +51,13 @@ from lottery_system.fairness.records import (
     RecordError,
 )
 from lottery_system.fairness.recovery import Succession, open_recovery, succession_of
+from lottery_system.fairness.witnessed import (
+    NO_POLICY,
+    WITNESSED,
+    demand_log,
+    demand_witnesses,
+    span_of,
+)
 
 
 class _Case:
@@ -69,7 +77,8 @@ class _Case:
             records.parse_ballot(winner.ballot) for winner in certificate.winners
         ]
         hint = parse_vkey(certificate.log_key)
-        self.is_pinned = key is not None
+        #: the key that was given, which may lead to the certificate's
+        self.pinned = key
         #: H of the genesis that was noted with the key; None if none was
         self.noted_genesis = genesis
         self.genesis_hash = sha256(certificate.genesis.encode()).digest()
@@ -108,6 +117,7 @@ def verify(
     receipt: bytes | None = None,
     recoveries: Sequence[str] = (),
     offers: bytes | None = None,
+    policy: Policy | None = None,
     progress: Progress = lambda done, size: None,
 ) -> list[Check]:
     """Make all checks of a certificate.
@@ -124,6 +134,7 @@ def verify(
             certificate's key, that one is trusted like `key`.
         offers: the day's signed list of offers, JSON, for the check `offers`. Whatever is wrong
             with it, only this check fails.
+        policy: whose cosignatures the journal's checkpoint needs, for the check `witnessed`.
         progress: told, now and then, how many of the list's ballots have been read.
 
     Returns:
@@ -152,6 +163,7 @@ def verify(
         if isinstance(case.succession, Succession) and of_certificate[-1].verdict is Verdict.OK:
             succession = case.succession
     of_certificate.append(make("offers", lambda: _offers(case, offers)))
+    of_certificate.append(make(WITNESSED, lambda: _witnessed(case, policy)))
     of_receipt = ReceiptCase(receipt_or_fault, case.key, case.genesis.name, case.freeze, succession)
     signed = make("receipt signed", of_receipt.signed)
     included = make("receipt included", of_receipt.included)
@@ -182,7 +194,7 @@ def _checkpoint(case: _Case) -> str:
         "checkpoint, genesis and key bear different names",
     )
     case.checkpoint = checkpoint
-    if case.is_pinned:
+    if case.pinned:
         return CHECKS["checkpoint"]
     return (
         "the checkpoint of the public log is signed with the key in the certificate; "
@@ -355,6 +367,16 @@ def _offers(case: _Case, given: bytes | None) -> str:
             f"lottery {ballot.lottery}, of the ballot of place {winner.place}, is not on the list",
         )
     return CHECKS["offers"]
+
+
+def _witnessed(case: _Case, policy: Policy | None) -> str:
+    if policy is None:
+        raise NotMade(NO_POLICY)
+    case.signed_checkpoint()
+    demand_log(policy, case.key, case.pinned or case.key)
+    published = case.certificate.beacon
+    span = span_of(case.genesis, case.freeze, published and published.chain_info)
+    return demand_witnesses(case.certificate.journal.checkpoint, policy, span)
 
 
 def _succession(recoveries: Sequence[str], genesis_hash: bytes) -> Succession | Exception:

@@ -34,7 +34,7 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "__init__": None, "LotteryError": None, "BadBallots": None, "BadPassword": None,
     "BadPicture": None,
     "BadText": None, "BadUsername": None, "ClosesInThePast": None, "NoSuchReceipt": None,
-    "NoOffers": None, "NotDrawn": None, "BadOpening": None, "BadHandOver": None,
+    "NoOffers": None, "NotClosed": None, "NotDrawn": None, "BadOpening": None, "BadHandOver": None,
     "AddressLinkOver": None, "BadMailAddress": None, "CannotBlock": None, "InvitationOver": None,
     "LinkOver": None, "NoPrizeLeft": None, "TooFewADay": None, "TooFewPrizes": None,
     "Reason": None,

@@ -6,6 +6,7 @@
  *              data-log="/log/2026-11-22/" data-offers="/draws/2026-11-22/offers.json"
  *              data-recoveries='["/log/recovery/1"]' data-words="{…}">   what it says, translated
  *       <input data-key>                      optional: the lottery's key, as the reader knows it
+ *       <textarea data-policy></textarea>     optional: a policy that names the reader's witnesses
  *       <input type="checkbox" data-list>     optional: where ticked, every ballot is read too
  *       <button type="button" data-check hidden>
  *       <ol data-checks><li data-name="genesis">its sentence</li> …</ol>
@@ -13,6 +14,7 @@
  *       <button type="button" data-receipt="/draws/…/ballots/9/receipt.json" hidden>  any number
  *       <form data-receipts="/draws/…/ballots/"> with a field `number`, in place of such buttons
  *       <input type="file" data-receipt-file>   a receipt that the reader has saved
+ *       <div data-kept="/draws/…/ballots/" data-holder="bob"><output></output></div>   kept.js
  *     </section>
  *
  * `data-offers` and `data-recoveries` are there where the day has such a list, and the lottery such
@@ -25,9 +27,6 @@
  */
 
 import { say, speak } from "./verifier/words.js";
-
-/** bytes of a receipt, at most; ours have some 2,000 */
-const LARGEST_RECEIPT = 100_000;
 
 for (const section of document.querySelectorAll("[data-verifier]")) prepare(section);
 
@@ -57,16 +56,30 @@ function prepare(section) {
     const output = document.createElement("output");
     input.after(output);
     const check = once(section, output, async () => {
-      const file = await input.files[0].slice(0, LARGEST_RECEIPT).arrayBuffer();
-      demandReceipt(section, file);
-      return checkReceipt(section, new Uint8Array(file)).catch((error) => {
-        throw error.name === "Unreadable" ? noReceipt() : error;
-      });
+      const { receiptIn } = await load();
+      return checkReceipt(section, await receiptIn(input.files[0], section));
     });
     // the same file may be chosen again
     input.addEventListener("click", () => { input.value = ""; });
     input.addEventListener("change", () => { if (input.files.length) check(); });
   }
+  const part = section.querySelector("[data-kept]");
+  // loaded only where there is something to check
+  if (part && isKept(part.dataset)) load().then(({ checkKept }) => checkKept(section, part), () => {});
+}
+
+function isKept({ holder, kept }) {
+  try {
+    return Object.keys(localStorage).some((key) => key.startsWith(`receipt ${holder} ${kept}`));
+  } catch {
+    return false;  // the browser lets sites keep nothing
+  }
+}
+
+/** A link to a field, by its own label. */
+function linkTo(field) {
+  const text = document.querySelector(`label[for="${field}"]`).textContent;
+  return Object.assign(document.createElement("a"), { href: `#${field}`, textContent: text });
 }
 
 /** Show a button that makes a check. */
@@ -83,11 +96,12 @@ function once(section, output, check) {
     section.ariaBusy = "true";
     output.dataset.verdict = "";
     output.textContent = say("Checking …");
-    const [found, sentence] = await check(section, output).catch(explained);
+    const [found, sentence, field] = await check(section, output).catch(explained);
     // no longer busy before it says so: what changes in between need not be read out
     section.ariaBusy = "false";
     output.dataset.verdict = found;
     output.textContent = sentence;
+    if (field) output.append(" ", linkTo(field));
   };
 }
 
@@ -96,9 +110,11 @@ async function checkDraw(section, output) {
   const list = section.querySelector("[data-checks]");
   clearAll(list);
   const tiles = verifier.tilesFrom(section.dataset.log);
-  const key = keyOf(section);
+  const [key, policy] = [keyOf(section), policyOf(section)];
+  const needed = policy ? ["witnessed"] : [];
   const checks = await verifier.verify(await fetched(section.dataset.certificate), {
     key,
+    policy,
     recoveries: await recoveriesOf(section),
     offers: section.dataset.offers && await fetched(section.dataset.offers),
     ballots: section.querySelector("[data-list]")?.checked
@@ -108,7 +124,7 @@ async function checkDraw(section, output) {
     },
   });
   markAll(list, checks);
-  return [verdictOf(checks), conclusion(checks, { isPinned: Boolean(key) })];
+  return [verdictOf(checks, needed), conclusion(checks, { isPinned: Boolean(key), needed })];
 }
 
 /** @param {string | Uint8Array} given the address of a receipt, or a receipt */
@@ -123,33 +139,38 @@ async function checkReceipt(section, given) {
   return [verdictOfReceipt(checks), conclusionOfReceipt(checks)];
 }
 
-function keyOf(section) {
+export function keyOf(section) {
   return section.querySelector("[data-key]")?.value.trim() || undefined;
 }
 
+function policyOf(section) {
+  const text = section.querySelector("[data-policy]")?.value;
+  return text?.trim() ? text : undefined;
+}
+
 /** The lottery's statements of losses, as they are signed. */
-async function recoveriesOf(section) {
+export async function recoveriesOf(section) {
   const addresses = JSON.parse(section.dataset.recoveries ?? "[]");
   const notes = await Promise.all(addresses.map((each) => fetched(each)));
   return notes.map((note) => new TextDecoder().decode(note));
 }
 
-async function load() {
-  const [verifier, report] = await Promise.all([
-    import("./verifier/verify.js"), import("./verifier/report.js"),
+export async function load() {
+  const [verifier, ...others] = await Promise.all([
+    import("./verifier/verify.js"), import("./verifier/report.js"), import("./kept.js"),
   ]).catch(() => {
-    // browsers remember that a module could not be loaded for as long as the page stands
+    // browsers remember it for as long as the page stands
     throw new Told(say("The checker couldn’t be loaded. Check your connection, then reload the page."));
   });
-  return { verifier, ...report };
+  return Object.assign({ verifier }, ...others);
 }
 
 /** The bytes at an address, as they are: what is hashed must not be decoded on the way. */
-async function fetched(address, missing = say("There’s nothing to check here yet. Come back after the draw.")) {
+export async function fetched(address, missing = say("There’s nothing to check here yet. Come back after the draw."), field = "") {
   const answer = await fetch(address).catch(() => {
     throw new Told(say("We couldn’t reach the lottery. Check your connection, then press the button again."));
   });
-  if (answer.status === 404) throw new Told(missing);
+  if (answer.status === 404) throw new Told(missing, field);
   if (answer.status === 401 || answer.status === 403 || answer.redirected) {
     throw new Told(say("Only the person who added this ballot can see this. Log in, then press the button again."));
   }
@@ -159,34 +180,26 @@ async function fetched(address, missing = say("There’s nothing to check here y
   return new Uint8Array(await answer.arrayBuffer());
 }
 
-const noReceipt = () =>
-  new Told(say("This file isn’t a receipt. Choose one that you saved here, such as receipt-2026-12-31-7.json."));
+/** A receipt from the server, which may have none: then one that was kept is worth the more. */
+async function fetchedReceipt(address) {
+  return fetched(address, say("This server has no such ballot of yours. If you hold a receipt for it, check it here:"), "receipt");
+}
 
-/** Refuse a file that is no receipt, or one of another day, before it is judged. */
-function demandReceipt(section, file) {
-  let receipt = null;
-  try {
-    receipt = JSON.parse(new TextDecoder().decode(file));
-  } catch { /* no JSON: no receipt */ }
-  const day = /\nday (\S+)\n/.exec(receipt?.ballot)?.[1];
-  if (receipt?.format !== "daily-draw/v1 receipt" || !day) throw noReceipt();
-  if (!section.dataset.log.endsWith(`/${day}/`)) {
-    throw new Told(say("This receipt is for %(day)s. Check it on the page of that draw.", { day }));
+/** An error that says what to do, and in which field. */
+export class Told extends Error {
+  constructor(message, field = "") {
+    super(message);
+    this.field = field;
   }
 }
 
-/** A receipt from the server, which may have none: then one that was kept is worth the more. */
-async function fetchedReceipt(address) {
-  return fetched(address, say("This server has no such ballot of yours. If you saved a receipt for it, check it below."));
-}
-
-/** An error that says what to do. */
-class Told extends Error {}
-
-function explained(error) {
-  if (error instanceof Told) return ["--", error.message];
+export function explained(error) {
+  if (error instanceof Told) return ["--", error.message, error.field];
   if (error.name === "NoteError") {
     return ["--", say("This isn’t a lottery’s key. Paste the whole line: name+number+letters.")];
+  }
+  if (error.name === "PolicyError") {
+    return ["--", say("This isn’t a witness policy (%(why)s).", { why: error.message })];
   }
   if (error.name === "Unreadable") {
     return ["FAIL", say("We can’t read what the lottery sent: %(why)s. Reload the page and try again. If that doesn’t help, ask an organiser.", { why: error.message })];

@@ -430,6 +430,7 @@ async function showReceipt() {
     }
   }
   isShowing = false;
+  document.dispatchEvent(new Event("receipt"));
   const receipt = document.querySelector(".receipt");
   if (!receipt || receipt === before) return;
   const said = ["h2", ".ticket", "a"].map((part) => receipt.querySelector(part).textContent.trim());

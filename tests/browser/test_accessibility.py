@@ -135,6 +135,7 @@ def test_what_was_refused_is_where_the_keyboard_is(chromium: Browser, played: Gu
 
 def tab_to(page: Page, name: str, key: str = "Tab") -> None:
     """Press Tab until something is in focus, and see that it shows that it is."""
+    page.wait_for_load_state()  # until scripts have shown their buttons
     for _ in range(100):
         page.keyboard.press(key)
         label, outline = focused(page)

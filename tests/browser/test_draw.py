@@ -258,3 +258,66 @@ def test_a_receipt_that_the_lottery_did_not_sign_proves_nothing(
 
         expect_receipt(page, forged, "It proves nothing.")
         expect(page.locator("[data-receipt-file] + output")).not_to_contain_text("to anyone")
+
+
+KEEP = """([day, number, text]) => localStorage.setItem(
+    `receipt charlie /draws/${day}/ballots/${number}/receipt.json`, text)"""
+
+
+def kept_receipt(page: Page, number: int) -> str:
+    """Return a receipt of charlie's, from when the list was not whole yet."""
+    with page.expect_response("**/receipt.json*") as answered:
+        page.goto(f"{PAGE}/ballots/{number}/receipt.json?size=40")
+    return answered.value.text()
+
+
+def test_kept_receipts_are_good_only_if_every_one_was_fully_checked(
+    chromium: Browser, server: Gunicorn
+) -> None:
+    verdict = "[data-kept] output"
+    with browsing(chromium, server.url, broken="/tile/") as page:
+        log_in(page, "charlie")
+        good = kept_receipt(page, 21)
+        page.evaluate(KEEP, [str(DRAWN_DAY), 21, good])
+        page.goto(PAGE)
+        expect(page.locator(verdict)).to_have_attribute("data-verdict", "ok")
+
+        # without the tiles of the log nothing is shown of what was kept
+        page.route("**/tile/**", lambda route: route.abort())
+        page.goto(PAGE)
+        expect(page.locator(verdict)).to_contain_text("Not all of this receipt could be checked")
+        expect(page.locator(verdict)).to_have_attribute("data-verdict", "--")
+        page.unroute("**/tile/**")
+
+        # one of two does not hold
+        other = json.loads(kept_receipt(page, 22))
+        other["proof"][0] = "00" * 32
+        page.evaluate(KEEP, [str(DRAWN_DAY), 22, json.dumps(other)])
+        page.goto(PAGE)
+        expect(page.locator(verdict)).to_contain_text("Ballot 22: This receipt doesn’t match")
+        expect(page.locator(verdict)).to_have_attribute("data-verdict", "FAIL")
+
+        # what is no receipt at all is not green either
+        page.evaluate(KEEP, [str(DRAWN_DAY), 22, "?"])
+        page.goto(PAGE)
+        expect(page.locator(verdict)).not_to_have_text(re.compile("Checking|no receipt of yours"))
+        expect(page.locator(verdict)).not_to_have_attribute("data-verdict", "ok")
+
+
+def test_a_number_that_the_server_does_not_know_leads_to_the_check_of_a_kept_receipt(
+    chromium: Browser, server: Gunicorn
+) -> None:
+    with browsing(chromium, server.url) as page:
+        log_in(page, "charlie")
+        page.goto(PAGE)
+        page.get_by_label("Number of one of your ballots").fill("300")
+        page.get_by_role("button", name="Check this ballot").click()
+        told = page.locator("form[data-receipts] + output")
+        expect(told).to_contain_text("This server has no such ballot of yours.")
+        told.get_by_role("link", name="Check a receipt that you saved").click()
+        expect(page.get_by_label("Check a receipt that you saved")).to_be_in_viewport()
+
+        page.goto(f"{PAGE}/ballots/300/receipt.json")
+        page.get_by_role("link", name="Check it here").click()
+        expect(page).to_have_url(re.compile(f"{PAGE}#receipt$"))
+        expect(page.get_by_label("Check a receipt that you saved")).to_be_in_viewport()

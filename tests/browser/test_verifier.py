@@ -1,8 +1,12 @@
 """The browser's verifier against the test vectors, and against the Python verifier."""
 
+import itertools
 import json
 import mimetypes
+import os
+import random
 import shutil
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -26,6 +30,7 @@ from lottery_system.fairness.certificate import (
     format_receipt,
     parse_certificate,
 )
+from lottery_system.fairness.cosignature import ML_DSA_44
 from lottery_system.fairness.note import NoteError, SigningKey, VerifierKey, format_vkey
 from lottery_system.fairness.offers import (
     Offered,
@@ -34,14 +39,15 @@ from lottery_system.fairness.offers import (
     format_signed_offers,
 )
 from lottery_system.fairness.pin import format_pin, parse_pin
-from lottery_system.fairness.records import Genesis, RecordError, format_genesis
+from lottery_system.fairness.policy import parse_policy
+from lottery_system.fairness.records import BEACON, Genesis, RecordError, format_genesis
 from lottery_system.fairness.recovery import format_recovery, parse_recovery, sign_recovery
 from lottery_system.fairness.verify import verify
 from lottery_system.web.headers import HEADERS
 from lottery_system.web.saved_verifier import saved_verifier
 from tests.browser.conftest import browsing
-from tests.fairness import forge
-from tests.fairness.forge import KEY, day_of_an_own_network, places_to_change
+from tests.fairness import differential, forge
+from tests.fairness.forge import KEY, Log, day_of_an_own_network, places_to_change
 from tests.fairness.test_recovery import (
     AFTER,
     BEFORE,
@@ -55,6 +61,9 @@ from tests.fairness.test_recovery import (
     STRANGER,
 )
 from tests.stand_ins import odd_keys
+from tests.stand_ins.cosigning import CosigningKey
+
+WITNESSED, UNWITNESSED = forge.witnessed_days(), forge.forged_witnesses()
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
@@ -142,9 +151,9 @@ def by_browser(page: Page, certificate: bytes, **given: object) -> Found:
         page,
         "verify",
         """
-        const { certificate, key, ballots, receipt, recoveries, offers } = given;
+        const { certificate, key, ballots, receipt, recoveries, offers, policy } = given;
         const found = await m.verify(new Uint8Array(certificate), {
-          key, receipt, recoveries, offers: offers && new Uint8Array(offers),
+          key, receipt, recoveries, policy, offers: offers && new Uint8Array(offers),
           ballots: ballots?.map((each) => new TextEncoder().encode(each)),
         });
         return [found.map((c) => c.name), found.map((c) => c.verdict), found.map((c) => c.detail)];
@@ -255,7 +264,7 @@ PRIZES = forge.Day()
 def test_an_honest_list_of_offers_holds_in_both(page: Page) -> None:
     offers = format_signed_offers(PRIZES.offers()).encode()
     expected = by_python(PRIZES.certificate(), key=KEY.verifier, offers=offers)
-    assert expected.verdicts == ["ok"] * 12 + ["--"] * 4
+    assert expected.verdicts == ["ok"] * 12 + ["--"] * 5
 
     vkey = format_vkey(KEY.verifier)
     found = by_browser(page, PRIZES.certificate(), key=vkey, offers=list(offers))
@@ -297,6 +306,59 @@ def test_any_list_of_offers_is_written_as_in_python(page: Page) -> None:
     )
 
     assert found == [[2, written[0]], [0, written[1]]]
+
+
+# --- witnesses ---------------------------------------------------------------------------------
+
+
+def test_what_witnesses_signed_is_judged_as_in_python(page: Page) -> None:
+    vkey = format_vkey(KEY.verifier)
+    for name, (certificate, policy) in (WITNESSED | UNWITNESSED).items():
+        expected = by_python(certificate, key=KEY.verifier, policy=parse_policy(policy))
+
+        found = by_browser(page, certificate, key=vkey, policy=policy.decode())
+
+        assert found == expected, name
+        failed = [
+            each for each, is_ in zip(found.names, found.verdicts, strict=True) if is_ == "FAIL"
+        ]
+        assert failed == (["witnessed"] if name in UNWITNESSED else []), name
+
+
+def test_after_a_recovery_a_policy_is_for_either_key_as_in_python(page: Page) -> None:
+    made = forge.Cosigned(AFTER)
+    certificate = made.certificate(*map(made.line, forge.WITNESSES))
+    for log, pinned in itertools.product([KEY, NEXT, STRANGER], [KEY, NEXT]):
+        policy = forge.policy_of(log=log)
+        expected = by_python(
+            certificate, key=pinned.verifier, recoveries=[NOTE], policy=parse_policy(policy)
+        )
+        found = by_browser(
+            page,
+            certificate,
+            key=format_vkey(pinned.verifier),
+            recoveries=[NOTE],
+            policy=policy.decode(),
+        )
+        assert found == expected
+
+
+#: a policy that needs a witness of a kind that no browser checks
+OTHER_KIND = CosigningKey("pq.example", b"\x60" * 32, ML_DSA_44)
+UNCHECKED = forge.policy_of(*forge.WITNESSES[:2], OTHER_KIND, quorum="group Q all")
+
+
+def test_lines_of_a_kind_that_the_browser_cannot_check_are_left_open(page: Page) -> None:
+    """ML-DSA-44 is what Python checks and no browser does."""
+    made, one, other = forge.Cosigned(forge.Day()), forge.WITNESSES[0], OTHER_KIND
+    certificate = made.certificate(made.line(one), made.line(other))
+
+    def verdict_by(quorum: str) -> str:
+        policy = forge.policy_of(one, other, quorum=quorum).decode()
+        found = by_browser(page, certificate, key=format_vkey(KEY.verifier), policy=policy)
+        return found.verdicts[found.names.index("witnessed")]
+
+    assert [verdict_by("group Q all"), verdict_by("group Q any")] == ["--", "ok"]
 
 
 # --- the standards' vectors, and the protocol's ------------------------------------------------
@@ -504,7 +566,7 @@ def test_a_certificate_holds_in_both(page: Page, path: Path) -> None:
 
         assert by_browser(page, certificate, **given) == expected
         assert expected.names == list(checks.CHECKS)
-        assert expected.verdicts == ["ok"] * 11 + ["--"] * 5
+        assert expected.verdicts == ["ok"] * 11 + ["--"] * 6
 
 
 def test_both_tell_of_a_network_that_is_not_quicknet(page: Page) -> None:
@@ -512,7 +574,7 @@ def test_both_tell_of_a_network_that_is_not_quicknet(page: Page) -> None:
     expected = by_python(certificate)
 
     assert by_browser(page, certificate) == expected
-    assert expected.verdicts == ["ok"] * 11 + ["--"] * 5
+    assert expected.verdicts == ["ok"] * 11 + ["--"] * 6
 
 
 def test_both_say_the_same_of_each_check(page: Page) -> None:
@@ -567,6 +629,56 @@ def test_both_see_the_same_in_a_changed_certificate(page: Page, path: Path) -> N
 
     for certificate, found in zip(changed, outcomes_by_browser(page, changed), strict=True):
         assert_same(found, outcome_by_python(certificate), certificate.decode())
+
+
+#: seconds for which both are asked about what chance makes; `make fuzz` gives more
+SECONDS_TO_FUZZ = int(os.environ.get("SECONDS_TO_FUZZ", "0"))
+
+
+def test_both_say_the_same_of_what_chance_makes(page: Page) -> None:
+    """Keys, notes, policies and proofs, changed at random."""
+    ends = time.monotonic() + SECONDS_TO_FUZZ
+    while True:
+        seed = random.randrange(2**32)
+        given, expected = zip(*differential.cases(seed, 60), strict=True)
+        found = run(page, "verify note cosignature policy merkle bytes", ASK, given)
+        for case, python, browser in zip(given, expected, found, strict=True):
+            assert browser == python, (seed, case)
+        if time.monotonic() >= ends:
+            break
+
+
+#: what `tests.fairness.differential` asks Python
+ASK = """
+const said = (say) => {
+  try { return say(); } catch (error) {
+    if (!["NoteError", "PolicyError"].includes(error.name)) throw error;
+    return `refused: ${error.message}`;
+  }
+};
+const answers = {
+  key: ({ text }) => [
+    said(() => m.parseVkey(text) && text),
+    said(() => (m.parsePin(text).genesis ? "pin" : "None")),
+    said(() => m.parseWitnessKey(text) && text),
+  ],
+  note: ({ note, key }) => said(() => String(m.openCheckpoint(note, m.parseVkey(key)).size)),
+  policy: ({ data, signed }) =>
+    said(() => new m.Policy(new Uint8Array(data)).isMetBy(new Set(signed))),
+  inclusion: ({ first, size, leaf, proof, root }) => m.checkInclusion(
+    BigInt(first), BigInt(size), m.fromHex(leaf), proof.map(m.fromHex), m.fromHex(root)),
+  consistency: ({ first, size, leaf, proof, root }) => m.checkConsistency(
+    BigInt(first), BigInt(size), m.fromHex(leaf), m.fromHex(root), proof.map(m.fromHex)),
+  witnessed: async ({ certificate, key, policy }) => {
+    const checks = await m.verify(certificate, { key, policy });
+    const { verdict, detail } = checks.find(({ name }) => name === "witnessed");
+    return [verdict, detail];
+  },
+};
+const found = [];
+for (const each of given) found.push(await answers[each.kind](each));
+return found;
+"""
 
 
 def nasty(original: str) -> dict[str, bytes]:
@@ -701,7 +813,7 @@ def test_both_see_through_what_is_nasty(page: Page) -> None:
             assert found[name] == "Unreadable"
         else:
             assert_same(found[name], outcome_by_python(certificate), name)
-    held = {name for name in found if verdicts_of(found[name]) == ["ok"] * 11 + ["--"] * 5}
+    held = {name for name in found if verdicts_of(found[name]) == ["ok"] * 11 + ["--"] * 6}
     assert held == HARMLESS
 
 
@@ -815,7 +927,7 @@ def test_a_receipt_and_a_list_hold_in_both(page: Page, day: Day) -> None:
     )
 
     assert found == expected
-    assert found.verdicts == ["ok"] * 11 + ["--"] + ["ok"] * 4
+    assert found.verdicts == ["ok"] * 11 + ["--"] * 2 + ["ok"] * 4
 
 
 @pytest.mark.parametrize(
@@ -851,7 +963,7 @@ def test_both_see_the_same_in_a_changed_receipt_or_list(
     found = by_browser(page, day.certificate, key=day.key, ballots=ballots, receipt=receipt)
 
     assert found == expected
-    assert found.verdicts != ["ok"] * 11 + ["--"] + ["ok"] * 4
+    assert found.verdicts != ["ok"] * 11 + ["--"] * 2 + ["ok"] * 4
 
 
 def test_tiles_show_that_a_receipt_was_kept(page: Page, day: Day, log: Path) -> None:
@@ -964,6 +1076,7 @@ DRAW_PAGE = """<!doctype html>
 <script type="module" src="/static/js/draw.js"></script></head>
 <body><section data-verifier data-certificate="/draw/certificate.json" data-log="/log/2026-11-22/">
 <label>Key <input data-key></label>
+<label>Policy <textarea data-policy></textarea></label>
 <label><input type="checkbox" data-list> Every ballot, too</label>
 <button type="button" data-check hidden>Check this draw</button>
 <ol data-checks>{items}</ol>
@@ -1018,7 +1131,7 @@ def test_the_draw_page_checks_its_draw(page: Page, draw: Path, log: Path, day: D
 
     assert sentence.startswith("This draw is correct: all 11 checks passed on this device.")
     assert "Compare it with the lottery’s key from another source" in sentence
-    assert verdicts(page) == ["ok"] * 11 + ["--"] * 5
+    assert verdicts(page) == ["ok"] * 11 + ["--"] * 6
     secret = page.locator("[data-name=secret]")
     assert secret.inner_text() == f"Passed. {checks.CHECKS['secret']}."
     assert page.locator("[data-name=beacon]").inner_text() == (
@@ -1031,8 +1144,24 @@ def test_the_draw_page_checks_its_draw(page: Page, draw: Path, log: Path, day: D
         "This draw is correct: all 12 checks passed on this device. "
         "They can’t show that whoever runs the server added no late ballots to change the result."
     )
-    assert verdicts(page) == ["ok"] * 11 + ["--", "ok"] + ["--"] * 3
+    assert verdicts(page) == ["ok"] * 11 + ["--", "--", "ok"] + ["--"] * 3
     assert secret.inner_text() == f"Passed. {checks.CHECKS['secret']}."  # once, not twice
+
+
+def test_the_draw_page_checks_who_else_signed(page: Page, draw: Path) -> None:
+    policy = WITNESSED["two of three"][1]
+    made = forge.Cosigned(forge.Day(mode=BEACON))
+    certificate = made.certificate(*map(made.line, [*forge.WITNESSES[:2], OTHER_KIND]))
+    (draw / "certificate.json").write_bytes(certificate)
+    page.goto("/draw/")
+    for text, sentence in (
+        (policy, "This draw is correct: all 12 checks"),
+        (forge.policy_of(quorum="group Q all"), "This draw is not correct. Failed: witnessed."),
+        (UNCHECKED, "Not everything could be checked. Still open: witnessed."),
+        (b"quorum all", "This isn’t a witness policy (line 1: no line above defines all)."),
+    ):
+        page.locator("[data-policy]").fill(text.decode())
+        assert check(page).startswith(sentence)
 
 
 def test_the_draw_page_finds_ones_own_ballot(page: Page, draw: Path, log: Path) -> None:
@@ -1090,7 +1219,7 @@ def test_the_draw_page_ends_in_a_sentence_whatever_happens(
 
     (draw / "certificate.json").unlink()
     assert check(page).startswith("There’s nothing to check here yet.")
-    assert verdicts(page) == [None] * 16
+    assert verdicts(page) == [None] * len(checks.CHECKS)
 
 
 def test_the_draw_page_says_when_it_is_offline(
@@ -1142,7 +1271,7 @@ def test_the_saved_file_checks_what_is_dropped_on_it(saved: Page, path: Path) ->
     drop(saved, path.name, path.read_bytes())
 
     expect(saved.locator("output")).to_contain_text("This draw is correct: all 11 checks")
-    assert verdicts(saved) == ["ok"] * 11 + ["--"] * 5
+    assert verdicts(saved) == ["ok"] * 11 + ["--"] * 6
     expect(saved.get_by_text(f"Chosen: {path.name}")).to_be_visible()
 
 
@@ -1157,6 +1286,19 @@ def test_the_saved_file_names_what_does_not_hold(saved: Page, day: Day, tmp_path
     expect(saved.locator("[data-name=holders]")).to_contain_text("Failed")
 
 
+def test_the_saved_file_takes_a_policy(saved: Page) -> None:
+    certificate, policy = WITNESSED["two of three"]
+    drop(saved, "certificate.json", certificate)
+    drop(saved, "witnesses.txt", policy)
+    expect(saved.locator("output")).to_contain_text("This draw is correct: all 12 checks")
+    expect(saved.get_by_text("Chosen: witnesses.txt")).to_be_visible()
+
+    drop(saved, "witnesses.txt", forge.policy_of(quorum="group Q all"))
+    expect(saved.locator("output")).to_contain_text("Failed: witnessed.")
+    drop(saved, "witnesses.txt", policy + b"quorum W0")
+    expect(saved.locator("output")).to_contain_text("This isn’t a witness policy (line 7: there is")
+
+
 def test_the_saved_file_takes_key_and_receipt(saved: Page, day: Day) -> None:
     drop(saved, "receipt.json", day.receipt_json.encode())
     expect(saved.locator("output")).to_contain_text("Choose a draw’s certificate")
@@ -1166,11 +1308,44 @@ def test_the_saved_file_takes_key_and_receipt(saved: Page, day: Day) -> None:
     saved.get_by_label("The lottery’s key").fill(day.key)
     saved.keyboard.press("Enter")
     expect(saved.locator("output")).to_contain_text("to change the result. Not all of this")
-    assert verdicts(saved) == ["ok"] * 11 + ["--", "--", "ok", "ok", "--"]
+    assert verdicts(saved) == ["ok"] * 11 + ["--"] * 3 + ["ok", "ok", "--"]
+    # never good while the receipt is not fully checked
+    expect(saved.locator("output")).to_have_attribute("data-verdict", "--")
 
     saved.get_by_label("The lottery’s key").fill(day.key.replace("lottery", "other"))
     saved.get_by_role("button", name="Check").click()
     expect(saved.locator("output")).to_contain_text("This isn’t a lottery’s key.")
+
+
+def test_the_saved_file_takes_the_list_of_ballots_that_a_receipt_needs(
+    saved: Page, tmp_path: Path
+) -> None:
+    records = PRIZES.log.records
+    folder = Log(records).write(tmp_path / "ballots")
+    drop(saved, "certificate.json", PRIZES.certificate())
+    drop(saved, "receipt.json", PRIZES.receipt(4, 6))
+    expect(saved.locator("output")).to_have_attribute("data-verdict", "--")
+    saved.get_by_label("List of ballots").set_input_files(folder)
+
+    expect(saved.locator("output")).to_contain_text("Your receipt matches the final list.")
+    expect(saved.locator("output")).to_have_attribute("data-verdict", "ok")
+    assert verdicts(saved) == ["ok"] * 11 + ["--", "ok", "ok", "ok", "ok"]
+
+    # a list without the last ballot, one with another, one that ends within a record, and none
+    without = Log(records[:-1]).write(tmp_path / "without")
+    other = Log([*records[:-1], records[0]]).write(tmp_path / "other")
+    cut = Log(records).write(tmp_path / "cut")
+    (bundle,) = (each for each in cut.rglob("*") if each.is_file())
+    bundle.write_bytes(bundle.read_bytes()[:-1])
+    for wrong in (without, other, cut):
+        saved.get_by_label("List of ballots").set_input_files(wrong)
+        expect(saved.locator("output")).to_contain_text("Failed: list.")
+        expect(saved.locator("output")).to_have_attribute("data-verdict", "FAIL")
+    (empty := tmp_path / "empty").mkdir()
+    (empty / "list.txt").write_text("1\n")
+    saved.get_by_label("List of ballots").set_input_files(empty)
+    expect(saved.get_by_text("This folder has no list of ballots.")).to_be_visible()
+    expect(saved.locator("output")).to_have_attribute("data-verdict", "--")
 
 
 def test_the_saved_file_takes_a_list_of_prizes(saved: Page) -> None:

@@ -13,8 +13,11 @@ from sqlalchemy.orm import Session
 from lottery_system import scheduler
 from lottery_system.clock import ONE_DAY
 from lottery_system.errors import Paused
+from lottery_system.fairness.checks import Verdict, holds
 from lottery_system.fairness.note import open_note, parse_checkpoint
+from lottery_system.fairness.policy import parse_policy
 from lottery_system.fairness.recovery import parse_recovery
+from lottery_system.fairness.verify import verify
 from lottery_system.models import Lottery
 from lottery_system.parts import parts_of
 from tests.cli.conftest import Type
@@ -153,9 +156,20 @@ def test_a_week_restored_from_its_third_day_signs_nothing_until_the_loss_is_stat
     assert cosigners(checkpoint(app), one, two) == ["w1.example"]
 
 
-def test_the_days_of_a_week_have_the_witnesses_that_were_there(
-    week: Week, one: Witness, two: Witness
+def test_a_stranger_with_a_policy_sees_which_days_the_witnesses_signed(
+    week: Week, one: Witness, two: Witness, tmp_path: Path
 ) -> None:
+    either, both = [
+        parse_policy(keep_policy(tmp_path / "policy", one, two, needed=needed).read_bytes())
+        for needed in (1, 2)
+    ]
     for number, text in enumerate(week.certificates):
+        assert holds(verify(text.encode(), key=OWN, policy=either))
+        failed = {
+            each.name
+            for each in verify(text.encode(), key=OWN, policy=both)
+            if each.verdict is Verdict.FAILED
+        }
+        assert failed == ({"witnessed"} if number in DOWN else set())
         names = cosigners(json.loads(text)["journal"]["checkpoint"], one, two)
         assert names == ["w1.example"] + ["w2.example"] * (number not in DOWN)

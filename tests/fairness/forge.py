@@ -24,7 +24,17 @@ from lottery_system.fairness.certificate import (
     format_receipt,
 )
 from lottery_system.fairness.merkle import Frontier, Row, leaf_hash
-from lottery_system.fairness.note import Checkpoint, SigningKey, format_vkey, sign, sign_checkpoint
+from lottery_system.fairness.note import (
+    Checkpoint,
+    Signature,
+    SigningKey,
+    format_checkpoint,
+    format_signature,
+    format_vkey,
+    parse_signatures,
+    sign,
+    sign_checkpoint,
+)
 from lottery_system.fairness.offers import (
     Offered,
     Offers,
@@ -49,6 +59,7 @@ from lottery_system.fairness.records import (
 )
 from lottery_system.fairness.selection import seed_of, winning_ballots
 from lottery_system.fairness.tiles import TILE_WIDTH, ReadTiles, Tile, TilePath, format_path
+from tests.stand_ins.cosigning import CosigningKey
 from tests.stand_ins.rounds import BEACON_DAY, BEACON_GAP, BEACON_ROUND, SIGNATURES
 from tests.stand_ins.strikes import STRIKES
 
@@ -70,6 +81,15 @@ OFFERED = (
     Offered(2, 'Extra "Win" \\ \u2028', "Käse & Brot \U0001f9c0\n\tund mehr\x7f"),
     Offered(3, "Small Chance", ""),
 )
+
+#: whose cosignatures the journals of these days may have; two are needed
+WITNESSES = tuple(
+    CosigningKey(name, bytes([0x40 + number]) * 32)
+    for number, name in enumerate(("one.example/w", "zwö.example", "three.example"))
+)
+NO_WITNESS = CosigningKey("four.example", b"\x50" * 32)
+#: a clock that is this much behind is taken for right
+CLOCK_BEHIND = 60
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -344,6 +364,139 @@ def forged_offers(day: Day) -> dict[str, bytes]:
         "a certificate": day.certificate(),
         "half a surrogate pair": json.dumps(whole | {"text": "\ud800"}).encode(),
     }
+
+
+def policy_of(
+    *keys: CosigningKey, log: SigningKey | None = KEY, quorum: str = "group Q 2"
+) -> bytes:
+    """Write a policy that needs two of some witnesses, of those of these days where none is named.
+
+    Args:
+        quorum: how the line of its group begins.
+    """
+    keys = keys or WITNESSES
+    lines = [f"log {format_vkey(log.verifier)}"] if log else []
+    lines += [f"witness W{number} {key.vkey}" for number, key in enumerate(keys)]
+    lines += [" ".join([quorum, *(f"W{number}" for number in range(len(keys)))]), "quorum Q"]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def add_lines(*lines: Signature) -> Change:
+    """Return what adds signature lines to a certificate's checkpoint."""
+
+    def change(certificate: dict[str, Any]) -> None:
+        certificate["journal"]["checkpoint"] += "".join(map(format_signature, lines))
+
+    return change
+
+
+class Cosigned:
+    """A day and what witnesses sign of its journal."""
+
+    def __init__(self, day: Day) -> None:
+        self.day = day
+        size = len(day.journal.records)
+        self.text = format_checkpoint(Checkpoint(day.key.name, size, day.journal.root))
+        self.frozen = round(day.freeze.frozen.timestamp())
+        #: the second in which the beacon's number is due
+        self.due = beacon.time_of(QUICKNET, BEACON_ROUND)
+
+    def line(self, key: CosigningKey, time: int | None = None) -> Signature:
+        """Cosign, a second after the freeze where no other time is named."""
+        return key.cosign(self.text, self.frozen + 1 if time is None else time)
+
+    def certificate(self, *lines: Signature) -> bytes:
+        return self.day.certificate(add_lines(*lines))
+
+
+def witnessed_days() -> dict[str, tuple[bytes, bytes]]:
+    """Return certificates that have the cosignatures that a policy needs, each with that policy."""
+    one, two, three = WITNESSES
+    made, without_beacon = Cosigned(Day(mode=BEACON)), Cosigned(Day())
+    both = [made.line(one), made.line(two)]
+    strangers = [CosigningKey(f"w{number}", bytes([number]) * 32) for number in range(13)]
+    policy = policy_of()
+    return {
+        "two of three": (made.certificate(*both), policy),
+        "all three": (made.certificate(*both, made.line(three)), policy),
+        "on the last second": (made.certificate(both[0], made.line(three, made.due - 1)), policy),
+        "by a clock that is behind": (
+            made.certificate(both[0], made.line(three, made.frozen - CLOCK_BEHIND)), policy
+        ),
+        "in time, and again too late": (
+            made.certificate(made.line(one, made.due), *both), policy
+        ),
+        "among fifteen": (
+            made.certificate(*(made.line(each) for each in strangers), *both), policy
+        ),
+        "a broken line of somebody else": (
+            made.certificate(*both, made.line(NO_WITNESS)._replace(signature=bytes(72))), policy
+        ),
+        "a policy without a log": (made.certificate(*both), policy_of(log=None)),
+        "a policy that needs nobody": (made.certificate(), b"quorum none\n"),
+        "without a beacon at any time": (
+            without_beacon.certificate(without_beacon.line(one, 1), without_beacon.line(two)),
+            policy,
+        ),
+    }  # fmt: skip
+
+
+def forged_witnesses() -> dict[str, tuple[bytes, bytes]]:
+    """Return certificates that lack what a policy needs and are right else, each with the policy.
+
+    Some are not forged: what the policy says is not so.
+    """
+    one, two, _ = WITNESSES
+    made, without_beacon = Cosigned(Day(mode=BEACON)), Cosigned(Day())
+    both = [first := made.line(one), made.line(two)]
+    policy, other = policy_of(), SigningKey(KEY.name, b"\x09" * 32)
+    elsewhere = made.text.replace("\n4\n", "\n5\n")
+    assert elsewhere != made.text
+
+    def stamped(line: Signature, time: int) -> Signature:
+        return line._replace(signature=time.to_bytes(8, "big") + line.signature[8:])
+
+    by_note = parse_signatures(sign(made.text, SigningKey(*two[:2])).split("\n\n")[1])
+    lines: dict[str, list[Signature]] = {
+        "by nobody": [],
+        "by one": [first],
+        "by one, twice": [first, made.line(one, made.frozen + 2)],
+        "by one, under another name": [first, made.line(one._replace(name="other.example"))],
+        "by one, and somebody else": [first, made.line(NO_WITNESS)],
+        "in another's name": [first, made.line(NO_WITNESS._replace(name=two.name))],
+        "by a key of notes": [first, *by_note],
+        "once the number was due": [first, made.line(two, made.due)],
+        "a day after the number was due": [first, made.line(two, made.due + 86_400)],
+        "long before the day was frozen": [first, made.line(two, made.frozen - CLOCK_BEHIND - 1)],
+        "at no time": [*both, made.line(one, 0)],
+        "at a time without end": [*both, stamped(first, 2**63)],
+        "another time than was signed": [*both, stamped(first, made.frozen + 2)],
+        "of another size": [*both, one.cosign(elsewhere, made.frozen + 1)],
+        "by another key, with its id": [
+            *both, made.line(one._replace(seed=b"\x51" * 32))._replace(key_id=first.key_id)
+        ],
+        "a line cut short": [*both, first._replace(signature=first.signature[:-1])],
+        "a line with one byte more": [*both, first._replace(signature=first.signature + b"\0")],
+        "a line of a key id and a byte": [*both, first._replace(signature=b"\1")],
+    }  # fmt: skip
+    return {name: (made.certificate(*each), policy) for name, each in lines.items()} | {
+        "a policy for another log": (made.certificate(*both), policy_of(log=other)),
+        "a policy for a log of another name": (
+            made.certificate(*both), policy_of(log=SigningKey("other.example", KEY.seed))
+        ),
+        "a policy that needs all": (
+            made.certificate(*both), policy_of(quorum="group Q all")
+        ),
+        "without a beacon, by one": (
+            without_beacon.certificate(without_beacon.line(one)), policy
+        ),
+        "without a beacon, a bad line": (
+            without_beacon.certificate(
+                without_beacon.line(one), stamped(without_beacon.line(two), 1)
+            ),
+            policy,
+        ),
+    }  # fmt: skip
 
 
 def day_of_an_own_network() -> Day:

@@ -14,7 +14,8 @@ import pytest
 
 from lottery_system.fairness.bundle import zipapp_bytes
 from lottery_system.fairness.certificate import MAX_BYTES
-from lottery_system.fairness.note import Checkpoint, format_vkey, sign_checkpoint
+from lottery_system.fairness.checks import CHECKS
+from lottery_system.fairness.note import Checkpoint, SigningKey, format_vkey, sign_checkpoint
 from lottery_system.fairness.offers import format_signed_offers
 from tests.fairness.forge import KEY, Day
 from tests.stand_ins.processes import PATIENCE, ROOT
@@ -60,9 +61,29 @@ def test_all_that_can_be_checked_is_said_a_line_each(
 
     assert code == 0
     lines = said.splitlines()
-    assert len(lines) == 16
-    assert all(line.startswith("ok   ") or " offers: not made: " in line for line in lines)
+    assert len(lines) == len(CHECKS)
+    not_made = [line for line in lines if not line.startswith("ok   ")]
+    assert [line.split(":")[0] for line in not_made] == ["--   offers", "--   witnessed"]
     assert "list: the list of ballots is complete, in order" in said
+
+
+def test_a_receipt_that_was_given_and_not_fully_checked_never_ends_with_zero(
+    day: Day, certificate: Path, log: Path, tmp_path: Path
+) -> None:
+    older, newest, none, other = (tmp_path / name for name in ("older", "newest", "none", "other"))
+    older.write_bytes(day.receipt(300, 400))
+    newest.write_bytes(day.receipt(300, day.size))
+    none.write_text("{}")
+    other.write_bytes(Day(size=day.size, key=SigningKey(KEY.name, b"\x09" * 32)).receipt(3, 400))
+
+    def code(receipt: Path, *log: object) -> int:
+        return run("verify", certificate, "--key", VKEY, "--receipt", receipt, *log)[0]
+
+    assert code(older) == 1  # it takes the list to tell
+    assert code(older, "--log", log) == 0
+    assert code(newest) == 0  # its root is the one that was frozen
+    assert code(none, "--log", log) == 1
+    assert code(other, "--log", log) == 1  # signed by somebody else
 
 
 def test_what_was_not_given_is_not_made_and_said_so(certificate: Path) -> None:

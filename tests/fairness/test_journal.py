@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +15,7 @@ from lottery_system.fairness.checks import Check, Verdict
 from lottery_system.fairness.journal import HEAD, JOURNAL_CHECKS, check_head, check_journal
 from lottery_system.fairness.note import Checkpoint, SigningKey, format_vkey, sign_checkpoint
 from lottery_system.fairness.pin import Pin, format_pin
+from lottery_system.fairness.policy import parse_policy
 from lottery_system.fairness.records import (
     OPERATOR,
     Freeze,
@@ -22,8 +23,10 @@ from lottery_system.fairness.records import (
     format_freeze,
     format_genesis,
 )
-from tests.fairness.forge import KEY, TIP, Day, Log
+from lottery_system.fairness.witnessed import WITNESSED
+from tests.fairness.forge import KEY, NO_WITNESS, TIP, WITNESSES, Day, Log, policy_of
 from tests.fairness.test_recovery import AFTER, BEFORE, NEXT, NOTE
+from tests.stand_ins.cosigning import CosigningKey
 
 FIRST = date(2026, 11, 19)
 GENESIS = Genesis(KEY.name, FIRST, commitment.anchor_of(TIP), OPERATOR, None, 0)
@@ -86,7 +89,11 @@ def later(**changes: object) -> Change:
 
 
 def test_an_honest_journal_passes_all_checks() -> None:
-    checks = check_journal(HONEST.note, HONEST.records, PIN, [Journal(days=2).note, HONEST.note])
+    note = HONEST.note
+    for witness in WITNESSES[:2]:
+        note = witness.add_to(note, 1)
+    policy = parse_policy(policy_of())
+    checks = check_journal(note, HONEST.records, PIN, [Journal(days=2).note, HONEST.note], policy)
 
     assert [check.name for check in checks] == list(JOURNAL_CHECKS)
     assert [check.verdict for check in checks] == [Verdict.OK] * len(checks)
@@ -94,6 +101,27 @@ def test_an_honest_journal_passes_all_checks() -> None:
 
 def test_records_that_came_after_the_checkpoint_are_of_the_next_one() -> None:
     assert failed(check_journal(Journal(days=3).note, HONEST.records, PIN)) == []
+
+
+@pytest.mark.parametrize(
+    ("signers", "policy"),
+    [
+        (WITNESSES[:1], policy_of()),
+        ([WITNESSES[0], NO_WITNESS], policy_of()),
+        ([*WITNESSES[:2], WITNESSES[2]._replace(seed=b"\x09" * 32)], policy_of(quorum="group Q 3")),
+        (WITNESSES, policy_of(log=SigningKey(KEY.name, b"\x09" * 32))),
+    ],
+)
+def test_a_journal_that_too_few_have_signed_fails_by_that_name(
+    signers: Sequence[CosigningKey], policy: bytes
+) -> None:
+    note = HONEST.note
+    for signer in signers:
+        note = signer.add_to(note, 1)
+
+    checks = check_journal(note, HONEST.records, PIN, [], parse_policy(policy))
+
+    assert failed(checks) == [WITNESSED]
 
 
 FORK = Journal(change=later(places=2))
@@ -149,6 +177,22 @@ def test_a_monitor_remembers_what_it_saw_last(
 
     HONEST.write(folder)
     assert main(command) == HOLDS
+
+
+def test_a_monitor_takes_a_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, policy = HONEST.write(tmp_path / "journal"), tmp_path / "policy"
+    policy.write_bytes(policy_of())
+    command = ["journal", str(folder), "--key", PIN_LINE]
+    assert main([*command, "--policy", str(policy)]) == FAILS
+    assert "FAIL witnessed: 0 of 3 witnesses signed the public log," in capsys.readouterr().out
+    assert main(command) == HOLDS  # and what fails was not kept as what was seen
+    assert "--   witnessed: not made: no policy" in capsys.readouterr().out
+
+    note = WITNESSES[0].add_to(WITNESSES[1].add_to(HONEST.note, 1), 1)
+    (folder / "checkpoint").write_text(note, encoding="utf-8")
+    assert main([*command, "--policy", str(policy)]) == HOLDS
+    policy.write_bytes(b"quorum")
+    assert main([*command, "--policy", str(policy)]) == UNREADABLE
 
 
 def test_a_monitor_says_what_it_cannot_read(

@@ -60,7 +60,7 @@ def test_the_protocols_own_certificates_hold(path: Path, is_pinned: bool) -> Non
 
     assert [check.name for check in checks] == list(CHECKS)
     assert holds(checks)
-    assert not_made(checks) == ["offers", "list", *RECEIPT_CHECKS]
+    assert not_made(checks) == ["offers", "witnessed", "list", *RECEIPT_CHECKS]
     assert ("this certificate alone cannot tell" in detail(checks, "checkpoint")) != is_pinned
 
 
@@ -80,7 +80,7 @@ def test_an_honest_day_holds_with_its_lists_and_a_receipt(mode: str, size: int) 
     )
 
     assert failed(checks) == []
-    assert not_made(checks) == ([] if size else RECEIPT_CHECKS)
+    assert not_made(checks) == ["witnessed", *([] if size else RECEIPT_CHECKS)]
     assert holds(checks)
 
 
@@ -260,7 +260,7 @@ def test_a_forgery_is_found_by_the_check_for_it_and_by_no_other(name: str) -> No
 def test_every_check_of_a_certificate_has_its_forgery() -> None:
     found = {name for forgery in FORGERIES.values() for name in forgery.fails}
 
-    assert found == set(CHECKS) - {"offers", "list", *RECEIPT_CHECKS}
+    assert found == set(CHECKS) - {"offers", "witnessed", "list", *RECEIPT_CHECKS}
 
 
 def test_a_checkpoint_that_is_not_believed_leaves_open_what_rests_on_it() -> None:
@@ -326,7 +326,7 @@ def test_a_receipt_of_any_size_holds_with_the_list(size: int) -> None:
     checks = verify(day.certificate(), ballots=day.log.records, receipt=day.receipt(3, size))
 
     assert failed(checks) == []
-    assert not_made(checks) == ["offers"]
+    assert not_made(checks) == ["offers", "witnessed"]
 
 
 def test_without_the_list_an_early_receipt_leaves_open_whether_it_was_kept() -> None:
@@ -334,7 +334,7 @@ def test_without_the_list_an_early_receipt_leaves_open_whether_it_was_kept() -> 
 
     checks = verify(day.certificate(), receipt=day.receipt(3, 7))
 
-    assert not_made(checks) == ["offers", "list", "receipt kept"]
+    assert not_made(checks) == ["offers", "witnessed", "list", "receipt kept"]
     assert holds(checks)
 
 
@@ -345,7 +345,7 @@ def test_a_list_that_is_not_the_frozen_one_says_nothing_of_a_receipt() -> None:
     checks = verify(day.certificate(), ballots=others, receipt=day.receipt(3, 7))
 
     assert failed(checks) == ["list"]
-    assert not_made(checks) == ["offers", "receipt kept"]
+    assert not_made(checks) == ["offers", "witnessed", "receipt kept"]
 
 
 @pytest.mark.parametrize(

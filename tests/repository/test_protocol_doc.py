@@ -22,6 +22,7 @@ from lottery_system.fairness.certificate import (
 )
 from lottery_system.fairness.checks import CHECKS, NOT_NEEDED, Verdict
 from lottery_system.fairness.commitment import DRAWS, SALT_BYTES, follow_chain, holder_hash
+from lottery_system.fairness.cosignature import MAX_NAME_BYTES
 from lottery_system.fairness.note import MAX_SIGNATURES, open_checkpoint, parse_vkey
 from lottery_system.fairness.offers import (
     MAX_OFFERS_BYTES,
@@ -30,9 +31,11 @@ from lottery_system.fairness.offers import (
     parse_offers,
     parse_signed_offers,
 )
+from lottery_system.fairness.policy import MAX_EACH, MAX_POLICY_BYTES, parse_policy
 from lottery_system.fairness.selection import pick_stream, seed_of, winning_ballots
 from lottery_system.fairness.tiles import TilePath, format_path
 from lottery_system.fairness.verify import verify
+from lottery_system.fairness.witnessed import CLOCK_BEHIND
 from lottery_system.web.public import A_MOMENT, FOR_EVER
 from tests.fairness.forge import KEY, Day
 
@@ -148,8 +151,21 @@ def test_the_list_of_offers_on_the_page_is_signed_canonical_and_of_its_grammar()
     assert keyless == "".join(rf"({line.split()[1]})\n" for line in grammar.splitlines())
 
 
+def test_the_cosigned_checkpoint_on_the_page_has_what_the_policy_on_it_needs() -> None:
+    (cosigned,), (policy,) = blocks("cosigned"), blocks("policy")
+    loaded = json.loads(certificate("operator"))
+    assert cosigned.startswith(loaded["journal"]["checkpoint"])
+    loaded["journal"]["checkpoint"] = cosigned
+
+    checks = verify(json.dumps(loaded).encode(), policy=parse_policy(policy.encode()))
+
+    assert next(each.verdict for each in checks if each.name == "witnessed") is Verdict.OK
+
+
 def test_every_check_stands_in_its_place_with_whether_it_is_needed() -> None:
-    listed = {cells[0].strip("`"): cells[1] for cells in rows("The sixteen checks")[: len(CHECKS)]}
+    listed = {
+        cells[0].strip("`"): cells[1] for cells in rows("The seventeen checks")[: len(CHECKS)]
+    }
 
     assert list(listed) == list(CHECKS)
     assert {name for name, needed in listed.items() if needed == "no"} == NOT_NEEDED
@@ -157,7 +173,7 @@ def test_every_check_stands_in_its_place_with_whether_it_is_needed() -> None:
 
 def test_every_verdict_is_explained() -> None:
     for verdict in Verdict:
-        assert f"| `{verdict.value}` |" in section("The sixteen checks")
+        assert f"| `{verdict.value}` |" in section("The seventeen checks")
 
 
 @pytest.mark.parametrize(
@@ -200,9 +216,10 @@ def test_the_files_on_the_page_pass_every_check() -> None:
         ballots=[record.encode() for record in RECORDS["ballots"]],
         receipt=other.encode(),
     )
-    # the example has no list of offers; that of another lottery is held above
+    # the example has no list of offers nor witnesses; that of another lottery, and those, are above
     assert {check.name: check.verdict for check in checks} == {
-        **dict.fromkeys(CHECKS, Verdict.OK), "offers": Verdict.NOT_MADE,
+        **dict.fromkeys(CHECKS, Verdict.OK),
+        "offers": Verdict.NOT_MADE, "witnessed": Verdict.NOT_MADE,
     }  # fmt: skip
 
 
@@ -261,6 +278,11 @@ def test_the_numbers_on_the_page_are_those_of_the_code() -> None:
         f"{MAX_BYTES:,} bytes",
         f"{MAX_OFFERS_BYTES:,} bytes",
         f"at most {MAX_PROOF} hex 32",
+        f"at most {MAX_SIGNATURES - 1} of them, since a note has",
+        f"at most {MAX_POLICY_BYTES // 1024} KiB",
+        f"at most {MAX_EACH} logs, {MAX_EACH} witnesses and {MAX_EACH} groups",
+        f"of at most {MAX_NAME_BYTES} bytes",
+        f"not earlier than `frozen` less {CLOCK_BEHIND} seconds",
         f"salt has {SALT_BYTES} random bytes",
         f"the {len(records.NAMESPACE)} ASCII bytes `{records.NAMESPACE.decode()}`",
         merkle.EMPTY_ROOT.hex(),

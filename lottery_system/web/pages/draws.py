@@ -1,5 +1,6 @@
 """Pages of a draw's proof: the checks, the certificate, the receipts."""
 
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from hashlib import sha256
@@ -11,22 +12,25 @@ from werkzeug.wrappers import Response
 
 from lottery_system import certificates
 from lottery_system.access import everybody, users, viewer
-from lottery_system.certificates import NoOffers, NoSuchReceipt, NotDrawn
+from lottery_system.certificates import NoOffers, NoSuchReceipt, NotClosed, NotDrawn
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.extensions import reading
 from lottery_system.fairness import beacon
-from lottery_system.fairness.certificate import format_receipt
+from lottery_system.fairness.certificate import Receipt, format_receipt
 from lottery_system.fairness.checks import CHECKS
 from lottery_system.fairness.pin import format_pin
 from lottery_system.fairness.records import parse_freeze, parse_genesis
+from lottery_system.models import DRAWN
 from lottery_system.parts import parts
+from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import freeze_of, journal_record, last_record
 from lottery_system.queries.my_ballots import submissions_of
 from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page
 from lottery_system.web.drawing import tree_of
+from lottery_system.web.errors import error_page
 from lottery_system.web.forms import parse_number
 from lottery_system.web.languages import language
-from lottery_system.web.public import FOR_EVER, public
+from lottery_system.web.public import A_MOMENT, FOR_EVER, public
 from lottery_system.web.remembered import apart
 from lottery_system.web.texts import words_of
 from lottery_system.web.words import translated
@@ -34,6 +38,7 @@ from lottery_system.web.words import translated
 blueprint = Blueprint("draws", __name__, url_prefix="/draws")
 
 JSON = "application/json"
+TEXT = "text/plain"
 #: certificates that a process remembers, all of days that are drawn
 REMEMBERED = 64
 #: of my submissions, those that the page names
@@ -120,10 +125,38 @@ def offers(day: str) -> Response:
         abort(404, translated(error))
 
 
+@blueprint.get("/<day>/freeze.tlog-proof")
+@everybody
+def freeze_proof(day: str) -> Response:
+    """Serve the proof that a closed day's freeze is in the journal, for other logs' readers."""
+    of_day = day_or_404(day)
+    try:
+        with reading() as connection:
+            parts().rollback.check(connection)
+            last = last_record(connection)
+            if last is not None:  # update the high-water mark before publishing a checkpoint
+                parts().rollback.publish(connection, last)
+            proof, is_final = certificates.freeze_proof_of(connection, of_day)
+        return public(proof, TEXT, FOR_EVER if is_final else A_MOMENT)
+    except NotClosed as error:
+        abort(404, translated(error))
+
+
 @blueprint.get("/<day>/ballots/<int(max=2147483647):number>/receipt.json")
 @users
 def receipt(day: str, number: int) -> Response:
     """Show the receipt of a ballot to its holder."""
+    return _receipt(day, number, format_receipt, JSON)
+
+
+@blueprint.get("/<day>/ballots/<int(max=2147483647):number>/receipt.tlog-proof")
+@users
+def receipt_proof(day: str, number: int) -> Response:
+    """Show the same to its holder as other logs' readers take it."""
+    return _receipt(day, number, certificates.proof_of_receipt, TEXT)
+
+
+def _receipt(day: str, number: int, write: Callable[[Receipt], str], media_type: str) -> Response:
     given_size = request.args.get("size", "")
     size = parse_number(given_size)
     if given_size and size is None:
@@ -140,8 +173,13 @@ def receipt(day: str, number: int) -> Response:
                 size=size,
             )
     except NoSuchReceipt as error:
-        abort(404, translated(error))
-    return Response(format_receipt(signed), mimetype=JSON)
+        with reading() as connection:
+            draw, _ = look_up(connection, of_day, user_id=None)
+        is_drawn = draw is not None and draw.status == DRAWN
+        return error_page(
+            404, translated(error), receipts_of=of_day if is_drawn and size is None else None
+        )
+    return Response(write(signed), mimetype=media_type)
 
 
 @blueprint.get("/<day>/receipt")

@@ -21,7 +21,8 @@ blueprint = Blueprint("screen", __name__)
 def show() -> str:
     """Show today's countdown and ballots, and yesterday's result.
 
-    The page ignores log-ins, since a projector shows it to a whole room.
+    The page ignores log-ins, since a projector shows it to a whole room; only the time zone of an
+    account that is logged in is used.
     """
     now = utcnow()
     today = day_of(now)

@@ -91,7 +91,7 @@ def _sample() -> dict[str, object]:
     """Return what is shown and checked until somebody has won."""
     folder = current_app.static_folder or ""
     mode = OPERATOR if parts().settings.beacon == "off" else BEACON
-    checks = {name: says for name, says in CHECKS.items() if name != "offers"}
+    checks = {name: says for name, says in CHECKS.items() if name not in {"offers", "witnessed"}}
     return {
         "sample": sample_draw(folder, mode),
         "checks": checks,

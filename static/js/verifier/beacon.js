@@ -55,6 +55,11 @@ export function roundAt(info, at) {
   return number > 1n ? number : 1n;
 }
 
+/** When a round is signed, in seconds since 1970. */
+export function timeOf(info, number) {
+  return info.genesisTime + (number - 1n) * info.period;
+}
+
 /**
  * Tell whether a signature is the network's own for a round.
  *

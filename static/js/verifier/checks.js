@@ -16,6 +16,7 @@ export const CHECKS = new Map(Object.entries({
   ballots: "each winning ballot is in that day's list",
   holders: "each winning ballot belongs to the person named",
   offers: "what each winning ballot won is on the list of prizes signed for that day",
+  witnessed: "enough witnesses signed the public log in time",
   list: "the list of ballots is complete, in order, and the one that was locked",
   "receipt signed": "the receipt is signed with the lottery's key",
   "receipt included": "the receipt's ballot was in the list when the receipt was signed",
@@ -33,9 +34,9 @@ export const RECOVERY = "recovery";
 export const RECOVERY_HOLDS =
   "a signed statement of a loss leads from the key given to this journal's";
 
-/** those of lists and receipts are for whoever has them; the others every certificate needs */
+/** for whoever has a list, a policy or a receipt; the others every certificate needs */
 export const NOT_NEEDED = new Set(
-  ["offers", "list", "receipt signed", "receipt included", "receipt kept"],
+  ["offers", "witnessed", "list", "receipt signed", "receipt included", "receipt kept"],
 );
 
 export const OK = "ok";
@@ -78,10 +79,16 @@ export function notMade(name, why) {
   return { name, verdict: NOT_MADE, detail: why };
 }
 
-/** Tell whether all that was checked holds, and all that a certificate needs was checked. */
-export function holds(checks) {
-  return checks.every(({ name, verdict }) =>
-    verdict === OK || (verdict === NOT_MADE && NOT_NEEDED.has(name)));
+/**
+ * Tell whether all that was checked holds, and all that is needed was checked.
+ *
+ * @param {Check[]} checks
+ * @param {string[]} [needed] names of checks that must have been made, beside those that every
+ *   certificate needs
+ */
+export function holds(checks, needed = []) {
+  return checks.every(({ name, verdict }) => verdict === OK
+    || (verdict === NOT_MADE && NOT_NEEDED.has(name) && !needed.includes(name)));
 }
 
 /**

@@ -14,21 +14,22 @@ import { NAME } from "./records.js";
 
 const ED25519 = 1;
 const KEY_BYTES = 32;
-const KEY_ID_BYTES = 4;
+export const KEY_ID_BYTES = 4;
 /** a note has at most so many signature lines, lest it costs too much to read */
 const MAX_SIGNATURES = 16;
 
 const BASE64 = "[A-Za-z0-9+/]+={0,2}";
 const VKEY = new RegExp(`^(?<name>${NAME})\\+(?<id>[0-9a-f]{8})\\+(?<key>${BASE64})$`);
-// another's key name may be in any letters, but for white space and the plus sign; the white space
-// of Unicode is spelt out, since \s takes the byte order mark for some
-const NOT_SPACE = "[^\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000+]";
+/** what a key name may have: any characters but control ones, white space and the plus sign; the
+ * white space of Unicode is spelt out, since \s takes the byte order mark for some */
+export const NOT_SPACE = "[^\\x00- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000+]";
 const SIGNATURE = new RegExp(`^— (?<name>${NOT_SPACE}+) (?<blob>${BASE64})$`, "u");
 /** what no note has (C2SP signed-note): control characters but the line feed */
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x09\x0b-\x1f]/;
 /** a key id, and a signature of one byte at least */
 const LEAST_BLOB = KEY_ID_BYTES + 1;
+const NO_NOTE = "this is not a signed note: a text, an empty line, signature lines";
 const CHECKPOINT = new RegExp(
   `^(?<origin>${NAME})\n(?<size>0|[1-9][0-9]{0,17})\n(?<root>[A-Za-z0-9+/]{43}=)\n$`,
 );
@@ -107,7 +108,7 @@ export function openCheckpoint(note, key) {
  * @throws {NoteError} the note is malformed
  */
 export function noteText(note) {
-  return split(note).text;
+  return splitNote(note).text;
 }
 
 /**
@@ -117,7 +118,7 @@ export function noteText(note) {
  * @throws {NoteError} it is malformed, or the signature does not hold
  */
 export function openNote(note, key) {
-  const { text, signed } = split(note);
+  const { text, signed } = splitNote(note);
   const mine = signed
     .filter(({ name }) => name === key.name)
     .map(({ blob }) => blob)
@@ -131,13 +132,21 @@ export function openNote(note, key) {
   return text;
 }
 
-function split(note) {
+/**
+ * Part a note into its text and its signature lines, which nothing here has checked.
+ *
+ * @returns {{text: string, signed: {name: string, blob: Uint8Array}[]}} each blob a key id and a
+ *   signature
+ * @throws {NoteError} the note is malformed
+ */
+export function splitNote(note) {
   const end = note.lastIndexOf("\n\n");
-  const lines = note.slice(end + 2).split("\n");
-  if (end < 0 || lines.pop() !== "" || lines.length < 1 || lines.length > MAX_SIGNATURES) {
-    throw new NoteError("this is not a signed note: a text, an empty line, signature lines");
-  }
+  if (end < 0) throw new NoteError(NO_NOTE);
   if (CONTROL.test(note)) throw new NoteError("this note has control characters");
+  const lines = note.slice(end + 2).split("\n");
+  if (lines.pop() !== "" || lines.length < 1 || lines.length > MAX_SIGNATURES) {
+    throw new NoteError(NO_NOTE);
+  }
   const text = note.slice(0, end + 1);
   const signed = lines.map((line) => {
     const { name, blob } = SIGNATURE.exec(line)?.groups ?? { name: "", blob: "" };
@@ -153,7 +162,7 @@ function split(note) {
  * Whether 32 bytes are a key that is taken: canonical, and a point of prime order. Libraries differ
  * over the others.
  */
-function isPublicKey(bytes) {
+export function isPublicKey(bytes) {
   try {
     const point = ed25519.Point.fromBytes(bytes);
     return !point.isSmallOrder() && point.isTorsionFree();
@@ -166,7 +175,7 @@ function isPublicKey(bytes) {
  * Ed25519 of RFC 8032, section 5.1.7, R compared byte by byte. The library compares eight times the
  * points; that is the same where key and R are in the subgroup of prime order, and R is canonical.
  */
-const isSigned = rememberLast((publicKey, signature, message) => {
+export const isSigned = rememberLast((publicKey, signature, message) => {
   try {
     return ed25519.Point.fromBytes(signature.subarray(0, KEY_BYTES)).isTorsionFree()
       && ed25519.verify(signature, message, publicKey, { zip215: false });

@@ -3,6 +3,8 @@
 import { CHECKS, FAILED, NOT_MADE, NOT_NEEDED, OK, WITHOUT_BEACON, holds } from "./checks.js";
 import { say } from "./words.js";
 
+export { FAILED, NOT_MADE, OK };
+
 /** said, not only coloured */
 function markOf(verdict) {
   if (verdict === OK) return say("Passed.");
@@ -38,14 +40,15 @@ export function clearAll(list) {
 }
 
 /** Say in a few sentences what follows from all checks. */
-export function conclusion(checks, { isPinned }) {
+export function conclusion(checks, { isPinned, needed = [] }) {
   // a receipt that fails is another's word, or tells of the log: see conclusionOfReceipt
   const ofDraw = checks.filter(({ name }) => !name.startsWith("receipt "));
   const failed = namesOf(ofDraw, FAILED);
   if (failed.length) {
     return say("This draw is not correct. Failed: %(names)s. Keep the certificate: it shows what the lottery claims.", { names: failed.join(", ") });
   }
-  const open = namesOf(ofDraw, NOT_MADE).filter((name) => !NOT_NEEDED.has(name));
+  const open = namesOf(ofDraw, NOT_MADE)
+    .filter((name) => needed.includes(name) || !NOT_NEEDED.has(name));
   if (open.length) {
     return say("Not everything could be checked. Still open: %(names)s.", { names: open.join(", ") });
   }
@@ -65,8 +68,8 @@ export function conclusion(checks, { isPinned }) {
 }
 
 /** The verdict on all checks of a certificate. */
-export function verdictOf(checks) {
-  if (holds(checks)) return OK;
+export function verdictOf(checks, needed = []) {
+  if (holds(checks, needed)) return OK;
   return namesOf(checks, FAILED).length ? FAILED : NOT_MADE;
 }
 

@@ -5,15 +5,19 @@
  */
 
 import { CERTIFICATE, RECEIPT } from "./certificate.js";
-import { CHECKS } from "./checks.js";
+import { CHECKS, OK } from "./checks.js";
+import { bundlesOf, recordsOf } from "./folder.js";
 import { readJson } from "./json.js";
 import { MAX_OFFERS_BYTES, SIGNED_OFFERS } from "./offers.js";
+import { isLikePolicy } from "./policy.js";
 import {
   clearAll, conclusion, conclusionOfReceipt, markAll, sentence, verdictOf,
+  verdictOfReceipt,
 } from "./report.js";
 import { verify } from "./verify.js";
 
 const STATEMENT = "daily-draw/v1 recovery";
+const POLICY = "policy";
 /** what else may be chosen beside a certificate, by what such a file says of itself */
 const BESIDE = [RECEIPT, SIGNED_OFFERS];
 
@@ -22,6 +26,8 @@ const list = document.querySelector("[data-checks]");
 const verdict = document.querySelector("output");
 /** what was chosen, by its kind @type {Map<string, Uint8Array>} */
 const files = new Map();
+/** the day's list of ballots, in bundles @type {Map<string, File>} */
+let bundles = new Map();
 
 for (const [name, says] of CHECKS) {
   const item = document.createElement("li");
@@ -36,7 +42,7 @@ form.addEventListener("submit", (event) => {
 });
 form.addEventListener("change", (event) => {
   const target = /** @type {HTMLInputElement} */ (event.target);
-  if (target.type === "file") take(target.files);
+  if (target.type === "file") (target.webkitdirectory ? takeFolder : take)([...target.files]);
 });
 // the whole window takes what is dropped, lest the browser opens it
 addEventListener("dragover", (event) => event.preventDefault());
@@ -57,9 +63,19 @@ async function take(chosen) {
   if (chosen.length) await check();
 }
 
+/** Keep a folder's list of ballots, and the signed list of prizes where that is in there. */
+async function takeFolder(chosen) {
+  bundles = bundlesOf(chosen);
+  form.querySelector("[data-chosen=list]").textContent = bundles.size ? "Chosen: a list of ballots"
+    : "This folder has no list of ballots. Choose one that verify.pyz fetch has made.";
+  const beside = chosen.filter(({ webkitRelativePath: path }) => /^[^/]+\/offers\.json$/.test(path));
+  await (beside.length && !files.has(SIGNED_OFFERS) ? take(beside) : check());
+}
+
 /** Tell what is given beside a certificate from one; whatever else it is, the checks will say. */
 function kindOf(bytes) {
   if (new TextDecoder().decode(bytes.subarray(0, STATEMENT.length)) === STATEMENT) return STATEMENT;
+  if (isLikePolicy(bytes)) return POLICY;
   try {
     const found = readJson(bytes, MAX_OFFERS_BYTES);
     const format = found instanceof Map ? found.get("format") : null;
@@ -82,17 +98,27 @@ async function outcome() {
   }
   const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("key"));
   const key = field.value.trim() || undefined;
+  const policy = files.get(POLICY);
+  const needed = policy ? ["witnessed"] : [];
   const [receipt, offers] = BESIDE.map((kind) => files.get(kind));
   const recoveries = files.has(STATEMENT) ? [new TextDecoder().decode(files.get(STATEMENT))] : [];
   try {
-    const checks = await verify(files.get(CERTIFICATE), { key, receipt, recoveries, offers });
+    const checks = await verify(files.get(CERTIFICATE), {
+      key, receipt, recoveries, offers, policy,
+      ballots: bundles.size ? recordsOf(bundles) : undefined,
+    });
     markAll(list, checks);
-    const draw = conclusion(checks, { isPinned: Boolean(key) });
+    const draw = conclusion(checks, { isPinned: Boolean(key), needed });
     const own = receipt ? ` ${conclusionOfReceipt(checks)}` : "";
-    return [verdictOf(checks), draw + own];
+    const found = verdictOf(checks, needed);
+    // never good while a receipt that was given is not fully checked
+    return [receipt && found === OK ? verdictOfReceipt(checks) : found, draw + own];
   } catch (error) {
     if (error.name === "NoteError") {
       return ["--", "This isn’t a lottery’s key. Paste the whole line: name+number+letters."];
+    }
+    if (error.name === "PolicyError") {
+      return ["--", `This isn’t a witness policy (${error.message}).`];
     }
     if (error.name === "Unreadable") {
       return ["FAIL", `This isn’t a certificate or a receipt: ${error.message}. Download it again.`];

@@ -16,8 +16,8 @@ import { HASH_BYTES, consistencyPath, joinNodes, perfectNodes } from "./merkle.j
 
 /** heights of the tree in one tile, and its hashes */
 const TILE_HEIGHT = 8n;
-const TILE_WIDTH = 256n;
-const ENTRIES = "entries";
+export const TILE_WIDTH = 256n;
+export const ENTRIES = "entries";
 const LENGTH_BYTES = 2;
 
 /**

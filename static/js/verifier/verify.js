@@ -24,11 +24,13 @@ import { NoteError, isSameKey, openCheckpoint, parsePin, parseVkey } from "./not
 import { ReceiptCase } from "./receipt.js";
 import { BEACON, OPERATOR, parseBallot, parseFreeze, parseGenesis } from "./records.js";
 import { openOffers, parseSignedOffers } from "./offers.js";
+import { Policy, PolicyError } from "./policy.js";
 import { openRecovery, successionOf } from "./recovery.js";
 import { pickStream, seedOf, select } from "./selection.js";
+import { checkWitnessed } from "./witnessed.js";
 import { readRecords, tilesFrom } from "./tiles.js";
 
-export { CHECKS, NoteError, Unreadable, holds, parseVkey, readRecords, tilesFrom };
+export { CHECKS, NoteError, PolicyError, Unreadable, holds, parseVkey, readRecords, tilesFrom };
 
 /** @typedef {Iterable<Uint8Array> | AsyncIterable<Uint8Array>} Ballots */
 
@@ -46,6 +48,8 @@ export { CHECKS, NoteError, Unreadable, holds, parseVkey, readRecords, tilesFrom
  *   notes; where one leads from `key` to the certificate's own key, that is believed as `key` is
  * @param {string | Uint8Array} [given.offers] the day's signed list of offers, JSON, for the check
  *   `offers`; whatever is wrong with it, this check alone fails
+ * @param {string | Uint8Array} [given.policy] whose cosignatures the journal's checkpoint needs, for
+ *   the check `witnessed`
  * @param {import("./tiles.js").Tiles} [given.tiles] the day's log, for the check `receipt kept`
  *   where there is no list
  * @param {(done: bigint, size: bigint) => void} [given.progress] told, now and then, how many of
@@ -54,11 +58,13 @@ export { CHECKS, NoteError, Unreadable, holds, parseVkey, readRecords, tilesFrom
  *   `RECOVERY` before those of lists and receipts where a statement is given
  * @throws {Unreadable} certificate or receipt are no JSON at all
  * @throws {NoteError} the key given is none
+ * @throws {PolicyError} the policy given is none
  */
 export async function verify(
-  certificate, { key, ballots, receipt, recoveries = [], offers, tiles, progress } = {},
+  certificate, { key, ballots, receipt, recoveries = [], offers, policy, tiles, progress } = {},
 ) {
   const pinned = key ? parsePin(key) : null;
+  const trusted = policy === undefined ? null : new Policy(policy);
   const receiptOrFault = receipt === undefined ? null : orFault(() => parseReceipt(receipt));
   const parsed = orFault(() => parseCertificate(certificate));
 
@@ -83,6 +89,7 @@ export async function verify(
     if (recovery.verdict === OK) succession = found.succession;
   }
   checks.push(await make("offers", () => checkOffers(found, offers)));
+  checks.push(await make("witnessed", () => checkWitnessed(found, trusted)));
   const ofReceipt = new ReceiptCase(receiptOrFault, found.key, genesis.name, freeze, succession);
   const signed = await make("receipt signed", () => ofReceipt.signed());
   const included = await make("receipt included", () => ofReceipt.included());
@@ -108,7 +115,8 @@ class Case {
       { ...winner, record: utf8(winner.ballot), ballot: parseBallot(winner.ballot) }
     ));
     const hint = parseVkey(certificate.logKey);
-    this.isPinned = pinned !== null;
+    /** the key that was given, which may lead to the certificate's; or null */
+    this.pinned = pinned?.key ?? null;
     this.key = pinned?.key ?? hint;
     /** H of the genesis that was noted with the key, if any */
     this.notedGenesis = pinned?.genesis ?? null;
@@ -160,7 +168,7 @@ const OF_THE_CERTIFICATE = new Map(Object.entries({
       "checkpoint, genesis and key bear different names",
     );
     found.checkpoint = checkpoint;
-    if (found.isPinned) return CHECKS.get("checkpoint");
+    if (found.pinned) return CHECKS.get("checkpoint");
     return UNPINNED;
   },
 

@@ -118,9 +118,6 @@ class Firefox:
     def tab(self, *, with_script: bool) -> Iterator[FirefoxTab]:
         bidi = self._of(with_script=with_script)
         user: str = bidi.ask("browser.createUserContext")["userContext"]
-        zone = "Europe/Helsinki"
-        bidi.ask("emulation.setTimezoneOverride", timezone=zone, userContexts=[user])
-        bidi.ask("emulation.setLocaleOverride", locale="en-GB", userContexts=[user])
         size = {"width": WIDTH, "height": HEIGHT}
         bidi.ask("browsingContext.setViewport", viewport=size, userContexts=[user])
         context = bidi.ask("browsingContext.create", type="tab", userContext=user)["context"]
@@ -147,8 +144,10 @@ class Firefox:
         lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in preferences.items()]
         (profile / "user.js").write_text("\n".join(lines))
         command = [self._program, "--headless", "--no-remote", "--profile", str(profile)]
+        # not by WebDriver's emulation, which Firefox 140 does not have
+        surroundings = {"HOME": str(home), "TZ": "Europe/Helsinki"}
         started = self._stack.enter_context(
-            running([*command, "--remote-debugging-port", "0"], log, {"HOME": str(home)})
+            running([*command, "--remote-debugging-port", "0"], log, surroundings)
         )
 
         def listening() -> re.Match[str] | None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from lottery_system.fairness.certificate import parse_certificate, parse_receipt
 from lottery_system.fairness.checks import Verdict, holds
+from lottery_system.fairness.tlog_proof import parse_proof
 from lottery_system.fairness.verify import verify
 from lottery_system.models import Lottery
 from lottery_system.queries.day import look_up
@@ -197,6 +198,25 @@ def test_a_receipt_that_one_cannot_have_is_refused_with_a_sentence(
 
 
 @pytest.mark.usefixtures("_played")
+def test_a_number_that_is_not_known_on_a_drawn_day_leads_to_the_check_of_a_kept_receipt(
+    bob: Visitor, end_day: EndDay
+) -> None:
+    link = f'href="{address()}#receipt"'
+    assert link not in bob.get(receipt_address(8)).text  # nothing to check against yet
+
+    end_day()
+
+    answer = bob.get(receipt_address(8))
+    assert answer.status_code == 404
+    assert "If you hold a receipt for it, it proves that we accepted this ballot." in text_of(
+        answer
+    )
+    assert link in answer.text
+    assert 'id="receipt"' in bob.get(address()).text
+    assert link not in bob.get(receipt_address(2) + "?size=8").text  # that ballot is known
+
+
+@pytest.mark.usefixtures("_played")
 def test_a_receipt_is_its_holders_alone(stranger: Visitor) -> None:
     assert stranger.get(receipt_address(2)).status_code == 303
 
@@ -278,3 +298,37 @@ def test_the_receipt_after_a_click_leads_to_the_signed_one(
 
     assert f'href="{receipt_address(8)}"' in page.text
     assert json.loads(bob.get(receipt_address(8)).data)["index"] == 7
+
+
+@pytest.mark.usefixtures("_played")
+def test_freeze_and_receipt_are_served_as_proofs_that_other_logs_readers_take(
+    stranger: Visitor, bob: Visitor, end_day: EndDay
+) -> None:
+    freeze_path, receipt_path = f"{address()}/freeze.tlog-proof", receipt_address(2)
+    before = stranger.get(freeze_path)
+    assert (before.status_code, "It’s made when the day closes." in text_of(before)) == (404, True)
+    end_day()
+
+    answer = stranger.get(freeze_path)
+    mine = bob.get(receipt_path.replace(".json", ".tlog-proof") + "?size=5")
+
+    assert (answer.status_code, answer.mimetype) == (200, "text/plain")
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    certificate = parse_certificate(stranger.get(f"{address()}/certificate.json").data)
+    proof = parse_proof(answer.text)
+    assert proof == (
+        certificate.journal.index,
+        list(certificate.journal.proof),
+        certificate.journal.checkpoint,
+        certificate.freeze.encode(),
+    )
+    assert (mine.status_code, mine.mimetype) == (200, "text/plain")
+    assert mine.headers["Cache-Control"] == "no-store"
+    receipt = parse_receipt(bob.get(receipt_path + "?size=5").data)
+    kept = parse_proof(mine.text)
+    assert kept == (1, list(receipt.proof), receipt.checkpoint, receipt.ballot.encode())
+    assert "bob" not in mine.text
+    assert stranger.get(receipt_path.replace(".json", ".tlog-proof")).status_code == 303
+    unknown = bob.get(receipt_address(8).replace(".json", ".tlog-proof"))
+    assert unknown.status_code == 404

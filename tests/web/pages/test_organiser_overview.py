@@ -38,6 +38,29 @@ def test_the_overview_tells_last_and_next_draw_and_that_all_is_well(
     assert "Ballots today 5 Participants 3 Open lotteries 1" in page
 
 
+@pytest.mark.parametrize(
+    ("path", "marked"),
+    [
+        ("/organiser", '<a href="/organiser" aria-current="page">Overview</a>'),
+        (
+            "/organiser/participants/2",
+            '<a href="/organiser/participants" aria-current="true">Participants</a>',
+        ),
+        (
+            "/organiser/invitations",
+            '<a href="/organiser/participants" aria-current="true">Participants</a>',
+        ),
+    ],
+)
+def test_each_page_of_organisers_marks_the_way_that_it_is_on(
+    cast: Cast, log_in: LogIn, path: str, marked: str
+) -> None:
+    page = log_in("alice").get(path)
+
+    assert page.status_code == 200
+    assert marked in page.text
+
+
 def test_a_draw_that_is_late_is_told_before_all_else(
     session: Session, cast: Cast, big_chance: Lottery, submit: Submit, clock: Clock, log_in: LogIn
 ) -> None:
