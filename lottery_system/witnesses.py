@@ -166,6 +166,14 @@ class Witnesses:
             self._ask(witness_client.submit, missing, log_keys, patience)
             self.judge(log_keys)
 
+    def count(self, connection: Connection) -> tuple[int, int] | None:
+        """Return how many have cosigned the newest record, and of how many; None without any."""
+        last = last_record(connection)
+        if not self._witnesses or last is None:
+            return None
+        signed = cosigners(connection, last.timeline, last.number)
+        return len(signed & self._witnesses.keys()), len(self._witnesses)
+
     def judge(self, log_keys: LogKeys) -> bool:
         """Compare what is known of witnesses with the database, and set or clear the pause.
 

@@ -15,7 +15,7 @@ from lottery_system import scheduler, witness_client, witnesses
 from lottery_system.clock import ONE_DAY
 from lottery_system.errors import Paused
 from lottery_system.fairness.certificate import parse_certificate
-from lottery_system.fairness.cosignature import check_cosignature, is_by
+from lottery_system.fairness.cosignature import ML_DSA_44, check_cosignature, is_by
 from lottery_system.fairness.note import SigningKey, format_vkey, split_note
 from lottery_system.models import Lottery
 from lottery_system.parts import keep, parts_of
@@ -23,7 +23,7 @@ from lottery_system.witness_policy import read_policy
 from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit, settings_for
 from tests.stand_ins.log_keys import LOG_KEYS, begin
 from tests.stand_ins.witness import Reply, Witness, keep_policy
-from tests.web.conftest import Visitor
+from tests.web.conftest import Visitor, text_of
 
 OWN = LOG_KEYS.key.verifier
 #: seconds that a witness which stalls is waited for
@@ -38,7 +38,7 @@ def one() -> Iterator[Witness]:
 
 @pytest.fixture
 def two() -> Iterator[Witness]:
-    with Witness("w2.example", OWN) as witness:
+    with Witness("w2.example", OWN, algorithm=ML_DSA_44) as witness:
         yield witness
 
 
@@ -111,6 +111,25 @@ def test_the_genesis_and_each_freeze_are_cosigned_and_shown(
     assert [len(each.received) for each in (one, two)] == [2, 2]
     scheduler.tick(begun)
     assert [len(each.received) for each in (one, two)] == [2, 2]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_organisers_see_how_many_have_signed_and_a_command_lists_them(
+    begun: Flask, clock: Clock, cast: Cast, one: Witness, two: Witness
+) -> None:
+    two.stop()
+    clock.turn(ONE_DAY)
+    scheduler.tick(begun)
+    visitor = Visitor(begun.test_client())
+    visitor.log_in("alice")
+
+    assert "Witnesses 1 of 2 have signed the public log as it is now" in text_of(
+        visitor.get("/organiser")
+    )
+    told = begun.test_cli_runner().invoke(args=["draw", "witnesses"])
+    assert told.exit_code == 0
+    assert "w1.example: it has signed 2 records; 2 stored here" in told.output
+    assert "w2.example: it shows nothing; 1 stored here\n  it cannot be reached" in told.output
 
 
 def test_a_witness_that_is_down_holds_nothing_up_and_is_told_of_once(

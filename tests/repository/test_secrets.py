@@ -17,7 +17,8 @@ SECRET = re.compile(r"secret|seed|token|password|hash|salt|key|tip|cookie|databa
 PUBLIC = {
     "Certificate.log_key", "ChainInfo.group_hash", "ChainInfo.public_key", "Content.hashes",
     "Freeze.secret", "Frontier.hashes", "Limit.key", "Piece.hashes", "Recovery.key", "Row.hashes",
-    "VerifierKey.public_key", "Pin.key",
+    "VerifierKey.public_key", "Pin.key", "WitnessKey.public_key", "KnownLog.key", "Witness.key",
+    "Signature.key_id", "TlogProof.hashes",
     "Factors.passkeys",  # how many
     "DrawOfDay.seed",  # of a drawn day: in its certificate
     "Head.token",  # of a submission that is in already

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from lottery_system.clock import utcnow
+from lottery_system.fairness.cosignature import ED25519
 from lottery_system.fairness.merkle import check_consistency
 from lottery_system.fairness.note import (
     Checkpoint,
@@ -44,10 +45,11 @@ class Witness:
     Args:
         name: what it signs with.
         known: keys of logs that it knows.
+        algorithm: of its key, `ED25519` or `ML_DSA_44`.
     """
 
-    def __init__(self, name: str, *known: VerifierKey) -> None:
-        self.key = CosigningKey(name, sha256(name.encode()).digest())
+    def __init__(self, name: str, *known: VerifierKey, algorithm: bytes = ED25519) -> None:
+        self.key = CosigningKey(name, sha256(name.encode()).digest(), algorithm)
         self.known = {(key.name, key.key_id): key for key in known}
         #: by origin: the newest checkpoint, and its note with the cosignature
         self.newest: dict[str, tuple[Checkpoint, str]] = {}
