@@ -104,8 +104,9 @@ $(SCAN)/js/installed: requirements/lint-js/package-lock.json requirements/lint-j
 	@npm ci --prefix $(SCAN)/js --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
-$(VENV)/browser: $(VENV)/dev tests/setup.sh requirements/floors/package-lock.json
-	@PLAYWRIGHT=$(BIN)/playwright FLOORS=$(VENV)/floors tests/setup.sh
+$(VENV)/browser: $(VENV)/dev tests/setup.sh requirements/floors/package-lock.json \
+		requirements/foreign.txt
+	@PLAYWRIGHT=$(BIN)/playwright FLOORS=$(VENV)/floors FOREIGN=$(VENV)/foreign tests/setup.sh
 	@touch $@
 
 .PHONY: help run demo test coverage faults fuzz bench texts pictures lint lint-pages format lock

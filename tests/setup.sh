@@ -4,11 +4,12 @@
 #
 # Quiet where all are there. What cannot be had is named, with what to install; its tests are
 # then skipped, and say so. PLAYWRIGHT names Playwright's command, CHROMIUM and FIREFOX browsers of
-# one's own, FLOORS the folder into which npm installs.
+# one's own, FLOORS the folder into which npm installs, FOREIGN that of others' verifier and witness.
 set -eu
 
 PLAYWRIGHT=${PLAYWRIGHT:-playwright}
 FLOORS=${FLOORS:-.venv/floors}
+FOREIGN=${FOREIGN:-.venv/foreign}
 here=$(cd "$(dirname "$0")" && pwd)
 pinned=$here/../requirements/floors
 said=
@@ -162,6 +163,25 @@ install_java() {
     apt_install default-jre-headless && nu_checker_starts
 }
 
+# Others' verifier and witness want a newer Python than the lottery does, so they have their own.
+has_foreign() {
+    cmp -s "$pinned/../foreign.txt" "$FOREIGN/foreign.txt"
+}
+
+install_foreign() {
+    for python in python3.14 python3.13 python3.12 "$HOME"/.pyenv/versions/3.1[2-9]*/bin/python3; do
+        if starts "$python"; then
+            echo "Installing others' verifier and witness for the tests ..."
+            quietly "$python" -m venv "$FOREIGN" &&
+                quietly "$FOREIGN/bin/pip" install --quiet --disable-pip-version-check \
+                    --require-hashes -r "$pinned/../foreign.txt" &&
+                cp "$pinned/../foreign.txt" "$FOREIGN"
+            return
+        fi
+    done
+    return 1
+}
+
 has_chromium || has_playwrights_chromium || install_chromium ||
     give_up "No Chromium can be had, so the browser tests will be skipped: \
 install the package chromium, or name a browser in CHROMIUM."
@@ -173,6 +193,10 @@ install the package firefox-esr, or name a browser in FIREFOX."
 has_webkit || install_webkit ||
     give_up "No WebKit can be had, so its tests will be skipped: \
 install the packages webkit2gtk-driver and xvfb."
+
+has_foreign || install_foreign ||
+    give_up "Others' verifier and witness cannot be had, so their tests will be skipped: \
+install Python 3.12 or newer, with its module venv."
 
 has_postgres || install_postgres ||
     give_up "No PostgreSQL server can be had, so the tests run on SQLite alone: \

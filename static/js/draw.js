@@ -14,7 +14,7 @@
  *       <button type="button" data-receipt="/draws/…/ballots/9/receipt.json" hidden>  any number
  *       <form data-receipts="/draws/…/ballots/"> with a field `number`, in place of such buttons
  *       <input type="file" data-receipt-file>   a receipt that the reader has saved
- *       <div data-kept="/draws/…/ballots/" data-holder="bob"><output></output></div>   kept.js
+ *       <div data-kept="/draws/…/ballots/" data-holder="bob"><output></output></div>  kept.js
  *     </section>
  *
  * `data-offers` and `data-recoveries` are there where the day has such a list, and the lottery such
@@ -129,9 +129,9 @@ async function checkDraw(section, output) {
 
 /** @param {string | Uint8Array} given the address of a receipt, or a receipt */
 async function checkReceipt(section, given) {
-  const { verdictOfReceipt, conclusionOfReceipt, verifier } = await load();
+  const { verdictOfReceipt, conclusionOfReceipt, receiptAt, verifier } = await load();
   const [certificate, receipt] = await Promise.all([
-    fetched(section.dataset.certificate), typeof given === "string" ? fetchedReceipt(given) : given,
+    fetched(section.dataset.certificate), typeof given === "string" ? receiptAt(given) : given,
   ]);
   const checks = await verifier.verify(certificate, {
     key: keyOf(section), receipt, recoveries: await recoveriesOf(section), tiles: verifier.tilesFrom(section.dataset.log),
@@ -178,11 +178,6 @@ export async function fetched(address, missing = say("There’s nothing to check
     throw new Told(say("The lottery answered with an error (%(status)s). Try again in a minute.", { status: answer.status }));
   }
   return new Uint8Array(await answer.arrayBuffer());
-}
-
-/** A receipt from the server, which may have none: then one that was kept is worth the more. */
-async function fetchedReceipt(address) {
-  return fetched(address, say("This server has no such ballot of yours. If you hold a receipt for it, check it here:"), "receipt");
 }
 
 /** An error that says what to do, and in which field. */

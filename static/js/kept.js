@@ -1,4 +1,4 @@
-/** Receipts that readers hold themselves, checked on the page of their draw: kept by this browser (receipts.js), or in files. */
+/** Receipts on the page of their draw (draw.js): kept by this browser (receipts.js), in files, or asked for. */
 
 import { Told, explained, fetched, keyOf, load, recoveriesOf } from "./draw.js";
 import { keepWanted, keptFor } from "./receipts.js";
@@ -63,6 +63,11 @@ export async function receiptIn(file, section) {
     throw new Told(say("This receipt is for %(day)s. Check it on the page of that draw.", { day }));
   }
   return bytes;
+}
+
+/** A receipt from the server, which may have none: then one that was kept is worth the more. */
+export function receiptAt(address) {
+  return fetched(address, say("This server has no such ballot of yours. If you hold a receipt for it, check it here:"), "receipt");
 }
 
 /** The day that a receipt says it is of; undefined where this is none. */

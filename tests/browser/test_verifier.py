@@ -1156,7 +1156,7 @@ def test_the_draw_page_checks_who_else_signed(page: Page, draw: Path) -> None:
     page.goto("/draw/")
     for text, sentence in (
         (policy, "This draw is correct: all 12 checks"),
-        (forge.policy_of(quorum="group Q all"), "This draw is not correct. Failed: witnessed."),
+        (forge.policy_of(quorum="group Q all"), "Your witnesses don’t confirm this draw: 2 of 3"),
         (UNCHECKED, "Not everything could be checked. Still open: witnessed."),
         (b"quorum all", "This isn’t a witness policy (line 1: no line above defines all)."),
     ):
@@ -1294,7 +1294,7 @@ def test_the_saved_file_takes_a_policy(saved: Page) -> None:
     expect(saved.get_by_text("Chosen: witnesses.txt")).to_be_visible()
 
     drop(saved, "witnesses.txt", forge.policy_of(quorum="group Q all"))
-    expect(saved.locator("output")).to_contain_text("Failed: witnessed.")
+    expect(saved.locator("output")).to_contain_text("Your witnesses don’t confirm this draw")
     drop(saved, "witnesses.txt", policy + b"quorum W0")
     expect(saved.locator("output")).to_contain_text("This isn’t a witness policy (line 7: there is")
 

@@ -1,5 +1,7 @@
 """The check `witnessed`: who else signed the journal, and when."""
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from lottery_system.fairness.verify import verify
 from tests.fairness import forge
 from tests.fairness.forge import (
     KEY,
+    NO_WITNESS,
     WITNESSES,
     Cosigned,
     Day,
@@ -26,6 +29,7 @@ from tests.fairness.forge import (
 )
 from tests.fairness.test_recovery import AFTER, NEXT, NOTE
 from tests.stand_ins.cosigning import CosigningKey
+from tests.stand_ins.foreign import foreign
 
 HONEST, FORGED = witnessed_days(), forged_witnesses()
 NEEDED = {"witnessed"}
@@ -100,7 +104,7 @@ def test_when_another_networks_number_was_due_is_not_believed() -> None:
     )
 
     assert failed(checks) == ["round"]
-    assert not holds(checks, NEEDED)
+    assert [each.verdict for each in checks if each.name == "witnessed"] == [Verdict.NOT_MADE]
 
 
 def test_a_policy_for_the_key_before_a_recovery_is_for_the_one_after() -> None:
@@ -239,3 +243,50 @@ def test_a_policy_that_could_not_be_checked_is_not_taken_for_one_that_holds(
     assert run(tmp_path, certificate, MIXED) == HOLDS
     without_ml_dsa(monkeypatch)
     assert run(tmp_path, certificate, MIXED) == FAILS
+
+
+# Others
+
+
+@pytest.fixture(scope="module")
+def aics_tlog() -> str:
+    return foreign("aics-tlog")
+
+
+@pytest.mark.parametrize(
+    ("signers", "is_enough"),
+    [((0, 1), True), ((0, 1, 2), True), ((0,), False), ((), False), ((0, 3), False)],
+)
+def test_another_verifier_sees_the_same_witnesses(
+    tmp_path: Path, aics_tlog: str, signers: tuple[int, ...], *, is_enough: bool
+) -> None:
+    """PyPI's aics-tlog, of any time, as in mode operator."""
+    made, keys = Cosigned(Day()), [*WITNESSES, NO_WITNESS]
+    certificate = made.certificate(*(made.line(keys[number]) for number in signers))
+
+    assert _by_another(tmp_path, aics_tlog, certificate) == is_enough
+    assert (of(certificate, policy_of()).verdict is Verdict.OK) == is_enough
+
+
+def test_another_verifier_refuses_a_bad_line_of_a_witness_too(
+    tmp_path: Path, aics_tlog: str
+) -> None:
+    certificate, policy = FORGED["without a beacon, a bad line"]
+
+    assert not _by_another(tmp_path, aics_tlog, certificate)
+    assert of(certificate, policy).verdict is Verdict.FAILED
+
+
+def _by_another(folder: Path, program: str, certificate: bytes) -> bool:
+    note = folder / "note"
+    note.write_text(json.loads(certificate)["journal"]["checkpoint"], encoding="utf-8")
+    witnesses = [word for each in WITNESSES for word in ("--witness-key", each.vkey)]
+    found = subprocess.run(
+        [program, "verify-checkpoint", "--note", note, "--log-key", format_vkey(KEY.verifier),
+         *witnesses, "--quorum", "2"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = json.loads(found.stdout)
+    assert said["log_ok"]
+    assert said["ok"] == (found.returncode == 0)
+    return bool(said["ok"])

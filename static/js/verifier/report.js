@@ -44,6 +44,11 @@ export function conclusion(checks, { isPinned, needed = [] }) {
   // a receipt that fails is another's word, or tells of the log: see conclusionOfReceipt
   const ofDraw = checks.filter(({ name }) => !name.startsWith("receipt "));
   const failed = namesOf(ofDraw, FAILED);
+  if (failed.join() === "witnessed") {
+    // witnesses may have been down: that convicts nobody
+    const { detail } = checks.find(({ name }) => name === "witnessed");
+    return say("Your witnesses don’t confirm this draw: %(why)s. No other check failed.", { why: detail });
+  }
   if (failed.length) {
     return say("This draw is not correct. Failed: %(names)s. Keep the certificate: it shows what the lottery claims.", { names: failed.join(", ") });
   }
