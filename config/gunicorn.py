@@ -137,9 +137,10 @@ def on_starting(server: Any) -> None:
             with reading() as connection:
                 is_sound = rollback.look(connection)
             if is_sound:  # else pages stay readable, and say that it is paused
-                parts.keyring.begin(now)
+                log_keys = parts.keyring.begin(now)
                 with reading() as connection:
                     rollback.look(connection)
+                parts.witnesses.look(log_keys)  # the genesis is cosigned before anybody plays
         except (OutdatedSchema, UnfitKeys) as error:
             sys.exit(str(error))
         except SQLAlchemyError as error:

@@ -57,6 +57,8 @@ class Settings:
     storage: Path
     #: the second place of the high-water mark; None for none
     mark: Path | None
+    #: the policy that names the witnesses; None for no witnesses
+    witnesses: Path | None
     #: `off`: draws are made by the operator alone; `drand`: none without that beacon's number
     beacon: str
     #: relays of the beacon, asked in turn; an address may hold a password
@@ -185,6 +187,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         name=_technical_name(values, env, given),
         storage=storage,
         mark=mark,
+        witnesses=_file(values, "LOTTERY_WITNESSES"),
         beacon=_one_of(values, "LOTTERY_BEACON", ("off", "drand")),
         beacon_urls=_relays(values, "LOTTERY_BEACON_URLS"),
         beacon_chain=_chain_hash(values, "LOTTERY_BEACON_CHAIN"),
@@ -225,6 +228,7 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_NAME": "lottery.local",
     "LOTTERY_STORAGE": str(ROOT / "storage"),
     "LOTTERY_MARK": "",
+    "LOTTERY_WITNESSES": "",
     "LOTTERY_BEACON": "off",
     "LOTTERY_BEACON_URLS": (
         "https://api.drand.sh https://api2.drand.sh https://api3.drand.sh "
@@ -504,6 +508,15 @@ def _second_mark(given: str, storage: Path) -> Path | None:
         )
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise SettingsError(f"LOTTERY_MARK: {path.parent} is not a writable folder.")
+    return path
+
+
+def _file(values: Mapping[str, str], name: str) -> Path | None:
+    path = Path(values[name])
+    if not values[name]:
+        return None
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise SettingsError(f"{name}: {path} is not a file that can be read.")
     return path
 
 

@@ -30,7 +30,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     import config
     from config.database_address import for_reading
     from config.files import keep_files_private, made_private
-    from lottery_system import access, cli, postman, web
+    from lottery_system import access, cli, postman, web, witnesses
     from lottery_system.ballot_box import BallotBox
     from lottery_system.clock_check import ClockCheck
     from lottery_system.closing_check import ClosingCheck
@@ -95,6 +95,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
             clock_check=clock_check,
             closing_check=ClosingCheck(settings, clock_check),
             keyring=Keyring(settings, new_session, reading_session),
+            witnesses=witnesses.of(settings, rollback, pause),
             ballot_box=ballot_box,
             viewers=Gathering(web.login.viewers_of),
             seen_log_ins=SeenLogIns(),

@@ -42,6 +42,7 @@ from lottery_system.fairness.selection import winning_ballots
 from lottery_system.fairness.tlog_proof import TlogProof, format_proof
 from lottery_system.fairness.verify import verify
 from lottery_system.models import DRAWN, LOST, OPEN, LogKeys, Offer
+from lottery_system.queries.cosignatures import certified_checkpoint
 from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import (
     StoredRecord,
@@ -127,7 +128,7 @@ def certificate_of(connection: Connection, day: date, log_keys: LogKeys) -> str:
             genesis=genesis.record,
             freeze=frozen.record,
             journal=Journal(
-                checkpoint=frozen.checkpoint,
+                checkpoint=certified_checkpoint(connection, frozen),
                 genesis_proof=tiles.prove_inclusion(read_journal, 0, size),
                 index=frozen.number,
                 proof=tiles.prove_inclusion(read_journal, frozen.number, size),
@@ -180,8 +181,11 @@ def signed_offers_of(connection: Connection, day: date, log_keys: LogKeys) -> st
     return format_signed_offers(signed)
 
 
-def freeze_proof_of(connection: Connection, day: date) -> str:
+def freeze_proof_of(connection: Connection, day: date) -> tuple[str, bool]:
     """Return the tlog-proof that a day's freeze is in the journal, as its certificate has it.
+
+    Returns:
+        The proof, and whether it is final: until the day is drawn, witnesses may add to it.
 
     Raises:
         NotClosed: there is none, or not yet.
@@ -192,17 +196,19 @@ def freeze_proof_of(connection: Connection, day: date) -> str:
             "There’s no closing record for %(day)s, or not yet. It’s made when the day closes.",
             day=day,
         )
+    draw, _ = look_up(connection, day, user_id=None)
     size = frozen.number + 1
-    return format_proof(
+    proof = format_proof(
         TlogProof(
             leaf=frozen.number,
             hashes=tiles.prove_inclusion(
                 journal_tiles(connection, frozen.timeline), frozen.number, size
             ),
-            checkpoint=frozen.checkpoint,
+            checkpoint=certified_checkpoint(connection, frozen),
             extra=frozen.record.encode(),
         )
     )
+    return proof, draw is not None and draw.status == DRAWN
 
 
 def proof_of_receipt(receipt: Receipt) -> str:

@@ -43,6 +43,7 @@ from lottery_system.recovery import NothingLost, assess, describe, recover
 from lottery_system.rollback import Rollback
 from lottery_system.runtime.database import READING, reading_engine, snapshot, wait_for_access
 from lottery_system.usernames import enforce_username
+from lottery_system.witnesses import CAUSE as WITNESS
 
 user = DatabaseGroup("user", help="Participants and organisers.")
 lottery = DatabaseGroup("lottery", help="Lotteries.")
@@ -253,6 +254,10 @@ def run_draws(confirm: bool) -> None:
             rollback.look(connection)
         parts().pause.refuse()
         log_keys = keyring.begin(now)
+        with reading() as connection:
+            rollback.raise_all(connection)
+        parts().witnesses.look(log_keys)
+        parts().pause.refuse()
         fetch = keyring.fetch_signature
         drawn = draws.run_due(
             session,
@@ -263,6 +268,7 @@ def run_draws(confirm: bool) -> None:
             check=check,
             rollback=rollback,
             claim_days=settings.claim_days,
+            cosign=lambda: parts().witnesses.cosign(log_keys),
         )
         claims.run_due(session, now, settings.claim_days, rollback=rollback)
         waiting = draws.waiting(session)
@@ -315,15 +321,18 @@ def recover_draws() -> None:
         mark = _mark_read(rollback, connection)
         if mark is None:
             return
-        if rollback.look(connection):
+        is_sound = rollback.look(connection)
+        if not is_sound:
+            _demand_lost(connection, mark)
+    log_keys, witnesses = parts().keyring.log_keys(), parts().witnesses
+    witnesses.learn(log_keys)
+    with reading() as connection:
+        published = witnesses.published(connection, mark, log_keys)
+        if is_sound and published == mark:
+            pause.refuse(WITNESS)  # one that shows nothing: no loss can be stated by its word
             click.echo("The database has all that was published. Nothing needs to be recovered.")
             return
-        try:
-            shown = assess(connection, mark)
-        except NothingLost:  # it is the mark itself that is wrong
-            pause.refuse()
-            raise
-        log_keys = parts().keyring.log_keys()
+        mark, shown = published, assess(connection, published)
     click.echo(describe(shown))
     _demand_name("Type the lottery's name to go on without what is lost")
     with new_session() as session:
@@ -336,6 +345,25 @@ def recover_draws() -> None:
         f"{settings.storage}: back them up, copy them to all hosts, and publish the new key. Then "
         "start the lottery."
     )
+    if witnesses.policy is not None:
+        click.echo(
+            "Send the statement and the new key to whoever runs the witnesses: until they know it, "
+            "they cosign nothing. If LOTTERY_WITNESSES has a line log, put the new key there."
+        )
+
+
+def _demand_lost(connection: Connection, mark: Mark) -> None:
+    """Refuse to go on where nothing is lost that could be stated.
+
+    Raises:
+        Paused: the database has no journal or another lottery's, or it is the mark that is wrong.
+        NothingLost: it has all.
+    """
+    try:
+        assess(connection, mark)
+    except NothingLost:
+        parts().pause.refuse()
+        raise
 
 
 def _mark_read(rollback: Rollback, connection: Connection) -> Mark | None:
@@ -363,6 +391,23 @@ def _demand_name(question: str) -> None:
     typed = click.prompt(question, default="", show_default=False)
     if typed != parts().settings.name:
         raise click.ClickException("That is not its name. Nothing was done.")
+
+
+@draw.command("witnesses")
+def list_witnesses() -> None:
+    """List what each witness signed last, and whether that is the journal at hand."""
+    found = parts().witnesses.standings(parts().keyring.log_keys())
+    if not found:
+        raise click.ClickException("This lottery has no witnesses; LOTTERY_WITNESSES names them.")
+    for each in found:
+        size = f"it has signed {each.shown.size} records" if each.shown else "it shows nothing"
+        click.echo(f"{each.witness.key.name}: {size}; {each.stored} stored here")
+        if each.reason is not None:
+            click.echo(f"  {each.reason}")
+    if any(each.is_other for each in found):
+        raise click.ClickException(
+            "A witness has seen another journal. docs/operating.md, Witnesses, says what to do."
+        )
 
 
 @draw.command("audit")

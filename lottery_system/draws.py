@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 #: asks the relays for the signature of a round; None if none has it yet
 FetchSignature = Callable[[int], bytes | None]
 
+#: has the newest record cosigned by witnesses; waits for them for a bounded time
+Cosign = Callable[[], None]
+
 
 def waiting(session: Session) -> list[Freeze]:
     """List the freezes of days that are closed and not drawn, the oldest first."""
@@ -43,6 +46,7 @@ def run_due(
     check: ClosingCheck | None = None,
     rollback: Rollback | None = None,
     claim_days: int | None = None,
+    cosign: Cosign = lambda: None,
 ) -> list[date]:
     """Close every day that is over and draw every day that is closed, the oldest first.
 
@@ -62,6 +66,8 @@ def run_due(
             them, the days that are closed already are drawn all the same.
         rollback: asked in each transaction whether the database may be believed.
         claim_days: days after a draw on which its prize can be claimed; None for any.
+        cosign: called outside of any transaction, before a draw of mode operator, and once days
+            are closed in mode beacon.
 
     Returns:
         The days that this call drew.
@@ -69,7 +75,7 @@ def run_due(
     Raises:
         Paused: the database has forgotten what was published.
     """
-    how = _How(log_keys, rollback, claim_days)
+    how = _How(log_keys, rollback, claim_days, cosign)
     with session.begin():
         check_session(session, rollback)
         Draw.open_until(session.connection(), day_of(now))
@@ -91,6 +97,8 @@ def run_due(
             log.info("draw of %s: closed", day)
         if log_keys.chain is None:
             drawn += _draw_closed(session, now, fetch, how)
+    if over and log_keys.chain is not None:
+        cosign()
     return drawn + _draw_closed(session, now, fetch, how)
 
 
@@ -100,6 +108,7 @@ class _How(NamedTuple):
     log_keys: LogKeys
     rollback: Rollback | None
     claim_days: int | None
+    cosign: Cosign = lambda: None
 
 
 def _draw_closed(session: Session, now: datetime, fetch: FetchSignature, how: _How) -> list[date]:
@@ -112,6 +121,8 @@ def _draw_closed(session: Session, now: datetime, fetch: FetchSignature, how: _H
             signature = _signature(freeze, now, how.log_keys, fetch)
             if signature is None:
                 break
+        else:
+            how.cosign()
         if _draw(session, freeze.day, now, signature, how):
             drawn.append(freeze.day)
     return drawn

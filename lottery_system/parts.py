@@ -25,6 +25,7 @@ from lottery_system.runtime.broadcast import Broadcast
 from lottery_system.runtime.gathering import Gathering
 from lottery_system.seen_log_ins import SeenLogIns
 from lottery_system.site_cache import SiteCache
+from lottery_system.witnesses import Witnesses
 
 #: key in Flask's `app.extensions`
 NAME = "lottery"
@@ -41,6 +42,7 @@ class Parts:
     clock_check: ClockCheck
     closing_check: ClosingCheck
     keyring: Keyring = field(repr=False)
+    witnesses: Witnesses
     ballot_box: BallotBox
     #: who is logged in, by token
     viewers: Gathering[str, Viewer]

@@ -57,12 +57,15 @@ class Pause:
         if reasons and reasons[0]:
             raise Paused(reasons[0])
 
-    def refuse_draws(self) -> None:
+    def refuse_draws(self, besides: str | None = None) -> None:
         """Refuse to go on while paused for a cause for which no draws are made.
+
+        Args:
+            besides: a cause that does not count.
 
         Raises:
             Paused: with the first of their reasons.
         """
         for cause in self._reasons:
-            if cause not in self._ballots_only:
+            if cause not in self._ballots_only and cause != besides:
                 self.refuse(cause)

@@ -26,6 +26,7 @@ from lottery_system.models import (
 )
 from lottery_system.parts import parts_of
 from lottery_system.web.mails import write_mail
+from lottery_system.witnesses import CAUSE as WITNESS
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ def start(app: Flask) -> None:
 
     parts = parts_of(app)
     parts.clock_check.remember(ClockPast(parts.settings.storage))
+    recall(app)
     scheduler.init_app(app)
     scheduler.start()
     scheduler.add_job("at start", tick_here, **ALWAYS)
@@ -62,6 +64,19 @@ def start(app: Flask) -> None:
     _every(WATCH, "clock", lambda: watch(app))
     if parts.postman is not None:
         _every(MAIL_EVERY, "mail", lambda: send_mails(app))
+
+
+def recall(app: Flask) -> None:
+    """Pause at once if witnesses are known to have seen another journal, before anybody is served.
+
+    What they say now, the first tick asks.
+    """
+    parts = parts_of(app)
+    with app.app_context():
+        try:
+            parts.witnesses.judge(parts.keyring.log_keys())
+        except (SQLAlchemyError, LotteryError) as error:
+            log.warning("start: %s; the first tick tries again", str(error).splitlines()[0])
 
 
 def _every(seconds: float, name: str, do: Callable[[], None]) -> None:
@@ -107,10 +122,12 @@ def tick(app: Flask) -> None:
             rollback, keyring = parts.rollback, parts.keyring
             with reading() as connection:
                 rollback.look(connection)
-            parts.pause.refuse_draws()
+            parts.pause.refuse_draws(besides=WITNESS)
             log_keys = keyring.begin(now)
             with reading() as connection:  # which makes the mark of a lottery that has just begun
                 rollback.raise_all(connection)
+            parts.witnesses.look(log_keys)
+            parts.pause.refuse_draws()
             draws.run_due(
                 session,
                 now,
@@ -120,6 +137,7 @@ def tick(app: Flask) -> None:
                 check=parts.closing_check,
                 rollback=rollback,
                 claim_days=parts.settings.claim_days,
+                cosign=lambda: parts.witnesses.cosign(log_keys),
             )
             claims.run_due(session, now, parts.settings.claim_days, rollback=rollback)
             with session.begin():

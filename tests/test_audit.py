@@ -18,10 +18,11 @@ from lottery_system.extensions import db
 from lottery_system.extensions import reading as reading_connection
 from lottery_system.fairness.note import Checkpoint, SigningKey, open_checkpoint, sign_checkpoint
 from lottery_system.keys import LOG_KEY
-from lottery_system.models import Lottery, OfferNote
+from lottery_system.models import Cosignature, JournalRecord, Lottery, OfferNote
 from lottery_system.queries.logs import journal_rows
 from lottery_system.runtime.database import READING, snapshot
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
+from tests.stand_ins.cosigning import CosigningKey
 from tests.stand_ins.log_keys import LOG_KEYS, run_due
 from tests.stand_ins.tampering import unguard
 
@@ -55,6 +56,10 @@ def _days(
     clock.turn(2 * ONE_DAY)
     submit(cast.bob, big_chance, 5)
     run_due(session, FIRST_NOON + 2 * ONE_DAY, places=3)
+    with session.begin():
+        note = session.get_one(JournalRecord, (0, 1)).checkpoint
+        signed = CosigningKey("w1.example", bytes(32)).answer(note, 1)
+        Cosignature.keep(session.connection(), 0, 1, signed)
 
 
 @pytest.mark.usefixtures("_days")
@@ -102,6 +107,8 @@ def test_a_lottery_that_has_just_begun_is_sound(session: Session, find: Find) ->
          " WHERE number = 1", "record 1 of the journal and its checkpoint do not match"),
         ("DELETE FROM journal WHERE number = 1", "record 1 of the journal is missing"),
         ("DELETE FROM journal WHERE number = 2", "2 days are closed, but the journal has"),
+        ("UPDATE cosignatures SET time = 2", "a cosignature of record 1 of the journal is malf"),
+        ("UPDATE cosignatures SET line = '—'", "a cosignature of record 1 of the journal is malf"),
         ("DELETE FROM journal_tiles", "the journal's records and its tiles do not match"),
         ("UPDATE users SET username = 'bobby' WHERE username = 'bob'",
          "ballot 1 does not open to its holder, nor do 299 others up to 300"),

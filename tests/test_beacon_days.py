@@ -92,6 +92,21 @@ def test_a_day_is_closed_at_midnight_and_drawn_when_its_round_is_there(
     assert relays.asked == [BEACON_ROUND]
 
 
+def test_witnesses_are_asked_once_a_day_is_closed_and_not_when_its_round_is_out(
+    session: Session, relays: Relays
+) -> None:
+    asked: list[str] = []
+
+    for now in (MIDNIGHT, DUE):
+        draws.run_due(
+            session, now, 1, BEACON_OPERATOR, relays,
+            cosign=lambda: asked.append(status_of(session)),
+        )  # fmt: skip
+
+    assert asked == [CLOSED]
+    assert status_of(session) == DRAWN
+
+
 def test_the_winners_page_says_when_the_number_of_a_closed_day_comes(
     app: Flask, session: Session, relays: Relays
 ) -> None:

@@ -9,9 +9,17 @@ from lottery_system.audit.heads import Fault, check_ends, check_heads
 from lottery_system.clock import ONE_DAY, closes_at
 from lottery_system.fairness import merkle, tiles
 from lottery_system.fairness.commitment import check_secret, follow_chain
-from lottery_system.fairness.note import Checkpoint, NoteError, VerifierKey, open_checkpoint
+from lottery_system.fairness.cosignature import TIME_BYTES
+from lottery_system.fairness.note import (
+    Checkpoint,
+    NoteError,
+    VerifierKey,
+    open_checkpoint,
+    parse_signatures,
+)
 from lottery_system.fairness.records import Genesis, RecordError, parse_freeze
 from lottery_system.queries import AnyRow
+from lottery_system.queries.cosignatures import all_cosignatures
 from lottery_system.queries.logs import journal_rows, journal_tiles
 
 #: records that are read together
@@ -47,6 +55,7 @@ def check_journal(
                 is_whole = not faults
         yield from check_heads(heads, before, leaves)
     yield from check_ends(heads, frontier.size)
+    yield from _cosignatures(connection, timeline)
     try:
         root = tiles.root(journal_tiles(connection, timeline), frontier.size)
     except tiles.MissingTile:
@@ -85,6 +94,21 @@ class _Chain:
         ):
             yield f"the freeze of {day} reveals another secret than the committed one"
         self._link = freeze.secret
+
+
+def _cosignatures(connection: Connection, timeline: int) -> Iterator[Fault]:
+    """Check that each is a line of a note, with the time that it is stored with.
+
+    Whether they hold, whoever has the witnesses' keys can tell from the certificates.
+    """
+    for row in all_cosignatures(connection, timeline):
+        try:
+            (signature,) = parse_signatures(row.line)
+            time = int.from_bytes(signature.signature[:TIME_BYTES], "big")
+        except ValueError:
+            time = None
+        if time != row.time:
+            yield f"a cosignature of record {row.number} of the journal is malformed"
 
 
 def _checkpoint(

@@ -6,6 +6,7 @@ from lottery_system.models.authenticator_app import AuthenticatorApp
 from lottery_system.models.ballot import Ballot
 from lottery_system.models.base import Base
 from lottery_system.models.claim_event import ClaimContact, ClaimEvent
+from lottery_system.models.cosignature import Cosignature
 from lottery_system.models.draw import CLOSED, DRAWN, LOST, OPEN, Draw, DrawStatus
 from lottery_system.models.holding import Holding
 from lottery_system.models.invitation import Invitation, InvitationUse
@@ -45,6 +46,7 @@ __all__ = [
     "Base",
     "ClaimContact",
     "ClaimEvent",
+    "Cosignature",
     "Draw",
     "DrawStatus",
     "GrantedBallots",

@@ -24,6 +24,7 @@ from lottery_system.models import (
     AuthenticatorApp,
     Base,
     ClaimEvent,
+    Cosignature,
     Invitation,
     JournalRecord,
     LinkPurpose,
@@ -47,6 +48,7 @@ from lottery_system.passkeys import CreatedPasskey
 from lottery_system.pictures import Encoded, Rendition
 from lottery_system.runtime.database import READING, reading_engine, snapshot
 from tests.conftest import FIRST_NOON, Cast, Clock, Submit, migrate
+from tests.stand_ins.cosigning import CosigningKey
 from tests.stand_ins.log_keys import LOG_KEYS, run_due
 from tests.stand_ins.postgres import Server
 from tests.stand_ins.processes import PATIENCE, ROOT, Gunicorn
@@ -92,6 +94,9 @@ def _played(
             contact="bob@example",
             now=FIRST_NOON + ONE_DAY,
         )
+        genesis = session.get_one(JournalRecord, (0, 0)).checkpoint
+        witness = CosigningKey("“Käse”", bytes(32))
+        Cosignature.keep(session.connection(), 0, 0, witness.answer(genesis, 2**63 - 1))
         LoginSession.open(session, cast.bob, FIRST_NOON, has_second_factor=True)
         made = CreatedPasskey(b"\x00id", b"\x00key", b"\x00handle", 2**32 - 1)
         Passkey.add(session, cast.bob.id, "“Käse”", made, FIRST_NOON)

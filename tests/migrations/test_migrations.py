@@ -83,6 +83,8 @@ LANDED = {
         "a2dc36fba8fa4153073a1d04d8cc9b5c2bdd3bf2fe9f0d9d7386131fc57b4201",
     "0016_search_keys.py": "a2ab32a76ee62007562d5aceee206bbb5c9fd402f6b421125e3fd9fcb06af15a",
     "0017_time_zones.py": "3bc3c5ba56644f614114e9ba0d6b0e3934dd3b8c50e48ec6cdcbb5e8f255ebcd",
+    "0018_cosignatures.py":
+        "5104260f1f9476700863c67d9b698495a603d72868376febfdf0499ce86dedd3",
 }  # fmt: skip
 
 

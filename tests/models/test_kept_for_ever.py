@@ -8,9 +8,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from lottery_system.models import Lottery
+from lottery_system.models import Cosignature, JournalRecord, Lottery
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Submit
+from tests.stand_ins.cosigning import CosigningKey
 from tests.stand_ins.log_keys import run_due
+
+WITNESS = CosigningKey("w1.example", bytes(32))
 
 Played = Callable[[int], None]
 
@@ -19,6 +22,9 @@ Played = Callable[[int], None]
 def _drawn_day(session: Session, cast: Cast, big_chance: Lottery, submit: Submit) -> None:
     submit(cast.bob, big_chance, 3)
     run_due(session, FIRST_NOON + timedelta(days=1), places=1)
+    with session.begin():
+        note = session.get_one(JournalRecord, (0, 1)).checkpoint
+        Cosignature.keep(session.connection(), 0, 1, WITNESS.answer(note, 1))
 
 
 @pytest.mark.usefixtures("_drawn_day")
@@ -41,6 +47,10 @@ def _drawn_day(session: Session, cast: Cast, big_chance: Lottery, submit: Submit
         "UPDATE draws SET status = 'asleep' WHERE status = 'open'",
         "UPDATE journal SET record = 'another'",
         "DELETE FROM journal WHERE number = 1",
+        "UPDATE cosignatures SET time = 0",
+        "DELETE FROM cosignatures",
+        "INSERT INTO cosignatures SELECT * FROM cosignatures",
+        "INSERT INTO cosignatures SELECT timeline, 9, witness, time, line, false FROM cosignatures",
         "UPDATE journal_tiles SET first = first + 1",
         "DELETE FROM journal_tiles",
         "UPDATE offers SET change_id = change_id",

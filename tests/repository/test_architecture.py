@@ -37,13 +37,14 @@ FLOORS = (
         "site_cache",
         "throttles",
     },
+    {"witnesses"},
     {"rollback"},
     {"extensions"},
     {"keys", "certificates"},
     {"queries", "addresses", "schema", "security_log", "csrf_tokens"},
     {"form_origin"},
     {"clock_check"},
-    {"models", "drand"},
+    {"models", "drand", "witness_client"},
     {"passkeys", "one_time_codes", "sealing", "passwords", "pictures", "free_space", "ballot_rate"},
     {
         "usernames",
@@ -51,6 +52,7 @@ FLOORS = (
         "name_keys",
         "reserved_names",
         "smtp",
+        "http_client",
         "browsers",
         "confusables",
         "text_input",
@@ -60,6 +62,8 @@ FLOORS = (
         "runtime",
         "download_turns",
         "mark_files",
+        "evidence",
+        "witness_policy",
         "fairness",
         "errors",
         "clock",
@@ -141,7 +145,7 @@ def test_the_domain_knows_no_web(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_the_beacon_and_the_mail_server_are_called_outside(path: Path) -> None:
+def test_only_two_clients_call_outside(path: Path) -> None:
     """And what `verify.pyz fetch` downloads, which is no part of the server."""
     found = {
         name.split(".")[0]
@@ -151,7 +155,9 @@ def test_only_the_beacon_and_the_mail_server_are_called_outside(path: Path) -> N
     }
 
     callers = {"socket", "ssl", "http", "urllib", "urllib3", "requests", "smtplib", "asyncio"}
-    is_caller = room_of(path) in {"drand", "smtp"} or path == PACKAGE / "fairness" / "download.py"
+    is_caller = (
+        room_of(path) in {"http_client", "smtp"} or path == PACKAGE / "fairness" / "download.py"
+    )
     assert is_caller or not found & callers
 
 
@@ -164,7 +170,12 @@ def names_imported(node: ast.AST) -> list[str]:
 def test_the_client_of_the_beacon_knows_only_what_is_fair() -> None:
     assert all(
         name.startswith(
-            ("lottery_system.fairness", "lottery_system.errors", "lottery_system.clock")
+            (
+                "lottery_system.fairness",
+                "lottery_system.errors",
+                "lottery_system.clock",
+                "lottery_system.http_client",
+            )
         )
         for name in imports(PACKAGE / "drand.py")
     )

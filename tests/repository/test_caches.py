@@ -15,6 +15,8 @@ NO_CACHES = {
     "_loop", "_pool", "_flushing", "_pid", "_workers",
     # what a process has seen of its clocks, and of the line on the terminal
     "_wall", "_saved", "_relays_behind_since", "_stands",
+    # of which journal a process has heard from witnesses
+    "_timeline",
 }  # fmt: skip
 
 

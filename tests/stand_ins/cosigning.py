@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from lottery_system.fairness.cosignature import ED25519, WitnessKey, format_witness_key
 from lottery_system.fairness.cosignature import signed_message as message_of
 from lottery_system.fairness.note import Signature, format_signature, note_text
+from lottery_system.models.cosignature import Cosigned
 
 
 class CosigningKey(NamedTuple):
@@ -38,6 +39,10 @@ class CosigningKey(NamedTuple):
         signature = self._private.sign(message_of(self.witness, time, text))
         stamped = time.to_bytes(8, "big") + signature
         return Signature(self.name, self.witness.key_id, stamped)
+
+    def answer(self, note: str, time: int) -> Cosigned:
+        """Return what the server keeps of this key's cosignature of a note."""
+        return Cosigned(self.witness, time, format_signature(self.cosign(note_text(note), time)))
 
     def add_to(self, note: str, time: int) -> str:
         """Return a note with this key's line below it."""

@@ -30,7 +30,7 @@ from lottery_system.web.drawing import tree_of
 from lottery_system.web.errors import error_page
 from lottery_system.web.forms import parse_number
 from lottery_system.web.languages import language
-from lottery_system.web.public import FOR_EVER, public
+from lottery_system.web.public import A_MOMENT, FOR_EVER, public
 from lottery_system.web.remembered import apart
 from lottery_system.web.texts import words_of
 from lottery_system.web.words import translated
@@ -136,7 +136,8 @@ def freeze_proof(day: str) -> Response:
             last = last_record(connection)
             if last is not None:  # update the high-water mark before publishing a checkpoint
                 parts().rollback.publish(connection, last)
-            return public(certificates.freeze_proof_of(connection, of_day), TEXT, FOR_EVER)
+            proof, is_final = certificates.freeze_proof_of(connection, of_day)
+        return public(proof, TEXT, FOR_EVER if is_final else A_MOMENT)
     except NotClosed as error:
         abort(404, translated(error))
 

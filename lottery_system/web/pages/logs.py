@@ -22,6 +22,7 @@ from lottery_system.fairness.tiles import (
     width_at,
 )
 from lottery_system.parts import parts
+from lottery_system.queries.cosignatures import cosigned_checkpoint
 from lottery_system.queries.logs import (
     StoredRecord,
     ballot_records,
@@ -48,14 +49,13 @@ ReadRecords = Callable[[int, int], list[bytes]]
 @blueprint.get("/checkpoint")
 @everybody
 def checkpoint() -> Response:
-    """Show the journal's newest checkpoint."""
+    """Show the journal's newest checkpoint, with the cosignatures of witnesses."""
     with reading() as connection:
         last = last_record(connection)
-        if last is not None:
-            parts().rollback.publish(connection, last)
-    if last is None:
-        abort(404, gettext("The public log starts with the first draw."))
-    return public(last.checkpoint, TEXT, A_MOMENT)
+        if last is None:
+            abort(404, gettext("The public log starts with the first draw."))
+        parts().rollback.publish(connection, last)
+        return public(cosigned_checkpoint(connection, last), TEXT, A_MOMENT)
 
 
 @blueprint.get("/tile/<path:path>")

@@ -80,6 +80,7 @@ def overview() -> str:
         days = days_between(connection, chart_begins(today), today, None)
         latest = changes(connection, before=None, limit=LATEST)
         prizes = to_hand_over(connection, limit=TO_HAND_OVER + 1)
+        witnesses = parts().witnesses.count(connection)
     return render_template(
         "organiser/overview.html",
         today=today,
@@ -88,6 +89,7 @@ def overview() -> str:
         health=health,
         overdue=health.overdue(now),
         reasons=parts().pause.reasons,
+        witnesses=witnesses,
         figures=counts,
         chart=chart_of(days, today),
         changes=latest,

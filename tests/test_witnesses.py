@@ -1,0 +1,395 @@
+"""Witnesses: the journal is cosigned, nothing waits long, and another journal stops the lottery."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
+
+from lottery_system import scheduler, witness_client, witnesses
+from lottery_system.certificates import certificate_of
+from lottery_system.clock import ONE_DAY
+from lottery_system.errors import Paused
+from lottery_system.extensions import reading
+from lottery_system.fairness.certificate import parse_certificate
+from lottery_system.fairness.cosignature import ML_DSA_44, check_cosignature, is_by
+from lottery_system.fairness.note import SigningKey, format_vkey, split_note
+from lottery_system.models import Lottery
+from lottery_system.parts import keep, parts_of
+from lottery_system.witness_policy import read_policy
+from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit, settings_for
+from tests.stand_ins.log_keys import LOG_KEYS, begin
+from tests.stand_ins.witness import Reply, Witness, keep_policy
+from tests.web.conftest import Visitor, text_of
+
+OWN = LOG_KEYS.key.verifier
+#: seconds that a witness which stalls is waited for
+SHORT = 0.6
+
+
+@pytest.fixture
+def one() -> Iterator[Witness]:
+    with Witness("w1.example", OWN) as witness:
+        yield witness
+
+
+@pytest.fixture
+def two() -> Iterator[Witness]:
+    with Witness("w2.example", OWN, algorithm=ML_DSA_44) as witness:
+        yield witness
+
+
+@pytest.fixture
+def given_settings(tmp_path: Path, one: Witness, two: Witness) -> dict[str, str]:
+    return {"LOTTERY_WITNESSES": str(keep_policy(tmp_path / "witnesses", one, two))}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait shortly for witnesses that stall."""
+    monkeypatch.setattr(witness_client, "PATIENCE", SHORT)
+    monkeypatch.setattr(witnesses, "BUDGET", SHORT)
+
+
+@pytest.fixture
+def begun(app: Flask, clock: Clock, session: Session) -> Flask:
+    """Return an application whose journal has begun, after its first tick."""
+    begin(session, FIRST_NOON)
+    scheduler.tick(app)
+    return app
+
+
+def restarted(app: Flask) -> None:
+    """Let the process forget what it has heard, as a restart does."""
+    parts = parts_of(app)
+    fresh = witnesses.of(parts.settings, parts.rollback, parts.pause)
+    parts.pause.clear(witnesses.CAUSE)
+    keep(app, type(parts)(**{**vars(parts), "witnesses": fresh}))
+
+
+def reasons(app: Flask) -> str:
+    return "\n".join(parts_of(app).pause.reasons)
+
+
+def checkpoint(app: Flask) -> str:
+    return Visitor(app.test_client()).get("/log/checkpoint").text
+
+
+def cosigners(note: str, *known: Witness) -> list[str]:
+    """Return the names of the witnesses whose cosignatures of a note hold."""
+    body, signatures = split_note(note)
+    found = []
+    for witness in known:
+        for signature in signatures:
+            if is_by(signature, witness.key.witness):
+                check_cosignature(signature, witness.key.witness, body)
+                found.append(witness.key.name)
+    return found
+
+
+def certified(app: Flask) -> str:
+    """Return the checkpoint of the first day's certificate."""
+    with app.app_context(), reading() as connection:  # which no cache of pages knows
+        text = certificate_of(connection, FIRST_DAY, LOG_KEYS)
+    return parse_certificate(text.encode()).journal.checkpoint
+
+
+def test_the_genesis_and_each_freeze_are_cosigned_and_shown(
+    begun: Flask, clock: Clock, one: Witness, two: Witness
+) -> None:
+    assert cosigners(checkpoint(begun), one, two) == ["w1.example", "w2.example"]
+    clock.turn(ONE_DAY)
+
+    scheduler.tick(begun)
+
+    assert checkpoint(begun).startswith("lottery.local\n2\n")
+    assert cosigners(checkpoint(begun), one, two) == ["w1.example", "w2.example"]
+    assert cosigners(certified(begun), one, two) == ["w1.example", "w2.example"]
+    # each was sent each checkpoint once
+    assert [len(each.received) for each in (one, two)] == [2, 2]
+    scheduler.tick(begun)
+    assert [len(each.received) for each in (one, two)] == [2, 2]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_organisers_see_how_many_have_signed_and_a_command_lists_them(
+    begun: Flask, clock: Clock, cast: Cast, one: Witness, two: Witness
+) -> None:
+    two.stop()
+    clock.turn(ONE_DAY)
+    scheduler.tick(begun)
+    visitor = Visitor(begun.test_client())
+    visitor.log_in("alice")
+
+    assert "Witnesses 1 of 2 have signed the public log as it is now" in text_of(
+        visitor.get("/organiser")
+    )
+    told = begun.test_cli_runner().invoke(args=["draw", "witnesses"])
+    assert told.exit_code == 0
+    assert "w1.example: it has signed 2 records; 2 stored here" in told.output
+    assert "w2.example: it shows nothing; 1 stored here\n  it cannot be reached" in told.output
+
+
+def test_a_witness_that_is_down_holds_nothing_up_and_is_told_of_once(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, caplog: pytest.LogCaptureFixture
+) -> None:
+    two.stop()
+    clock.turn(ONE_DAY)
+    caplog.set_level(logging.INFO)
+    for _ in range(3):
+        scheduler.tick(begun)
+
+    assert cosigners(certified(begun), one, two) == ["w1.example"]
+    told = [each.message for each in caplog.records if "w2.example" in each.message]
+    assert told == ["witness w2.example: it cannot be reached (Connection refused)"]
+
+    two.start()
+    scheduler.tick(begun)
+
+    # what came after the draw is shown, and not certified
+    assert cosigners(checkpoint(begun), one, two) == ["w1.example", "w2.example"]
+    assert cosigners(certified(begun), one, two) == ["w1.example"]
+    assert caplog.messages[-1] == "witness w2.example: it answers again"
+
+
+def test_a_witness_that_stalls_is_waited_for_once_a_tick(
+    begun: Flask, clock: Clock, one: Witness, two: Witness
+) -> None:
+    two.stalls.set()
+    clock.turn(3 * ONE_DAY)
+    asked, before = len(two.received), monotonic()
+
+    scheduler.tick(begun)
+
+    # once for all draws together
+    assert len(two.received) == asked + 1
+    assert monotonic() - before < SHORT + 5
+    assert checkpoint(begun).startswith("lottery.local\n4\n")
+    assert cosigners(certified(begun), one, two) == ["w1.example"]
+
+
+def redirect(_: bytes) -> Reply:
+    return Reply(307, headers=(("Location", "http://127.0.0.1:9/add-checkpoint"),))
+
+
+def by_another(_: bytes) -> Reply:
+    return Reply(200, Witness("w3.example").add(_).body or b"\n")
+
+
+FAULTS: dict[str, tuple[Callable[[bytes], Reply], str]] = {
+    "unknown origin": (lambda _: Reply(404), "it does not know this lottery (404)"),
+    "unknown key": (lambda _: Reply(403), "it does not know this lottery's key (403)"),
+    "malformed": (lambda _: Reply(400), "it takes the request for malformed (400)"),
+    "failing": (lambda _: Reply(500), "it answered 500"),
+    "a redirect": (redirect, "it answered 307"),
+    "garbage": (lambda _: Reply(200, b"\xff\0\n"), "its cosignature does not hold"),
+    "no line": (lambda _: Reply(200, b""), "its cosignature does not hold"),
+    "another's line": (
+        lambda _: Reply(200, "— w3.example aGVsbG8gd29ybGQ=\n".encode()),
+        "its answer has no cosignature by its key",
+    ),
+    "huge": (lambda _: Reply(200, bytes(100_000)), "it sent more than 64 KiB"),
+    "a size without its type": (lambda _: Reply(409, b"1\n"), "does not say which"),
+    "no size": (lambda _: Reply(409, b"x\n", "text/x.tlog.size"), "does not say which"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_whatever_a_witness_answers_days_are_drawn(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, fault: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    two.answer, reason = FAULTS[fault]
+    clock.turn(ONE_DAY)
+
+    scheduler.tick(begun)
+
+    assert cosigners(certified(begun), one, two) == ["w1.example"]
+    assert not reasons(begun)
+    assert reason in caplog.text
+
+
+def test_a_cosignature_of_something_else_is_not_kept(
+    begun: Flask, clock: Clock, one: Witness, two: Witness
+) -> None:
+    of_genesis = two.newest["lottery.local"][1].splitlines(keepends=True)[-1]
+    two.answer = lambda _: Reply(200, of_genesis.encode())
+    clock.turn(ONE_DAY)
+
+    scheduler.tick(begun)
+
+    assert cosigners(certified(begun), one, two) == ["w1.example"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_witness_that_has_forgotten_is_begun_with_again(
+    begun: Flask, clock: Clock, one: Witness, two: Witness
+) -> None:
+    two.newest.clear()
+    clock.turn(ONE_DAY)
+
+    scheduler.tick(begun)
+
+    assert cosigners(certified(begun), one, two) == ["w1.example", "w2.example"]
+
+
+def test_no_cosignature_comes_into_a_certificate_after_the_draw(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, session: Session
+) -> None:
+    two.stop()
+    clock.turn(ONE_DAY)
+    scheduler.tick(begun)
+    before = certified(begun)
+
+    with pytest.raises(DatabaseError, match="drawn before this cosignature"), session.begin():
+        session.execute(
+            text(
+                "INSERT INTO cosignatures (timeline, number, witness, time, line, before_draw)"
+                " SELECT timeline, number, :witness, time, line, true FROM cosignatures"
+                " WHERE number = 1"
+            ),
+            {"witness": bytes(32)},
+        )
+
+    assert certified(begun) == before
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_a_database_older_than_what_a_witness_has_seen_signs_nothing(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, backup: Backup, tmp_path: Path,
+    cast: Cast, big_chance: Lottery, submit: Submit, shows: bool,
+) -> None:  # fmt: skip
+    """The mark was restored with it, so that only the witnesses know."""
+    mark = (tmp_path / "mark").read_bytes()
+    restore = backup()
+    clock.turn(ONE_DAY)
+    scheduler.tick(begun)
+    newest = backup()
+    newest_mark = (tmp_path / "mark").read_bytes()
+    restore()
+    (tmp_path / "mark").write_bytes(mark)
+    restarted(begun)
+    one.stop()
+    two.shows = shows
+
+    scheduler.tick(begun)
+
+    said = reasons(begun)
+    assert "its journal has 1 records" in said if shows else "w2.example says" in said
+    assert said in text_of_ready(begun)
+    with pytest.raises(Paused):
+        submit(cast.bob, big_chance)
+    assert checkpoint_size(begun) == 1  # nothing was frozen
+    kept = list((tmp_path / "witness-evidence").glob("2-????????????????"))
+    assert bool(kept) == shows
+    if shows:  # a restart does not forget it, though nobody can be reached
+        two.stop()
+        restarted(begun)
+        scheduler.tick(begun)
+        assert "a witness has seen 2 that this lottery signed" in reasons(begun)
+        assert str(kept[0]) in reasons(begun)
+
+    newest()
+    (tmp_path / "mark").write_bytes(newest_mark)
+    if not shows:
+        two.stop()
+        two.start()
+    scheduler.tick(begun)
+    assert not reasons(begun)
+
+
+def text_of_ready(app: Flask) -> str:
+    return Visitor(app.test_client()).get("/readyz").text
+
+
+def checkpoint_size(app: Flask) -> int:
+    return int(checkpoint(app).split("\n")[1])
+
+
+def test_another_journal_than_a_witness_has_seen_is_told_as_a_fork(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, backup: Backup, tmp_path: Path
+) -> None:
+    mark = (tmp_path / "mark").read_bytes()
+    restore = backup()
+    clock.turn(ONE_DAY)
+    scheduler.tick(begun)
+    restore()
+    (tmp_path / "mark").write_bytes(mark)
+    restarted(begun)
+    one.stop()
+    two.stop()
+    clock.turn(ONE_DAY / 24)
+    scheduler.tick(begun)  # nobody can be asked: the day is frozen again, in another second
+    assert not reasons(begun)
+    assert checkpoint_size(begun) == 2
+    one.start()
+
+    scheduler.tick(begun)
+
+    assert "FORK: this lottery has signed two different journals." in reasons(begun)
+    assert len(list((tmp_path / "witness-evidence").iterdir())) == 2
+    clock.turn(ONE_DAY)
+    scheduler.tick(begun)
+    assert checkpoint_size(begun) == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_witness_that_contradicts_itself_stops_nothing(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, caplog: pytest.LogCaptureFixture
+) -> None:
+    two.answer = lambda _: Reply(409, b"9\n", "text/x.tlog.size")
+    clock.turn(ONE_DAY)
+
+    scheduler.tick(begun)
+
+    assert not reasons(begun)
+    assert cosigners(certified(begun), one, two) == ["w1.example"]
+    assert "it refuses what its own last checkpoint does not contradict" in caplog.text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_checkpoint_of_somebody_else_stops_nothing(
+    begun: Flask, one: Witness, two: Witness, caplog: pytest.LogCaptureFixture
+) -> None:
+    known, note = two.newest["lottery.local"]
+    two.newest["lottery.local"] = known, note.replace("\n1\n", "\n7\n", 1)
+    restarted(begun)
+
+    scheduler.tick(begun)
+
+    assert not reasons(begun)
+    assert "it shows a checkpoint that this lottery did not sign" in caplog.text
+
+
+BAD_POLICIES = {
+    "no address": ("witness w {key}\nquorum w\n", "needs an address"),
+    "plain http elsewhere": ("witness w {key} http://w.example\nquorum w\n", "needs an address"),
+    "a query": ("witness w {key} https://w.example/?a=b\nquorum w\n", "needs an address"),
+    "another log": (
+        f"log {format_vkey(SigningKey('other.example', bytes(32)).verifier)}\n"
+        "witness w {key} https://w.example\nquorum w\n",
+        "has the log other.example, and this lottery is lottery.local",
+    ),
+    "nobody": ("quorum none\n", "names no witness"),
+    "no quorum": ("witness w {key} https://w.example\n", "there is no line quorum"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_POLICIES)
+def test_a_policy_that_does_not_fit_ends_the_start(name: str, tmp_path: Path, one: Witness) -> None:
+    policy, reason = BAD_POLICIES[name]
+    file = tmp_path / "bad"
+    file.write_text(policy.format(key=one.key.vkey))
+    settings = settings_for("", LOTTERY_WITNESSES=str(file), LOTTERY_STORAGE=str(tmp_path))
+
+    with pytest.raises(SystemExit) as refused:
+        read_policy(settings)
+
+    assert str(refused.value).startswith("LOTTERY_WITNESSES: ")
+    assert reason in str(refused.value)
