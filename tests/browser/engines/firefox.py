@@ -118,9 +118,6 @@ class Firefox:
     def tab(self, *, with_script: bool) -> Iterator[FirefoxTab]:
         bidi = self._of(with_script=with_script)
         user: str = bidi.ask("browser.createUserContext")["userContext"]
-        zone = "Europe/Helsinki"
-        bidi.ask("emulation.setTimezoneOverride", timezone=zone, userContexts=[user])
-        bidi.ask("emulation.setLocaleOverride", locale="en-GB", userContexts=[user])
         size = {"width": WIDTH, "height": HEIGHT}
         bidi.ask("browsingContext.setViewport", viewport=size, userContexts=[user])
         context = bidi.ask("browsingContext.create", type="tab", userContext=user)["context"]
@@ -146,9 +143,11 @@ class Firefox:
         }
         lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in preferences.items()]
         (profile / "user.js").write_text("\n".join(lines))
+        # what it would be asked for by BiDi's `emulation`, versions before 145 do not know
+        environ = {"HOME": str(home), "TZ": "Europe/Helsinki"}
         command = [self._program, "--headless", "--no-remote", "--profile", str(profile)]
         started = self._stack.enter_context(
-            running([*command, "--remote-debugging-port", "0"], log, {"HOME": str(home)})
+            running([*command, "--remote-debugging-port", "0"], log, environ)
         )
 
         def listening() -> re.Match[str] | None:
