@@ -3,8 +3,10 @@
 alice organises, bob plays, charlie plays too.
 """
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +47,11 @@ FIRST_NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery"
 #: bytes of a table that is emptied by making its file again
 LARGE = 256 * 1024
+
+# Keep what is compiled, whatever the environment says: the tests, rewritten by pytest, which takes
+# half of their collection in every worker, and the package in all processes that tests start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_sessionfinish() -> None:
@@ -203,17 +210,6 @@ class CompiledTemplates(BytecodeCache):
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         self._code[bucket.key] = bucket.bytecode_to_string()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled_modules() -> Iterator[None]:
-    """Let the processes that tests start keep what they compile, whatever the environment says.
-
-    A sixth of a start is compiling the modules of the package.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,17 @@
-"""Measures of a page in a browser: broken words, and targets that are too small to touch."""
+"""Measures of a page in a browser: layout shift, broken words, small targets, what sticks out."""
 
 from playwright.sync_api import Page
+
+#: pixels; a browser's usual size of text is half of it
+LARGE = 32
+
+SHIFTS = """() => new Promise((resolve) => {
+    let sum = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) sum += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+    requestAnimationFrame(() => setTimeout(() => resolve(sum), 100));
+})"""
 
 #: names, prizes and what people type have no language of ours; keys are long by nature
 BROKEN_WORDS = """() => {
@@ -51,4 +62,31 @@ def broken_words(page: Page) -> list[str]:
 def small_targets(page: Page) -> list[str]:
     """List what can be pressed and is too small: 24 pixels, and 44 for buttons."""
     found: list[str] = page.evaluate(TOO_SMALL)
+    return found
+
+
+def shifts(page: Page) -> float:
+    """Return by how much a page has moved since it began to load."""
+    found: float = page.evaluate(SHIFTS)
+    return found
+
+
+def enlarge(page: Page) -> None:
+    """Set the browser's own size of text, as does who needs it large; what is in rem follows."""
+    page.context.new_cdp_session(page).send(
+        "Page.setFontSizes", {"fontSizes": {"standard": LARGE, "fixed": LARGE}}
+    )
+
+
+def sticking_out(page: Page, width: int) -> list[str]:
+    """Return what reaches beyond the right edge out of something that does not, as HTML."""
+    found: list[str] = page.evaluate(
+        """width => {
+            const sticksOut = element => element.getBoundingClientRect().right > width;
+            return [...document.body.querySelectorAll("*")]
+                .filter(element => sticksOut(element) && !sticksOut(element.parentElement))
+                .map(element => element.outerHTML.slice(0, 120));
+        }""",
+        width,
+    )
     return found

@@ -10,12 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from lottery_system.models import User
-from lottery_system.passwords import hash_password
 from tests.browser.conftest import browsing, database, log_in
 from tests.browser.states import width_of
 from tests.browser.test_accessibility import barriers
 from tests.browser.test_stories import site
-from tests.conftest import FIRST_NOON, PASSWORD
+from tests.conftest import FIRST_NOON, hash_of_password
 
 NEW = "seven lazy badgers"
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
@@ -50,7 +49,7 @@ def test_somebody_who_forgot_the_password_is_helped_by_an_organiser(
         browsing(chromium, lottery.server.url, **options) as alices,
     ):
         with database(lottery.url) as session, session.begin():
-            session.add(User.sign_up("bob", hash_password(PASSWORD), FIRST_NOON))
+            session.add(User.sign_up("bob", hash_of_password(), FIRST_NOON))
         log_in(elsewhere, "bob")
 
         # bob does not know it any more, and learns what to do

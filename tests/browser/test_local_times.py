@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import browsing, log_in
+from tests.browser.conftest import Seeded, browsing, database, log_in
 from tests.browser.test_journey import expect_figures, sign_up, submit_one
 from tests.browser.test_stories import open_lotteries, site
+from tests.conftest import FIRST_DAY
 
 UTC_ALONE = "23:59:59 UTC"
 KATHMANDU = f"05:45 your time ({UTC_ALONE})"
@@ -28,34 +28,35 @@ def choose(page: Page, time_zone: str) -> None:
     page.goto("/")
 
 
-@pytest.mark.parametrize(
-    ("time_zone", "own", "day"),
-    [
-        ("UTC", "", ""),
-        ("Europe/London", "", ""),
-        ("Europe/Berlin", "01:00 your time", FRIDAY),
-        ("America/New_York", "19:00 your time", THURSDAY),
-        ("Asia/Kathmandu", "05:45 your time", FRIDAY),
-    ],
+#: of the device; the time and the day at which Thursday ends there, if they are not those of UTC
+TIME_ZONES = (
+    ("UTC", "", ""),
+    ("Europe/London", "", ""),
+    ("Europe/Berlin", "01:00 your time", FRIDAY),
+    ("America/New_York", "19:00 your time", THURSDAY),
+    ("Asia/Kathmandu", "05:45 your time", FRIDAY),
 )
-def test_the_script_writes_the_time_of_the_device_first_whatever_its_clock_says(
-    chromium: Browser, sqlite_file: Path, tmp_path: Path, time_zone: str, own: str, day: str
-) -> None:
-    with (
-        site(sqlite_file, tmp_path) as lottery,
-        browsing(chromium, lottery.server.url, timezone_id=time_zone) as page,
-    ):
-        open_lotteries(lottery.url, "Big Chance")
-        page.clock.set_fixed_time(datetime(2031, 7, 1, 3, tzinfo=UTC))
-        sign_up(page, "bob")
 
-        expect_closing(page, f"{own} ({UTC_ALONE})" if own else UTC_ALONE)
-        page.goto("/welcome")
-        utc = f"{UTC_ALONE} on {THURSDAY}"
-        after = f"After {own} on {day} ({utc})." if own else f"After {utc}."
-        expect(page.get_by_role("main")).to_contain_text(after)
-        page.goto("/lotteries/1")
-        expect(page.get_by_role("main")).to_contain_text("UTC on Tuesday 29 December 2026")
+
+def test_the_script_writes_the_time_of_the_device_first_whatever_its_clock_says(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
+) -> None:
+    with site(sqlite_file, tmp_path) as lottery:
+        open_lotteries(lottery.url, "Big Chance")
+        with database(lottery.url) as session:
+            Seeded(session, begins=FIRST_DAY).sign_up("bob")
+        for time_zone, own, day in TIME_ZONES:
+            with browsing(chromium, lottery.server.url, timezone_id=time_zone) as page:
+                page.clock.set_fixed_time(datetime(2031, 7, 1, 3, tzinfo=UTC))
+                log_in(page, "bob")
+
+                expect_closing(page, f"{own} ({UTC_ALONE})" if own else UTC_ALONE)
+                page.goto("/welcome")
+                utc = f"{UTC_ALONE} on {THURSDAY}"
+                after = f"After {own} on {day} ({utc})." if own else f"After {utc}."
+                expect(page.get_by_role("main")).to_contain_text(after)
+                page.goto("/lotteries/1")
+                expect(page.get_by_role("main")).to_contain_text("UTC on Tuesday 29 December 2026")
 
 
 def test_the_account_s_time_zone_is_written_without_a_script(

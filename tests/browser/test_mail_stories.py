@@ -8,12 +8,11 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect
 
 from lottery_system.models import User
-from lottery_system.passwords import hash_password
 from tests.browser.conftest import browsing, database, log_in
 from tests.browser.states import width_of
 from tests.browser.test_accessibility import barriers
 from tests.browser.test_stories import WITH_SCRIPT, site
-from tests.conftest import FIRST_NOON, PASSWORD
+from tests.conftest import FIRST_NOON, PASSWORD, hash_of_password
 from tests.stand_ins.mail_server import MailBox, settings_to_mail
 
 NEW, BOB = "seven lazy badgers", "bob@mail.example"
@@ -48,7 +47,7 @@ def test_somebody_who_forgot_the_password_gets_back_in_by_an_email(
         browsing(chromium, lottery.server.url, **options) as mails,
     ):
         with database(lottery.url) as session, session.begin():
-            session.add(User.sign_up("bob", hash_password(PASSWORD), FIRST_NOON))
+            session.add(User.sign_up("bob", hash_of_password(), FIRST_NOON))
         main = bobs.get_by_role("main")
 
         # while bob knows the password, he adds an address

@@ -16,12 +16,11 @@ import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from lottery_system.models import User
-from lottery_system.passwords import hash_password
 from tests.browser.conftest import browsing, database, log_in
 from tests.browser.states import width_of
 from tests.browser.test_accessibility import barriers
 from tests.browser.test_stories import site
-from tests.conftest import FIRST_NOON, PASSWORD
+from tests.conftest import FIRST_NOON, PASSWORD, hash_of_password
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
@@ -115,7 +114,7 @@ def test_a_player_sets_up_an_app_and_logs_in_with_its_code(
     with site(sqlite_file, tmp_path) as lottery:
         url = lottery.server.url.replace("127.0.0.1", "localhost")
         with database(lottery.url) as session, session.begin():
-            session.add(User.sign_up("bob", hash_password(PASSWORD), FIRST_NOON))
+            session.add(User.sign_up("bob", hash_of_password(), FIRST_NOON))
         with browsing(chromium, url, **options) as page:
             main = page.get_by_role("main")
             log_in(page, "bob")

@@ -1,12 +1,11 @@
 """The draw screen over days: it updates itself, and never shows outdated content as current."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from lottery_system.clock import closes_at
@@ -189,25 +188,27 @@ def test_a_laptop_that_slept_asks_at_once_and_goes_by_the_servers_clock(
         leave(page)
 
 
-@pytest.mark.parametrize("status", [204, 429, 502])
-def test_where_there_are_no_news_the_page_itself_is_asked(
-    chromium: Browser, sqlite_file: Path, tmp_path: Path, status: int
-) -> None:
-    def refuse(route: Route) -> None:
-        route.fulfill(status=status)
+def answering(status: int) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(status=status)
 
-    with (
-        lottery_of(sqlite_file, tmp_path) as lottery,
-        browsing(chromium, lottery.server.url) as page,
-    ):
-        page.route("**/live", refuse)
-        page.goto("/screen")
-        ballots(page, "0")
+
+def test_where_there_are_no_news_the_page_itself_is_asked(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
+) -> None:
+    with lottery_of(sqlite_file, tmp_path) as lottery, ExitStack() as stack:
+        pages = []
+        for status in (204, 429, 502):
+            page = stack.enter_context(browsing(chromium, lottery.server.url))
+            page.route("**/live", answering(status))
+            page.goto("/screen")
+            ballots(page, "0")
+            pages.append(page)
 
         play(lottery, 7)
 
-        ballots(page, "7")
-        expect(page.locator("#connection")).to_be_empty()
+        for page in pages:  # at once: each asks only now and then
+            ballots(page, "7")
+            expect(page.locator("#connection")).to_be_empty()
 
 
 def test_another_page_than_the_lotterys_is_no_answer(
@@ -295,24 +296,24 @@ def test_without_a_script_it_says_when_the_day_closes(
         expect(page.locator(".countdown").first).to_be_hidden()
 
 
-@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720), (1024, 768)])
 def test_all_of_it_is_on_a_projector_and_large(
-    chromium: Browser, sqlite_file: Path, tmp_path: Path, size: tuple[int, int]
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
 ) -> None:
-    viewport = {"width": size[0], "height": size[1]}
     with (
         lottery_of(sqlite_file, tmp_path) as lottery,
-        browsing(chromium, lottery.server.url, viewport=viewport) as page,
+        browsing(chromium, lottery.server.url) as page,
     ):
-        page.goto("/screen")
-        ballots(page, "0")
+        for width, height in ((1920, 1080), (1280, 720), (1024, 768)):
+            page.set_viewport_size({"width": width, "height": height})
+            page.goto("/screen")
+            ballots(page, "0")
 
-        whole = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
-        assert page.evaluate(whole) == list(size)
-        smallest = page.evaluate(
-            """() => Math.min(...[...document.querySelectorAll("main *")]
-                .filter(each => each.checkVisibility() && !each.classList.contains("unseen")
-                    && each.textContent.trim())
-                .map(each => parseFloat(getComputedStyle(each).fontSize)))"""
-        )
-        assert smallest >= 0.025 * size[1]
+            whole = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+            assert page.evaluate(whole) == [width, height]
+            smallest = page.evaluate(
+                """() => Math.min(...[...document.querySelectorAll("main *")]
+                    .filter(each => each.checkVisibility() && !each.classList.contains("unseen")
+                        && each.textContent.trim())
+                    .map(each => parseFloat(getComputedStyle(each).fontSize)))"""
+            )
+            assert smallest >= 0.025 * height

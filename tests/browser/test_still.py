@@ -1,33 +1,14 @@
-"""No layout shift while a page loads, and print styles without navigation."""
+"""No layout shift while a page loads, and print styles without navigation.
 
-import pytest
+Every page in every state is looked at in `test_accessibility.py`.
+"""
+
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import DRAWN_DAY, Visitors, browsing
-from tests.browser.states import AT_ONCE, SMALL, STATES
+from tests.browser.conftest import DRAWN_DAY, browsing
+from tests.browser.measures import shifts
+from tests.browser.states import SMALL
 from tests.stand_ins.processes import Gunicorn
-
-SHIFTS = """() => new Promise((resolve) => {
-    let sum = 0;
-    new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) sum += entry.value;
-    }).observe({ type: "layout-shift", buffered: true });
-    requestAnimationFrame(() => setTimeout(() => resolve(sum), 100));
-})"""
-
-
-@pytest.mark.parametrize("name", AT_ONCE)
-def test_nothing_moves_as_a_page_loads(
-    chromium: Browser, visitors: Visitors, request: pytest.FixtureRequest, name: str
-) -> None:
-    state = STATES[name]
-    server: Gunicorn = request.getfixturevalue("new" if state.is_new else "played")
-    options = visitors.options(server, state.who)
-
-    with browsing(chromium, server.url, viewport=SMALL, **options) as page:
-        page.goto(state.path)
-
-        assert page.evaluate(SHIFTS) == 0
 
 
 def test_what_moves_would_be_found(chromium: Browser, played: Gunicorn) -> None:
@@ -35,7 +16,7 @@ def test_what_moves_would_be_found(chromium: Browser, played: Gunicorn) -> None:
         page.goto("/how-it-works")
         page.evaluate("document.querySelector('h1').before(document.createElement('textarea'))")
 
-        assert page.evaluate(SHIFTS) > 0
+        assert shifts(page) > 0
 
 
 def test_the_script_does_write_times_that_the_server_cannot_know(

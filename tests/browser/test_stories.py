@@ -18,7 +18,6 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import func, select
 
 from lottery_system.models import Ballot, Lottery, LotteryChange, User
-from lottery_system.passwords import hash_password
 from lottery_system.queries.day import PlaceTaken, look_up
 from tests.browser.conftest import browsing, database, leave, log_in
 from tests.browser.test_journey import (
@@ -28,7 +27,7 @@ from tests.browser.test_journey import (
     sign_up,
     submit_one,
 )
-from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
+from tests.conftest import FIRST_DAY, FIRST_NOON, hash_of_password
 from tests.stand_ins.players import drawn
 from tests.stand_ins.processes import Gunicorn, wait_for
 
@@ -87,7 +86,7 @@ def site(
     """Serve a lottery that alice organises, with nothing in it; `settings` are further ones."""
     url = f"sqlite:///{copy(file, folder / 'lottery.db')}"
     with database(url) as session, session.begin():
-        session.add(User.sign_up("alice", hash_password(PASSWORD), at, is_organiser=True))
+        session.add(User.sign_up("alice", hash_of_password(), at, is_organiser=True))
     claimed_within = "off" if claim_days is None else str(claim_days)
     given: dict[str, Any] = {
         "LOTTERY_PLACES": str(places), "LOTTERY_CLAIM_DAYS": claimed_within, **(settings or {}),

@@ -1,4 +1,4 @@
-"""Page weight at the first view, and small screens at twice the text size."""
+"""Page weight at the first view, and how what does not fit at twice the text size is found."""
 
 import gzip
 import secrets
@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Response, Route
 
 from tests.browser.conftest import Visitors, browsing
-from tests.browser.states import AT_ONCE, SMALL, STATES, width_of
+from tests.browser.measures import LARGE, enlarge, sticking_out
+from tests.browser.states import SMALL, width_of
 from tests.browser.test_lighthouse import PRIVATE_PAGES, PUBLIC_PAGES
 from tests.stand_ins.processes import Gunicorn
 
@@ -16,8 +17,6 @@ PAGES = [*(("", path) for path in (*PUBLIC_PAGES, "/screen")), *PRIVATE_PAGES]
 #: bytes, compressed as a server does: less than this
 LIGHT, LIGHT_SCRIPTS = 50_000, 10_000
 KINDS = ("document", "stylesheet", "script")
-#: pixels; a browser's usual size of text is half of it
-LARGE = 32
 
 
 @pytest.mark.parametrize(("who", "path"), PAGES)
@@ -72,22 +71,6 @@ def first_view(page: Page, path: str) -> Counter[str]:
     return weights
 
 
-@pytest.mark.parametrize("name", AT_ONCE)
-def test_a_page_fits_a_small_screen_at_twice_the_size_of_text(
-    chromium: Browser, request: pytest.FixtureRequest, visitors: Visitors, name: str
-) -> None:
-    state = STATES[name]
-    server: Gunicorn = request.getfixturevalue("new" if state.is_new else "played")
-    options = visitors.options(server, state.who)
-    with browsing(chromium, server.url, viewport=SMALL, **options) as page:
-        enlarge(page)
-        page.goto(state.path)
-
-        size = page.evaluate("getComputedStyle(document.documentElement).fontSize")
-        assert size == f"{LARGE}px", "the page insists on a size of its own"
-        assert width_of(page) == SMALL["width"], "\n".join(sticking_out(page))
-
-
 def test_what_fits_at_the_usual_size_alone_is_found(chromium: Browser) -> None:
     with browsing(chromium, "http://wide.test", viewport=SMALL) as page:
         page.set_content("<!doctype html><body><ul><li><p style='width: 15em'>Wide.")
@@ -96,25 +79,4 @@ def test_what_fits_at_the_usual_size_alone_is_found(chromium: Browser) -> None:
         enlarge(page)
 
         assert width_of(page) > 15 * LARGE
-        assert sticking_out(page) == ['<p style="width: 15em">Wide.</p>']
-
-
-def enlarge(page: Page) -> None:
-    """Set the browser's own size of text, as does who needs it large; what is in rem follows."""
-    page.context.new_cdp_session(page).send(
-        "Page.setFontSizes", {"fontSizes": {"standard": LARGE, "fixed": LARGE}}
-    )
-
-
-def sticking_out(page: Page) -> list[str]:
-    """Return what reaches beyond the right edge out of something that does not, as HTML."""
-    found: list[str] = page.evaluate(
-        """width => {
-            const sticksOut = element => element.getBoundingClientRect().right > width;
-            return [...document.body.querySelectorAll("*")]
-                .filter(element => sticksOut(element) && !sticksOut(element.parentElement))
-                .map(element => element.outerHTML.slice(0, 120));
-        }""",
-        SMALL["width"],
-    )
-    return found
+        assert sticking_out(page, SMALL["width"]) == ['<p style="width: 15em">Wide.</p>']

@@ -209,7 +209,9 @@ def test_a_backup_an_hour_old_pauses_until_a_newer_one_is_restored(site: Site, p
     assert site.said_at_start() == "ready\n"
 
 
-@pytest.mark.parametrize("age", [1, 7])
+@pytest.mark.parametrize(
+    ("database_url", "age"), [("sqlite", 7), ("postgresql", 1)], indirect=["database_url"]
+)
 def test_a_backup_days_old_goes_on_once_the_loss_is_stated(
     site: Site, play: Play, age: int
 ) -> None:

@@ -54,12 +54,12 @@ def test_a_lottery_is_found_by_a_part_of_its_name_in_any_case(bob: Visitor) -> N
 
 
 @pytest.mark.usefixtures("_many")
-@pytest.mark.parametrize("text", ["%", "_", "\\", "Raffle 0_1", "' OR 1=1 --", "<b>"])
-def test_what_is_searched_for_stands_for_itself(bob: Visitor, text: str) -> None:
-    page = bob.get("/", query_string={"q": text})
+def test_what_is_searched_for_stands_for_itself(bob: Visitor) -> None:
+    for text in ("%", "_", "\\", "Raffle 0_1", "' OR 1=1 --", "<b>"):
+        page = bob.get("/", query_string={"q": text})
 
-    assert names(page.text) == []
-    assert f"No open lottery has “{text}” in its name." in text_of(page)
+        assert names(page.text) == []
+        assert f"No open lottery has “{text}” in its name." in text_of(page)
 
 
 def test_letters_of_all_languages_are_found_in_any_case(bob: Visitor, session: Session) -> None:
@@ -77,9 +77,9 @@ def test_what_nobody_can_type_is_not_searched_for(bob: Visitor, big_chance: Lott
 
 
 @pytest.mark.usefixtures("_many")
-@pytest.mark.parametrize("page", ["0", "-1", "x", "99999999999999999999", "２", ""])
-def test_a_page_that_is_none_is_the_first(bob: Visitor, page: str) -> None:
-    assert names(bob.get(f"/?page={page}").text)[:1] == ["Raffle 000"]
+def test_a_page_that_is_none_is_the_first(bob: Visitor) -> None:
+    for page in ("0", "-1", "x", "99999999999999999999", "２", ""):
+        assert names(bob.get(f"/?page={page}").text)[:1] == ["Raffle 000"], page
 
 
 @pytest.mark.usefixtures("_many")
