@@ -150,6 +150,24 @@ def admit(
     return Admitted(answers, _heads(connection, turn, grown, answers))
 
 
+def rehearse(
+    connection: Connection,
+    utcnow: Callable[[], datetime],
+    mark: Mark | None,
+    check: Callable[[Clocks], None],
+) -> None:
+    """Do what admitting a ballot takes, without a ballot; the caller rolls back.
+
+    Locks the open day, compares clocks and mark, and writes the day's row as it is.
+
+    Raises:
+        Paused: a ballot would be refused.
+    """
+    admit(connection, (), utcnow, mark, check)
+    turn = Draw.take_turn(connection, utcnow)
+    Draw.count_ballots(connection, turn, turn.frontier)
+
+
 class _LotteryLimits:
     """What the lotteries of a batch allow yet, asked for only where one of them has a limit.
 

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from lottery_system.admission import Answer, admit
-from lottery_system.clock import utcnow
+from lottery_system.admission import Answer, admit, rehearse
+from lottery_system.clock import steady, utcnow
 from lottery_system.errors import NotAdmitted, Paused
 from lottery_system.free_space import FreeSpace
 from lottery_system.models import AskedBallots, GrantedBallots
@@ -80,6 +80,10 @@ class BallotBox:
         self._queue = FairQueue[Waiting](capacity, max(1, round(capacity * EACH)))
         self._lock = threading.Lock()
         self._loop: threading.Thread | None = None
+        #: when a batch was last committed, and since when the present one runs, by the monotonic
+        #: clock
+        self.stored_at: float | None = None
+        self.busy_since: float | None = None
 
     def submit(self, submission: AskedBallots) -> GrantedBallots:
         """Admit a submission and wait until it is stored permanently.
@@ -106,6 +110,25 @@ class BallotBox:
             log.error("ballot box: no answer within %s seconds", PATIENCE)
             raise NotAdmitted from None
 
+    def try_out(self) -> None:
+        """Do what storing a ballot takes, without a ballot, and roll it back.
+
+        It holds the day's lock, and on SQLite the database's, for some milliseconds.
+
+        Raises:
+            Paused: a ballot would be refused.
+            SQLAlchemyError: it could not be stored.
+        """
+        try:
+            self._demand()
+            mark = self._rollback.read() if self._rollback else None
+            with self._engine.connect() as connection, connection.begin() as transaction:
+                rehearse(connection, self._utcnow, mark, self._check_clocks)
+                transaction.rollback()
+        except Paused as error:
+            self._note(error)
+            raise
+
     def drain(self) -> None:
         """Admit what waits, then end the loop; a later submission starts it again."""
         with self._lock:
@@ -128,17 +151,16 @@ class BallotBox:
     def _admit_all(self) -> None:
         while self._queue.wait():
             sleep(0)  # yield once, so that runnable greenlets can join this batch
+            self.busy_since = steady()
             self._admit(self._queue.take(BATCH_BALLOTS, SHARE_BALLOTS))
+            self.busy_since = None
 
     def _admit(self, batch: Sequence[Waiting]) -> None:
         try:
-            if self._free_space is not None:
-                self._free_space.look()
-            self._pause.refuse()
+            self._demand()
             answers = self._commit(batch)
         except Paused as error:
-            if not self._pause.reasons:  # pages show it, and the next tick checks again
-                self._pause.set(CAUSE, error.reason)
+            self._note(error)
             answers = [error for _ in batch]
         except IntegrityError as error:
             if len(batch) > 1:  # one of them caused it: admit them singly
@@ -157,6 +179,15 @@ class BallotBox:
             else:
                 waiting.answer.set_exception(answer)
 
+    def _demand(self) -> None:
+        if self._free_space is not None:
+            self._free_space.look()
+        self._pause.refuse()
+
+    def _note(self, error: Paused) -> None:
+        if not self._pause.reasons:  # pages show it, and the next tick checks again
+            self._pause.set(CAUSE, error.reason)
+
     def _commit(self, batch: Sequence[Waiting]) -> list[Answer]:
         """Commit, then raise the mark, before anything is answered."""
         # read before the transaction begins: what it names was committed by then
@@ -172,6 +203,7 @@ class BallotBox:
                 ballots_per_hour=self._ballots_per_hour,
                 gap=self._gap,
             )
+        self.stored_at = steady()
         if self._rollback is not None and mark is not None:
             self._rollback.raise_days(mark, admitted.heads)
         return admitted.answers

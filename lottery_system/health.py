@@ -1,4 +1,4 @@
-"""Readiness and draw status, for operators and organisers."""
+"""Draw status, for operators and organisers."""
 
 from datetime import date, datetime, timedelta
 from typing import NamedTuple

@@ -20,6 +20,7 @@ from lottery_system.models.login_session import Viewer
 from lottery_system.pause import Pause
 from lottery_system.postman import Postman
 from lottery_system.queries.live import Moment
+from lottery_system.readiness import Readiness
 from lottery_system.rollback import Rollback
 from lottery_system.runtime.broadcast import Broadcast
 from lottery_system.runtime.gathering import Gathering
@@ -42,6 +43,7 @@ class Parts:
     closing_check: ClosingCheck
     keyring: Keyring = field(repr=False)
     ballot_box: BallotBox
+    readiness: Readiness
     #: who is logged in, by token
     viewers: Gathering[str, Viewer]
     seen_log_ins: SeenLogIns

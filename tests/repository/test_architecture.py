@@ -21,6 +21,7 @@ FLOORS = (
     {
         "access",
         "health",
+        "readiness",
         "ballot_box",
         "draws",
         "claims",

@@ -1,11 +1,8 @@
 """Health checks and metrics for load balancers, container engines and Prometheus."""
 
-import logging
-
 from flask import Blueprint, Response
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from sqlalchemy.exc import SQLAlchemyError
 
 from lottery_system.access import everybody, operators
 from lottery_system.clock import starts_at, utcnow
@@ -13,8 +10,6 @@ from lottery_system.extensions import db
 from lottery_system.health import standing
 from lottery_system.models import Mail
 from lottery_system.parts import parts
-
-log = logging.getLogger(__name__)
 
 blueprint = Blueprint("monitoring", __name__)
 
@@ -29,20 +24,10 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 @everybody
 def readyz() -> Response:
-    """Tell that it can serve, that it is not paused, and that no draw is overdue."""
-    now = utcnow()
-    if reasons := parts().pause.reasons:
-        text = "".join(f"paused: {reason}\n" for reason in reasons)
-        return Response(text, 503, mimetype="text/plain")
-    try:
-        overdue = standing(db.session(), now, parts().settings.gap).overdue(now)
-    except SQLAlchemyError as error:
-        log.error("readyz: %s", str(error).splitlines()[0])
-        return Response("the database does not answer\n", 503, mimetype="text/plain")
-    if overdue:
-        days = ", ".join(day.isoformat() for day in overdue)
-        return Response(f"draws overdue: {days}\n", 503, mimetype="text/plain")
-    return Response("ready\n", mimetype="text/plain")
+    """Tell whether a ballot could be stored now, or why not."""
+    reasons = parts().readiness.look()
+    text = "".join(f"{reason}\n" for reason in reasons) or "ready\n"
+    return Response(text, 503 if reasons else 200, mimetype="text/plain")
 
 
 @blueprint.get("/metrics")
