@@ -62,6 +62,8 @@ class Admitted(NamedTuple):
     answers: list[Answer]
     #: of the days of the answered ballots
     heads: dict[date, Head]
+    #: how many ballots are new
+    stored: int
 
 
 def admit(
@@ -147,7 +149,8 @@ def admit(
             fresh.append(_Run(submission, run))
             answers.append(run)
     grown = _store(connection, turn, fresh) if fresh else turn.frontier
-    return Admitted(answers, _heads(connection, turn, grown, answers))
+    heads = _heads(connection, turn, grown, answers)
+    return Admitted(answers, heads, stored=number - 1 - turn.ballot_count)
 
 
 def rehearse(

@@ -6,6 +6,7 @@ Participants take turns, so that thousands of submissions from one do not delay 
 """
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -22,6 +23,7 @@ from lottery_system.admission import Answer, admit, rehearse
 from lottery_system.clock import steady, utcnow
 from lottery_system.errors import NotAdmitted, Paused
 from lottery_system.free_space import FreeSpace
+from lottery_system.metrics import BALLOT_WAIT, BALLOTS_REFUSED, BALLOTS_STORED, BATCH_SIZE
 from lottery_system.models import AskedBallots, GrantedBallots
 from lottery_system.models.database_clock import Clocks
 from lottery_system.pause import Pause
@@ -97,18 +99,27 @@ class BallotBox:
             NotAdmitted: too much waits, of this participant or of all, or the database did not
                 answer; trying again is safe.
         """
-        waiting = Waiting(submission, Future())
+        waiting, began = Waiting(submission, Future()), steady()
         try:
             self._queue.put(submission.user_id, waiting, submission.ballot_count)
         except Full:
             log.warning("ballot box: full, a submission was turned away")
+            BALLOTS_REFUSED.labels("queue_full").inc(submission.ballot_count)
             raise NotAdmitted from None
         self._start()
         try:
             return waiting.answer.result(PATIENCE)
         except NoAnswer:
             log.error("ballot box: no answer within %s seconds", PATIENCE)
+            BALLOTS_REFUSED.labels("no_answer").inc(submission.ballot_count)
             raise NotAdmitted from None
+        finally:
+            BALLOT_WAIT.observe(steady() - began)
+
+    @property
+    def queue_length(self) -> int:
+        """Return how many submissions wait."""
+        return len(self._queue)
 
     def try_out(self) -> None:
         """Do what storing a ballot takes, without a ballot, and roll it back.
@@ -177,6 +188,7 @@ class BallotBox:
             if isinstance(answer, GrantedBallots):
                 waiting.answer.set_result(answer)
             else:
+                BALLOTS_REFUSED.labels(_reason(answer)).inc(waiting.submission.ballot_count)
                 waiting.answer.set_exception(answer)
 
     def _demand(self) -> None:
@@ -204,6 +216,8 @@ class BallotBox:
                 gap=self._gap,
             )
         self.stored_at = steady()
+        BATCH_SIZE.observe(len(batch))
+        BALLOTS_STORED.inc(admitted.stored)
         if self._rollback is not None and mark is not None:
             self._rollback.raise_days(mark, admitted.heads)
         return admitted.answers
@@ -213,3 +227,8 @@ def _not_admitted(batch: Sequence[Waiting], error: Exception) -> list[Answer]:
     reason = str(error).splitlines()[0]
     log.error("ballot box: %d submissions not admitted: %s", len(batch), reason)
     return [NotAdmitted() for _ in batch]
+
+
+def _reason(refusal: Exception) -> str:
+    """Name a refusal by its class, in snake case."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(refusal).__name__).lower()
