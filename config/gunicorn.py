@@ -23,7 +23,7 @@ from config import load, metrics_files
 from config.connections import BoundedWorker, is_stream
 from config.demo import DemoRuns, lock_folder
 from config.files import keep_files_private
-from config.log_lines import BoundedLine, FloodFilter
+from config.log_lines import FORMATTERS, FloodFilter
 
 keep_files_private()
 _settings = load(os.environ)
@@ -74,28 +74,23 @@ logger_class = EventLogger
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": BoundedLine,
-            "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+    "formatters": {"line": {"()": FORMATTERS[_settings.log_format]}},
+    # strangers can cause most lines as often as they like
+    "filters": {"floods": {"()": FloodFilter}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["floods"],
         }
     },
-    "filters": {"floods": {"()": FloodFilter}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
         "gunicorn.error": {
             "level": "INFO",
             "handlers": ["stderr"],
-            "filters": ["floods"],
             "propagate": False,
         },
-        # what strangers can cause as often as they like
-        "lottery_system.ballot_box": {"filters": ["floods"]},
-        "lottery_system.security": {"filters": ["floods"]},
-        "lottery_system.web.errors": {"filters": ["floods"]},
-        "lottery_system.web.pages.monitoring": {"filters": ["floods"]},
-        "lottery_system.web.proxies": {"filters": ["floods"]},
         # it notes every tick; what a tick did is noted by the draws
         "apscheduler": {"level": "WARNING"},
         "alembic": {"level": "WARNING"},
