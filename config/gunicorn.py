@@ -8,6 +8,7 @@ monkey.patch_all()
 
 import os
 import resource
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -18,11 +19,11 @@ from gunicorn.glogging import Logger
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from config import load
+from config import load, metrics_files
 from config.connections import BoundedWorker, is_stream
 from config.demo import DemoRuns, lock_folder
 from config.files import keep_files_private
-from config.log_lines import BoundedLine, FloodFilter
+from config.log_lines import FORMATTERS, FloodFilter
 
 keep_files_private()
 _settings = load(os.environ)
@@ -31,7 +32,7 @@ if _settings.demo:
         lock_folder(_settings.storage, alone=False)
     except DemoRuns as error:
         sys.exit(str(error))
-
+_metrics = metrics_files.begin()
 
 wsgi_app = "lottery_system:create_app()"
 bind = _settings.bind
@@ -73,28 +74,23 @@ logger_class = EventLogger
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": BoundedLine,
-            "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+    "formatters": {"line": {"()": FORMATTERS[_settings.log_format]}},
+    # strangers can cause most lines as often as they like
+    "filters": {"floods": {"()": FloodFilter}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["floods"],
         }
     },
-    "filters": {"floods": {"()": FloodFilter}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
         "gunicorn.error": {
             "level": "INFO",
             "handlers": ["stderr"],
-            "filters": ["floods"],
             "propagate": False,
         },
-        # what strangers can cause as often as they like
-        "lottery_system.ballot_box": {"filters": ["floods"]},
-        "lottery_system.security": {"filters": ["floods"]},
-        "lottery_system.web.errors": {"filters": ["floods"]},
-        "lottery_system.web.pages.monitoring": {"filters": ["floods"]},
-        "lottery_system.web.proxies": {"filters": ["floods"]},
         # it notes every tick; what a tick did is noted by the draws
         "apscheduler": {"level": "WARNING"},
         "alembic": {"level": "WARNING"},
@@ -151,7 +147,8 @@ def on_starting(server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """Print the address."""
+    """Print the address; what is counted from now on is the workers'."""
+    metrics_files.forget(_metrics)
     server.log.info("The lottery is open: http://%s/", _settings.reached_at)
 
 
@@ -195,3 +192,16 @@ def worker_exit(server: Any, worker: Any) -> None:
         from lottery_system.parts import parts_of
 
         parts_of(worker.wsgi).ballot_box.drain()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Keep what a worker counted that has ended."""
+    try:
+        metrics_files.merge_ended(_metrics, worker.pid)
+    except OSError as error:
+        server.log.error("metrics: %s", error)
+
+
+def on_exit(server: Any) -> None:
+    """Remove what was counted."""
+    shutil.rmtree(_metrics, ignore_errors=True)

@@ -99,6 +99,8 @@ class Settings:
     trusted_hosts: tuple[str, ...]
     #: networks that may read `/metrics`
     metrics_networks: tuple[Network, ...]
+    #: how the server writes its log: a line of text or of JSON for each event
+    log_format: str
     #: an address that may hold a password; empty for no mails
     mail_url: str = field(repr=False)
     #: the address that mails are from
@@ -215,6 +217,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         trusted_proxies=_number(values, "LOTTERY_TRUSTED_PROXIES", 0, 10),
         trusted_hosts=tuple(values["LOTTERY_TRUSTED_HOSTS"].replace(",", " ").split()),
         metrics_networks=_networks(values, "LOTTERY_METRICS_NETWORKS"),
+        log_format=_one_of(values, "LOTTERY_LOG_FORMAT", ("text", "json")),
         mail_url=_mail_url(values),
         mail_from=_mail_from(values),
     )
@@ -254,6 +257,7 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_TRUSTED_PROXIES": "0",
     "LOTTERY_TRUSTED_HOSTS": "",
     "LOTTERY_METRICS_NETWORKS": "127.0.0.0/8 ::1/128",
+    "LOTTERY_LOG_FORMAT": "text",
     "LOTTERY_MAIL_URL": "",
     "LOTTERY_MAIL_FROM": "",
 }

@@ -30,7 +30,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     import config
     from config.database_address import for_reading
     from config.files import keep_files_private, made_private
-    from lottery_system import access, cli, postman, web, witnesses
+    from lottery_system import access, cli, postman, readiness, web, witnesses
     from lottery_system.ballot_box import BallotBox
     from lottery_system.clock_check import ClockCheck
     from lottery_system.closing_check import ClosingCheck
@@ -97,6 +97,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
             keyring=Keyring(settings, new_session, reading_session),
             witnesses=witnesses.of(settings, rollback, pause),
             ballot_box=ballot_box,
+            readiness=readiness.Readiness(ballot_box, pause),
             viewers=Gathering(web.login.viewers_of),
             seen_log_ins=SeenLogIns(),
             log_in_waits=BoundedSemaphore(web.log_in_throttle.PLACES_TO_WAIT),

@@ -12,7 +12,7 @@ from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from lottery_system.addresses import client_address
+from lottery_system.addresses import client_address, is_forwarded, peer_address
 from lottery_system.extensions import db, login_manager
 from lottery_system.models import Lottery
 from lottery_system.models.login_session import Viewer
@@ -27,7 +27,7 @@ class Access(Enum):
     EVERYBODY = "everybody"
     USERS = "users"
     ORGANISERS = "organisers"
-    #: whoever calls from a network of `LOTTERY_METRICS_NETWORKS`
+    #: whoever connects from a network of `LOTTERY_METRICS_NETWORKS`
     OPERATORS = "operators"
 
 
@@ -100,7 +100,15 @@ def _lacks_second_factor() -> bool:
 
 
 def _is_operator() -> bool:
-    address = client_address()
-    return address is not None and any(
-        address in network for network in parts().settings.metrics_networks
+    """Return whether the connection itself comes from an operator's network, and its client, too.
+
+    Headers alone open nothing, since whoever reaches the port can forge them. They may close: a
+    proxy on this host has the address of this host, whomever it speaks for.
+    """
+    settings = parts().settings
+    if is_forwarded() and not settings.trusted_proxies:
+        return False
+    return all(
+        address is not None and any(address in each for each in settings.metrics_networks)
+        for address in (peer_address(), client_address())
     )

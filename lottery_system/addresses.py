@@ -6,6 +6,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from flask import abort, request
 from flask_babel import gettext
 
+#: where the environment of a request has the address that its connection comes from, which no
+#: header can change
+PEER = "lottery.peer"
 #: what one household or company commonly has of IPv6 (RFC 6177)
 IPV6_PREFIX = 64
 
@@ -49,6 +52,16 @@ def forwarded_value(header: str, count: int) -> str:
 def client_address() -> IPv4Address | IPv6Address | None:
     """Return the client's address; None if a proxy sent no valid one."""
     return parsed_address(request.remote_addr or "")
+
+
+def peer_address() -> IPv4Address | IPv6Address | None:
+    """Return where the connection comes from: the client, or the last proxy in front."""
+    return parsed_address(request.environ.get(PEER, ""))
+
+
+def is_forwarded() -> bool:
+    """Return whether a request has come through a proxy, ours or not, or says so."""
+    return any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via"))
 
 
 def network_of(text: str) -> str | None:

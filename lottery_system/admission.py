@@ -62,6 +62,8 @@ class Admitted(NamedTuple):
     answers: list[Answer]
     #: of the days of the answered ballots
     heads: dict[date, Head]
+    #: how many ballots are new
+    stored: int
 
 
 def admit(
@@ -147,7 +149,26 @@ def admit(
             fresh.append(_Run(submission, run))
             answers.append(run)
     grown = _store(connection, turn, fresh) if fresh else turn.frontier
-    return Admitted(answers, _heads(connection, turn, grown, answers))
+    heads = _heads(connection, turn, grown, answers)
+    return Admitted(answers, heads, stored=number - 1 - turn.ballot_count)
+
+
+def rehearse(
+    connection: Connection,
+    utcnow: Callable[[], datetime],
+    mark: Mark | None,
+    check: Callable[[Clocks], None],
+) -> None:
+    """Do what admitting a ballot takes, without a ballot; the caller rolls back.
+
+    Locks the open day, compares clocks and mark, and writes the day's row as it is.
+
+    Raises:
+        Paused: a ballot would be refused.
+    """
+    admit(connection, (), utcnow, mark, check)
+    turn = Draw.take_turn(connection, utcnow)
+    Draw.count_ballots(connection, turn, turn.frontier)
 
 
 class _LotteryLimits:

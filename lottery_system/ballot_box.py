@@ -6,6 +6,7 @@ Participants take turns, so that thousands of submissions from one do not delay 
 """
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -18,10 +19,11 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from lottery_system.admission import Answer, admit
-from lottery_system.clock import utcnow
+from lottery_system.admission import Answer, admit, rehearse
+from lottery_system.clock import steady, utcnow
 from lottery_system.errors import NotAdmitted, Paused
 from lottery_system.free_space import FreeSpace
+from lottery_system.metrics import BALLOT_WAIT, BALLOTS_REFUSED, BALLOTS_STORED, BATCH_SIZE
 from lottery_system.models import AskedBallots, GrantedBallots
 from lottery_system.models.database_clock import Clocks
 from lottery_system.pause import Pause
@@ -80,6 +82,10 @@ class BallotBox:
         self._queue = FairQueue[Waiting](capacity, max(1, round(capacity * EACH)))
         self._lock = threading.Lock()
         self._loop: threading.Thread | None = None
+        #: when a batch was last committed, and since when the present one runs, by the monotonic
+        #: clock
+        self.stored_at: float | None = None
+        self.busy_since: float | None = None
 
     def submit(self, submission: AskedBallots) -> GrantedBallots:
         """Admit a submission and wait until it is stored permanently.
@@ -93,18 +99,46 @@ class BallotBox:
             NotAdmitted: too much waits, of this participant or of all, or the database did not
                 answer; trying again is safe.
         """
-        waiting = Waiting(submission, Future())
+        waiting, began = Waiting(submission, Future()), steady()
         try:
             self._queue.put(submission.user_id, waiting, submission.ballot_count)
         except Full:
             log.warning("ballot box: full, a submission was turned away")
+            BALLOTS_REFUSED.labels("queue_full").inc(submission.ballot_count)
             raise NotAdmitted from None
         self._start()
         try:
             return waiting.answer.result(PATIENCE)
         except NoAnswer:
             log.error("ballot box: no answer within %s seconds", PATIENCE)
+            BALLOTS_REFUSED.labels("no_answer").inc(submission.ballot_count)
             raise NotAdmitted from None
+        finally:
+            BALLOT_WAIT.observe(steady() - began)
+
+    @property
+    def queue_length(self) -> int:
+        """Return how many submissions wait."""
+        return len(self._queue)
+
+    def try_out(self) -> None:
+        """Do what storing a ballot takes, without a ballot, and roll it back.
+
+        It holds the day's lock, and on SQLite the database's, for some milliseconds.
+
+        Raises:
+            Paused: a ballot would be refused.
+            SQLAlchemyError: it could not be stored.
+        """
+        try:
+            self._demand()
+            mark = self._rollback.read() if self._rollback else None
+            with self._engine.connect() as connection, connection.begin() as transaction:
+                rehearse(connection, self._utcnow, mark, self._check_clocks)
+                transaction.rollback()
+        except Paused as error:
+            self._note(error)
+            raise
 
     def drain(self) -> None:
         """Admit what waits, then end the loop; a later submission starts it again."""
@@ -128,17 +162,16 @@ class BallotBox:
     def _admit_all(self) -> None:
         while self._queue.wait():
             sleep(0)  # yield once, so that runnable greenlets can join this batch
+            self.busy_since = steady()
             self._admit(self._queue.take(BATCH_BALLOTS, SHARE_BALLOTS))
+            self.busy_since = None
 
     def _admit(self, batch: Sequence[Waiting]) -> None:
         try:
-            if self._free_space is not None:
-                self._free_space.look()
-            self._pause.refuse()
+            self._demand()
             answers = self._commit(batch)
         except Paused as error:
-            if not self._pause.reasons:  # pages show it, and the next tick checks again
-                self._pause.set(CAUSE, error.reason)
+            self._note(error)
             answers = [error for _ in batch]
         except IntegrityError as error:
             if len(batch) > 1:  # one of them caused it: admit them singly
@@ -155,7 +188,17 @@ class BallotBox:
             if isinstance(answer, GrantedBallots):
                 waiting.answer.set_result(answer)
             else:
+                BALLOTS_REFUSED.labels(_reason(answer)).inc(waiting.submission.ballot_count)
                 waiting.answer.set_exception(answer)
+
+    def _demand(self) -> None:
+        if self._free_space is not None:
+            self._free_space.look()
+        self._pause.refuse()
+
+    def _note(self, error: Paused) -> None:
+        if not self._pause.reasons:  # pages show it, and the next tick checks again
+            self._pause.set(CAUSE, error.reason)
 
     def _commit(self, batch: Sequence[Waiting]) -> list[Answer]:
         """Commit, then raise the mark, before anything is answered."""
@@ -172,6 +215,9 @@ class BallotBox:
                 ballots_per_hour=self._ballots_per_hour,
                 gap=self._gap,
             )
+        self.stored_at = steady()
+        BATCH_SIZE.observe(len(batch))
+        BALLOTS_STORED.inc(admitted.stored)
         if self._rollback is not None and mark is not None:
             self._rollback.raise_days(mark, admitted.heads)
         return admitted.answers
@@ -181,3 +227,8 @@ def _not_admitted(batch: Sequence[Waiting], error: Exception) -> list[Answer]:
     reason = str(error).splitlines()[0]
     log.error("ballot box: %d submissions not admitted: %s", len(batch), reason)
     return [NotAdmitted() for _ in batch]
+
+
+def _reason(refusal: Exception) -> str:
+    """Name a refusal by its class, in snake case."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(refusal).__name__).lower()

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from lottery_system.clock import steady, utcnow
 from lottery_system.clock_past import ClockPast
 from lottery_system.errors import Paused
+from lottery_system.metrics import CLOCK_SKEW
 from lottery_system.models.database_clock import Clocks, DatabaseClock
 from lottery_system.pause import Pause
 
@@ -159,6 +160,8 @@ class ClockCheck:
         self._wall = self._wall.after(offset, at, self.tolerance)
         is_database_steady = False
         if clocks.database is not None:
+            between = (clocks.before.timestamp() + clocks.after.timestamp()) / 2
+            CLOCK_SKEW.labels("database").set(between - clocks.database)
             # if it is this machine's, it was believed and set along with ours
             first = clocks.database - at if self._saved is None else self._saved
             course = self._database or Course(first)

@@ -27,6 +27,7 @@ from lottery_system import drand
 from lottery_system.clock import ONE_DAY, closes_at, day_of
 from lottery_system.clock_check import ClockCheck, span, stamp
 from lottery_system.fairness.beacon import ChainInfo, due_time, round_at, time_of
+from lottery_system.metrics import BEACON_FAILURES, CLOCK_SKEW
 from lottery_system.models import Draw, LogKeys, Submission
 
 log = logging.getLogger(__name__)
@@ -140,8 +141,10 @@ class ClosingCheck:
         first = min(rounds)
         newest = self._fetch_newest(self._settings.beacon_urls, chain, [first])
         if newest is None:
+            BEACON_FAILURES.inc()
             return self._is_out(rounds[first], first, chain)
         signed_at = time_of(chain, newest)
+        CLOCK_SKEW.labels("beacon").set(now.timestamp() - signed_at)
         return (
             self._clock_check.witness(signed_at)
             or self._is_out(rounds[first], first, chain)

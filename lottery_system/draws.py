@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from lottery_system.clock import day_of
+from lottery_system.clock import day_of, steady
 from lottery_system.closing_check import ClosingCheck
 from lottery_system.errors import BadBeacon
 from lottery_system.fairness.beacon import time_of
 from lottery_system.fairness.records import Freeze
+from lottery_system.metrics import BEACON_FAILURES, CLOSING_SECONDS, DRAWING_SECONDS
 from lottery_system.models import Draw, JournalRecord, LogKeys
 from lottery_system.rollback import Rollback, check_session
 
@@ -86,6 +87,7 @@ def run_due(
     drawn = _draw_closed(session, now, fetch, how)
     for day in over:
         sleep(0)  # let other greenlets of this worker run
+        began = steady()
         with session.begin() as transaction:
             check_session(session, rollback)
             closed = Draw.close(session, day, now, places, log_keys)
@@ -93,6 +95,7 @@ def run_due(
                 transaction.rollback()
                 break
         if closed:
+            CLOSING_SECONDS.observe(steady() - began)
             _remember(session, rollback)
             log.info("draw of %s: closed", day)
         if log_keys.chain is None:
@@ -185,15 +188,18 @@ def _signature(
         return None
     signature = fetch(freeze.round)
     if signature is None:
+        BEACON_FAILURES.inc()
         log.warning("draw of %s: waits for round %d of the beacon", freeze.day, freeze.round)
     return signature
 
 
 def _draw(session: Session, day: date, now: datetime, signature: bytes | None, how: _How) -> bool:
+    began = steady()
     with session.begin():
         check_session(session, how.rollback)
         done = Draw.draw(session, day, now, how.log_keys, signature, claim_days=how.claim_days)
     if done:
+        DRAWING_SECONDS.observe(steady() - began)
         log.info("draw of %s: drawn", day)
     return done
 

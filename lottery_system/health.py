@@ -1,14 +1,14 @@
-"""Readiness and draw status, for operators and organisers."""
+"""Draw status, for operators and organisers."""
 
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
 
 from lottery_system.clock import closes_at, day_of
 from lottery_system.fairness.beacon import due_time
-from lottery_system.models import CLOSED, DRAWN, OPEN, Draw
+from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, Submission
 
 #: how long a draw that can be made may wait before it is overdue: five ticks
 GRACE = timedelta(minutes=5)
@@ -47,6 +47,15 @@ def standing(session: Session, now: datetime, gap: int) -> Standing:
             if row.day < today
         ],
         last_drawn=session.scalar(select(func.max(Draw.day)).where(Draw.status == DRAWN)),
+    )
+
+
+def last_ballot_at(connection: Connection) -> datetime | None:
+    """Return when the last ballot was stored; None if there is none."""
+    return connection.scalar(
+        select(Submission.submitted_at)
+        .order_by(Submission.day.desc(), Submission.first_number.desc())
+        .limit(1)
     )
 
 

@@ -20,6 +20,7 @@ from lottery_system.models.login_session import Viewer
 from lottery_system.pause import Pause
 from lottery_system.postman import Postman
 from lottery_system.queries.live import Moment
+from lottery_system.readiness import Readiness
 from lottery_system.rollback import Rollback
 from lottery_system.runtime.broadcast import Broadcast
 from lottery_system.runtime.gathering import Gathering
@@ -44,6 +45,7 @@ class Parts:
     keyring: Keyring = field(repr=False)
     witnesses: Witnesses
     ballot_box: BallotBox
+    readiness: Readiness
     #: who is logged in, by token
     viewers: Gathering[str, Viewer]
     seen_log_ins: SeenLogIns

@@ -7,6 +7,7 @@ draws or signs asks first. Each process detects its own causes, so no process de
 import logging
 
 from lottery_system.errors import Paused
+from lottery_system.metrics import PAUSED
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Pause:
         if self._reasons.get(cause) != reason:
             log.error("paused: %s", reason)
         self._reasons[cause] = reason
+        PAUSED.labels(cause).set(1)
         if ballots_only:
             self._ballots_only.add(cause)
 
@@ -43,6 +45,7 @@ class Pause:
         self._ballots_only.discard(cause)
         if self._reasons.pop(cause, None) is not None:
             log.info("no longer paused: %s", cause)
+            PAUSED.labels(cause).set(0)
 
     def refuse(self, cause: str | None = None) -> None:
         """Refuse to go on while paused.

@@ -10,7 +10,7 @@ from apscheduler.triggers.cron import CronTrigger
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from lottery_system import claims, draws
+from lottery_system import claims, draws, gauges, metrics
 from lottery_system.clock import utcnow
 from lottery_system.clock_past import ClockPast
 from lottery_system.errors import LotteryError, Paused
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 #: APScheduler's own grace is one second, after which it skips a job that it could not start
 ALWAYS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 
-#: seconds, by the monotonic clock, between two looks at wall clock and disk
+#: seconds, by the monotonic clock, between two looks at wall clock and disk, or at readiness
 WATCH = 10
 #: seconds between two batches of mails; not in the tick, which no mail server may keep waiting
 MAIL_EVERY = 5
@@ -62,6 +62,8 @@ def start(app: Flask) -> None:
     scheduler.add_job("midnight", tick_here, trigger=midnight, **ALWAYS)
 
     _every(WATCH, "clock", lambda: watch(app))
+    gauges.look(app)
+    _every(WATCH, "gauges", lambda: show(app), at_once=True)
     if parts.postman is not None:
         _every(MAIL_EVERY, "mail", lambda: send_mails(app))
 
@@ -79,16 +81,18 @@ def recall(app: Flask) -> None:
             log.warning("start: %s; the first tick tries again", str(error).splitlines()[0])
 
 
-def _every(seconds: float, name: str, do: Callable[[], None]) -> None:
+def _every(seconds: float, name: str, do: Callable[[], None], *, at_once: bool = False) -> None:
     """Do something again and again, by the monotonic clock, as long as the process lives."""
 
     def go_on() -> None:
-        while True:
+        if not at_once:
             sleep(seconds)
+        while True:
             try:
                 do()
             except Exception:  # whatever failed, the next time must come
                 log.exception("%s: a fault of ours", name)
+            sleep(seconds)
 
     Thread(target=go_on, name=name, daemon=True).start()
 
@@ -110,6 +114,12 @@ def watch(app: Flask) -> None:
                 clock_check.look(session)
             except SQLAlchemyError as error:
                 log.error("clock: %s; trying again soon", str(error).splitlines()[0])
+
+
+def show(app: Flask) -> None:
+    """Show to whoever watches what this process is at, and whether it could store a ballot."""
+    gauges.look(app)
+    gauges.look_at_readiness(app)
 
 
 def tick(app: Flask) -> None:
@@ -149,6 +159,7 @@ def tick(app: Flask) -> None:
                 Mail.sweep(session, now)
                 ResetRequest.sweep(session, now)
                 UsedChallenge.sweep(session, now)
+            metrics.LAST_TICK.set(utcnow().timestamp())
         except Paused:
             pass  # it was logged when the pause began
         except (SQLAlchemyError, LotteryError) as error:

@@ -30,7 +30,7 @@ def demand_current(connection: Connection) -> None:
     Raises:
         OutdatedSchema: with one sentence that says what to do.
     """
-    revisions = MigrationContext.configure(connection).get_current_heads()
+    revisions = _revisions(connection)
     demand_known(revisions)
     newest = _known()[0]
     if revisions != (newest,):
@@ -47,6 +47,11 @@ def demand_current(connection: Connection) -> None:
             f"The database has revision {newest} and yet lacks {', '.join(missing)}, which "
             f"{UPGRADE} cannot give it: restore the database from a backup."
         )
+
+
+def revision(connection: Connection) -> str:
+    """Return the database's revision, such as 0017; "none" without one."""
+    return ", ".join(_revisions(connection)) or "none"
 
 
 def demand_known(revisions: tuple[str, ...]) -> None:
@@ -99,6 +104,10 @@ def demand_nothing_lost(connection: Connection, filled: set[str]) -> None:
             f"This downgrade would lose what is stored in {', '.join(sorted(lost))}. Nothing was "
             "changed; to go back to an older version, restore a backup that it has made."
         )
+
+
+def _revisions(connection: Connection) -> tuple[str, ...]:
+    return MigrationContext.configure(connection).get_current_heads()
 
 
 def _known() -> list[str]:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Make sure that the tests have what pip cannot install: browsers, a PostgreSQL server, and what
-# pages are measured with (Lighthouse on Node.js, the Nu HTML checker on Java).
+# Make sure that the tests have what pip cannot install: browsers, a PostgreSQL server, Prometheus and
+# Caddy, and what pages are measured with (Lighthouse on Node.js, the Nu HTML checker on Java).
 #
 # Quiet where all are there. What cannot be had is named, with what to install; its tests are
 # then skipped, and say so. PLAYWRIGHT names Playwright's command, CHROMIUM and FIREFOX browsers of
@@ -133,6 +133,25 @@ install_postgres() {
     apt_install postgresql && has_postgres
 }
 
+has_prometheus_and_caddy() {
+    has prometheus && has promtool && has caddy
+}
+
+# Only the programs are wanted. Debian would also start them.
+install_prometheus_and_caddy() {
+    on_debian_as_root || return 1
+    echo "Installing Prometheus and Caddy for the tests of config/ ..."
+    policy=/usr/sbin/policy-rc.d
+    if [ -e "$policy" ]; then
+        apt_install prometheus caddy
+    else
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+        apt_install prometheus caddy || true
+        rm "$policy"
+    fi
+    has_prometheus_and_caddy
+}
+
 # npm writes .package-lock.json when all else is in place.
 has_floors() {
     cmp -s "$pinned/package-lock.json" "$FLOORS/package-lock.json" &&
@@ -209,6 +228,10 @@ install Python 3.12 or newer, with its module venv."
 has_postgres || install_postgres ||
     give_up "No PostgreSQL server can be had, so the tests run on SQLite alone: \
 install the package postgresql."
+
+has_prometheus_and_caddy || install_prometheus_and_caddy ||
+    give_up "Prometheus and Caddy cannot both be had, so tests of config/ will be skipped: \
+install the packages prometheus and caddy."
 
 if has_floors || install_floors; then
     lighthouse_starts ||

@@ -113,7 +113,7 @@ def test_a_person_confirms_them_by_a_command_and_ballots_go_on_meanwhile(
     scheduler.tick(app)
     asked = type_("draw run")
     ballot = submit(cast.bob, big_chance)
-    ready = app.test_client().get("/readyz")
+    figures = app.test_client().get("/metrics").text
 
     assert asked.exit_code == 1
     assert "32 days are over and not closed, 2026-11-19 to 2026-12-20." in asked.output
@@ -121,7 +121,7 @@ def test_a_person_confirms_them_by_a_command_and_ballots_go_on_meanwhile(
         asked.output
     )
     assert (ballot.day, ballot.first_number) == (FIRST_DAY + 32 * ONE_DAY, 1)
-    assert "draws overdue: 2026-11-19, " in ready.text
+    assert "lottery_draws_overdue 32.0" in figures
     with session.begin():
         assert set(session.scalars(select(Draw.status))) == {OPEN}
 

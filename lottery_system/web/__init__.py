@@ -20,6 +20,8 @@ from lottery_system.web import (
     proxies,
     public_address,
     remembered,
+    request_ids,
+    request_metrics,
     resuming,
     static_files,
     words,
@@ -60,4 +62,8 @@ def register(app: Flask, settings: Settings) -> None:
     app.wsgi_app = incoming.Limits(app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = headers.Headers(  # type: ignore[method-assign]
         app.wsgi_app, secure=settings.is_production, demo=settings.demo
+    )
+    app.wsgi_app = request_metrics.RequestMetrics(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = request_ids.RequestIds(  # type: ignore[method-assign]
+        app.wsgi_app, settings.trusted_proxies
     )

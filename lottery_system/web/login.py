@@ -15,6 +15,7 @@ from lottery_system.parts import parts
 from lottery_system.web.account_events import record
 from lottery_system.web.instants import forget_time_zone
 from lottery_system.web.languages import forget_language
+from lottery_system.web.request_ids import note_user
 from lottery_system.web.resuming import typed_form
 
 #: what the browser's cookie has while there is something to be told
@@ -71,6 +72,7 @@ def log_in(viewer: Viewer, *, has_news: bool = False) -> None:
     if has_news:
         session[NEWS] = True
     login_user(viewer)
+    note_user(viewer.id)
     forget_language()
     forget_time_zone()
 
@@ -108,7 +110,10 @@ def forget() -> None:
 
 
 def _viewer(token: str) -> Viewer | None:
-    return parts().viewers.ask(token)
+    viewer = parts().viewers.ask(token)
+    if viewer is not None:
+        note_user(viewer.id)
+    return viewer
 
 
 def viewers_of(tokens: Sequence[str]) -> dict[str, Viewer]:

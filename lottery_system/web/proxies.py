@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from werkzeug.sansio.utils import get_current_url, get_host, host_is_trusted
 from werkzeug.wrappers import Response
 
-from lottery_system.addresses import forwarded_value, parsed_address
+from lottery_system.addresses import PEER, forwarded_value, parsed_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -69,7 +69,7 @@ class Proxies:
 
         A word such as `unknown`, which all would share, is nobody's address (RFC 7239, 6).
         """
-        text = environ.get("REMOTE_ADDR", "")
+        text = environ[PEER] = environ.get("REMOTE_ADDR", "")
         if self._count:
             text = self._forwarded(environ, "HTTP_X_FORWARDED_FOR") or text
         address = parsed_address(text)

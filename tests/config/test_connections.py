@@ -306,8 +306,9 @@ def believes_nobody(server: Gunicorn) -> None:
     for host in (b"[::::]", b"[1:2]", b"xn--a"):  # which the test client of Werkzeug cannot ask by
         asked = get(PAGE).replace(b"lottery.example", host)
         assert answer_to(server.port, asked).startswith(b"HTTP/1.1 400 "), host
-    # asked from this machine, which may read it
-    assert answer_to(server.port, get("/metrics", *LIES)).startswith(b"HTTP/1.1 200 ")
+    # asked from this machine, which may read it, unless it speaks for somebody else
+    assert answer_to(server.port, get("/metrics")).startswith(b"HTTP/1.1 200 ")
+    assert answer_to(server.port, get("/metrics", *LIES)).startswith(b"HTTP/1.1 403 ")
     assert body(answer_to(server.port, get("/live", method="HEAD"))) == b""
 
 

@@ -28,6 +28,7 @@ def test_without_any_setting_there_are_defaults(tmp_path: Path) -> None:
     assert settings.database_url == f"sqlite:///{tmp_path}/lottery.db"
     assert (settings.host, settings.port, settings.places) == ("127.0.0.1", 8080, 1)
     assert settings.max_count == 1000
+    assert settings.log_format == "text"
     assert settings.metrics_networks == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 

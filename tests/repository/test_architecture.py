@@ -21,6 +21,8 @@ FLOORS = (
     {
         "access",
         "health",
+        "readiness",
+        "gauges",
         "ballot_box",
         "draws",
         "claims",
@@ -58,6 +60,8 @@ FLOORS = (
         "text_input",
         "time_zones",
         "pause",
+        "metrics",
+        "version",
         "mark",
         "runtime",
         "download_turns",

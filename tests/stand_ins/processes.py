@@ -154,14 +154,19 @@ class Gunicorn:
         self._show_log()
 
     def start(self, until: str = "/readyz") -> None:
-        """Start, and wait until a worker serves and no draw is overdue.
+        """Start, and wait until a worker could store a ballot and no draw is overdue.
 
         Args:
-            until: the address that must answer well; `/healthz` does while the lottery is paused.
+            until: the address that must answer well; `/healthz` does while the lottery is paused,
+                and then nothing is waited for but that.
         """
         self.start_up()
         try:
             wait_for(lambda: self._answers(until), "gunicorn is ready")
+            if until == "/readyz":
+                wait_for(
+                    lambda: self.figures().get("lottery_draws_overdue") == 0, "no draw is late"
+                )
         except BaseException:
             self.kill()
             self._show_log()
@@ -221,6 +226,18 @@ class Gunicorn:
     def _show_log(self) -> None:
         """Print the end of the log; pytest shows it where a test failed."""
         print(f"... {self.log_file}:", self.log()[-20_000:], sep="\n")
+
+    def figures(self) -> dict[str, float]:
+        """Return what `/metrics` says, by name and labels; nothing if it does not answer."""
+        assert self._master is not None
+        assert self._master.poll() is None, "gunicorn ended"
+        try:
+            status, text = answer_of(f"{self.url}/metrics")
+        except (URLError, HTTPException, OSError):
+            return {}
+        lines = text.splitlines() if status == HTTPStatus.OK else []
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
 
     def readyz(self) -> str:
         """Return what `/readyz` says, or nothing if nobody answers."""

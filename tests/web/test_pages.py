@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from lottery_system.extensions import db
 from lottery_system.models import Base, Lottery, User
-from lottery_system.runtime.database import READING
 from tests.conftest import FIRST_NOON, Clock
 from tests.web.conftest import LogIn, Visitor, csrf_token, text_of
 
@@ -119,7 +118,8 @@ def test_without_its_database_the_site_says_so_and_goes_on_by_itself(
 
     with monkeypatch.context() as patch, caplog.at_level(logging.INFO):
         with app.app_context():
-            patch.setattr(db.engines[READING].dialect, "do_execute", fail)
+            for engine in db.engines.values():
+                patch.setattr(engine.dialect, "do_execute", fail)
         answer = bob.get("/")
         ready = bob.get("/readyz")
 

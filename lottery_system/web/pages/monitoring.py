@@ -1,20 +1,20 @@
 """Health checks and metrics for load balancers, container engines and Prometheus."""
 
-import logging
-
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
+from lottery_system import gauges
 from lottery_system.access import everybody, operators
 from lottery_system.clock import starts_at, utcnow
 from lottery_system.extensions import db
-from lottery_system.health import standing
+from lottery_system.health import last_ballot_at, standing
+from lottery_system.metrics import exposition
 from lottery_system.models import Mail
 from lottery_system.parts import parts
-
-log = logging.getLogger(__name__)
+from lottery_system.schema import revision
+from lottery_system.version import VERSION
 
 blueprint = Blueprint("monitoring", __name__)
 
@@ -29,35 +29,50 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 @everybody
 def readyz() -> Response:
-    """Tell that it can serve, that it is not paused, and that no draw is overdue."""
-    now = utcnow()
-    if reasons := parts().pause.reasons:
-        text = "".join(f"paused: {reason}\n" for reason in reasons)
-        return Response(text, 503, mimetype="text/plain")
-    try:
-        overdue = standing(db.session(), now, parts().settings.gap).overdue(now)
-    except SQLAlchemyError as error:
-        log.error("readyz: %s", str(error).splitlines()[0])
-        return Response("the database does not answer\n", 503, mimetype="text/plain")
-    if overdue:
-        days = ", ".join(day.isoformat() for day in overdue)
-        return Response(f"draws overdue: {days}\n", 503, mimetype="text/plain")
-    return Response("ready\n", mimetype="text/plain")
+    """Tell whether a ballot could be stored now, or why not."""
+    reasons = parts().readiness.look()
+    text = "".join(f"{reason}\n" for reason in reasons) or "ready\n"
+    return Response(text, 503 if reasons else 200, mimetype="text/plain")
 
 
 @blueprint.get("/metrics")
 @operators
 def metrics() -> Response:
-    """Show what draws and mails stand at, for Prometheus.
+    """Show what this host's workers count, and what draws and mails stand at, for Prometheus.
 
-    All figures come from the database, so that it does not matter which worker is asked.
+    The former come from the workers, all added up; the latter from the database, so that all hosts
+    say the same.
+    """
+    gauges.look(current_app)
+    registry = CollectorRegistry()
+    is_up = Gauge("lottery_database_up", "Whether the database answers", registry=registry)
+    try:
+        _add_figures(registry)
+        is_up.set(1)
+    except SQLAlchemyError:
+        is_up.set(0)
+    return Response(generate_latest(registry) + exposition(), mimetype=CONTENT_TYPE_LATEST)
+
+
+def _add_figures(registry: CollectorRegistry) -> None:
+    """Add what the database says, all of it or nothing.
+
+    Raises:
+        SQLAlchemyError: it does not answer.
     """
     now = utcnow()
     status = standing(db.session(), now, parts().settings.gap)
-    mails = Mail.counts(db.session.connection())
-    registry = CollectorRegistry()
+    connection = db.session.connection()
+    mails = Mail.counts(connection)
+    last_ballot = last_ballot_at(connection)
+    build = {"version": VERSION, "schema": revision(connection)}
     for name, text, value in (
         ("lottery_ballots_today", "Ballots of the day that is open", status.today_ballot_count),
+        (
+            "lottery_last_ballot_timestamp_seconds",
+            "When the last ballot was stored, 0 for none",
+            last_ballot.timestamp() if last_ballot else 0,
+        ),
         ("lottery_draws_undrawn", "Days that are over and not drawn", len(status.undrawn)),
         ("lottery_draws_overdue", "Days whose draw is late", len(status.overdue(now))),
         (
@@ -69,4 +84,6 @@ def metrics() -> Response:
         ("lottery_mails_set_aside", "Mails that could not be sent", mails.set_aside),
     ):
         Gauge(name, text, registry=registry).set(value)
-    return Response(generate_latest(registry), mimetype=CONTENT_TYPE_LATEST)
+    Gauge("lottery_build_info", "What runs here", list(build), registry=registry).labels(
+        **build
+    ).set(1)
