@@ -119,15 +119,19 @@ def on_starting(server: Any) -> None:
     from lottery_system.extensions import db, new_session, reading
     from lottery_system.models import JournalRecord
     from lottery_system.parts import parts_of
+    from lottery_system.runtime import connection_budget, database
     from lottery_system.schema import demand_current
 
     if _settings.clock_tolerance is None:
         server.log.warning("clock: not checked, since LOTTERY_CLOCK_TOLERANCE is off")
     app = create_app()
+    allowed: connection_budget.Allowed | None = connection_budget.DEFAULT
     with app.app_context():
         try:
             with reading() as connection:
+                database.demand_settings(connection)
                 demand_current(connection)
+                allowed = connection_budget.allowed_by(connection)
             parts = parts_of(app)
             rollback, pause = parts.rollback, parts.pause
             with new_session() as session:
@@ -140,13 +144,24 @@ def on_starting(server: Any) -> None:
                 parts.keyring.begin(now)
                 with reading() as connection:
                     rollback.look(connection)
-        except (OutdatedSchema, UnfitKeys) as error:
+        except (OutdatedSchema, UnfitKeys, database.PoolerUnset) as error:
             sys.exit(str(error))
         except SQLAlchemyError as error:
             server.log.error("start: %s", reason_of(error))
         finally:
             for engine in db.engines.values():
                 engine.dispose()
+        is_pooled = database.is_pooled(db.engine.url)
+    if allowed is None or is_pooled:  # a pooler has its own limit, which only its console tells
+        return
+    try:
+        share = connection_budget.share_of(
+            allowed, workers=_settings.workers, hosts=_settings.hosts
+        )
+    except connection_budget.TooFewConnections as error:
+        sys.exit(str(error))
+    # gunicorn evaluates it in each worker, with literal arguments only
+    server.app.app_uri = f"lottery_system:create_app(connections={share})"
 
 
 def when_ready(server: Any) -> None:

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from config import Settings
 
 
-def create_app(settings: "Settings | None" = None) -> "Flask":
+def create_app(settings: "Settings | None" = None, connections: int | None = None) -> "Flask":
     """Wire an application: settings, database, extensions, routes and commands.
 
     Args:
         settings: read from the environment if omitted.
+        connections: how many to PostgreSQL this process may have; as many as it has use for if
+            omitted.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -49,7 +51,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from lottery_system.parts import Parts, keep
     from lottery_system.pause import Pause
     from lottery_system.rollback import Rollback
-    from lottery_system.runtime import database
+    from lottery_system.runtime import connection_budget, database
     from lottery_system.runtime.gathering import Gathering
     from lottery_system.seen_log_ins import SeenLogIns
     from lottery_system.site_cache import SiteCache
@@ -62,10 +64,10 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
         )
     app = Flask(__name__, static_folder="../static", template_folder="../templates")
     app.config.from_mapping(_flask_config(settings))
-    url = settings.database_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = database.engine_options(url)
+    url, most = settings.database_url, connections or connection_budget.MOST
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = database.engine_options(url, most)
     app.config["SQLALCHEMY_BINDS"] = {
-        database.READING: {"url": for_reading(url), **database.reading_options(url)}
+        database.READING: {"url": for_reading(url), **database.reading_options(url, most)}
     }
     pause = Pause()
     free_space = FreeSpace(settings.folders, settings.free_space, pause)

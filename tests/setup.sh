@@ -127,6 +127,18 @@ install_postgres() {
     apt_install postgresql && has_postgres
 }
 
+# What stands in front of the lottery and its database.
+has_neighbours() {
+    has pgbouncer && has nginx && has caddy
+}
+
+# Debian would start them, too.
+install_neighbours() {
+    on_debian_as_root || return 1
+    echo "Installing pgbouncer, nginx and Caddy for the tests ..."
+    RUNLEVEL=1 apt_install pgbouncer nginx-light caddy && has_neighbours
+}
+
 # npm writes .package-lock.json when all else is in place.
 has_floors() {
     cmp -s "$pinned/package-lock.json" "$FLOORS/package-lock.json" &&
@@ -177,6 +189,10 @@ install the packages webkit2gtk-driver and xvfb."
 has_postgres || install_postgres ||
     give_up "No PostgreSQL server can be had, so the tests run on SQLite alone: \
 install the package postgresql."
+
+has_neighbours || install_neighbours ||
+    give_up "pgbouncer, nginx and Caddy cannot be had, so their tests will be skipped: \
+install the packages pgbouncer, nginx-light and caddy."
 
 if has_floors || install_floors; then
     lighthouse_starts ||
