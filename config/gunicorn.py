@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -165,8 +166,19 @@ def on_starting(server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """Print the address."""
+    """Print the address, and refuse HUP.
+
+    The master has the code in memory, so that workers it starts anew would run the old one.
+    """
     server.log.info("The lottery is open: http://%s/", _settings.reached_at)
+    server.handle_hup = lambda: server.log.warning(
+        "HUP does nothing, since it would go on with the old code: restart with USR2"
+    )
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Tell a worker which master it takes over from after USR2; 0 for none."""
+    worker.takes_over_from = server.master_pid
 
 
 def pre_request(worker: Any, request: Any) -> None:
@@ -201,6 +213,9 @@ def post_worker_init(worker: Any) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn has it
     scheduler.start(worker.wsgi)
+    if worker.takes_over_from:  # both listen: whom the old workers do not serve any more waits here
+        with suppress(ProcessLookupError):
+            os.kill(worker.takes_over_from, signal.SIGTERM)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
