@@ -22,7 +22,6 @@ def create_app(settings: "Settings | None" = None, connections: int | None = Non
     Raises:
         SettingsError: a setting is wrong.
     """
-    import logging
     import os
     from datetime import timedelta
     from threading import BoundedSemaphore
@@ -31,7 +30,7 @@ def create_app(settings: "Settings | None" = None, connections: int | None = Non
 
     import config
     from config.database_address import for_reading
-    from config.files import keep_files_private, made_private
+    from config.files import keep_files_private
     from lottery_system import access, cli, postman, web
     from lottery_system.ballot_box import BallotBox
     from lottery_system.clock_check import ClockCheck
@@ -58,10 +57,7 @@ def create_app(settings: "Settings | None" = None, connections: int | None = Non
 
     keep_files_private()
     settings = settings or config.load(os.environ)
-    for file in made_private(settings.private_files):
-        logging.getLogger(__name__).warning(
-            "files: others may read %s, which is not ours to change: chmod 600 it", file
-        )
+    _make_private(settings)
     app = Flask(__name__, static_folder="../static", template_folder="../templates")
     app.config.from_mapping(_flask_config(settings))
     url, most = settings.database_url, connections or connection_budget.MOST
@@ -116,6 +112,20 @@ def create_app(settings: "Settings | None" = None, connections: int | None = Non
     cli.register(app)
     access.guard(app)
     return app
+
+
+def _make_private(settings: "Settings") -> None:
+    """Take files that hold secrets from others, and log which ones those could read."""
+    import logging
+
+    from config.files import made_private
+
+    log = logging.getLogger(__name__)
+    private = made_private(settings.private_files)
+    for file in private.tightened:
+        log.warning("files: others could read %s; now they cannot", file)
+    for file in private.failed:
+        log.warning("files: others may read %s, which is not ours to change: chmod 600 it", file)
 
 
 def _flask_config(settings: "Settings") -> dict[str, object]:
