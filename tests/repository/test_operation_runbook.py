@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -110,6 +111,30 @@ def test_a_backup_that_fails_leaves_the_older_ones(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "x@y" not in done.stdout + done.stderr
     assert [file.name for file in tmp_path.glob("*.db")] == ["lottery-2025-01-01T00-00-00Z.db"]
+
+
+def test_backups_are_made_again_and_again_until_they_are_stopped(
+    sqlite_file: Path, tmp_path: Path
+) -> None:
+    command = ["sh", str(ROOT / "config" / "backup.sh"), str(tmp_path / "backups"), "2", "1"]
+    environ = {**os.environ, "LOTTERY_DATABASE_URL": f"sqlite:///{sqlite_file}"}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as running:
+        wait_for(lambda: len(list(tmp_path.glob("backups/*.db"))) == 2, "two backups")
+        running.terminate()
+        assert running.wait(PATIENCE) == 0
+
+
+def test_secrets_in_files_are_for_services_and_settings_that_exist() -> None:
+    """The second compose file adds to the first, and replaces nothing."""
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    added = (ROOT / "config" / "compose.secrets.yml").read_text(encoding="utf-8")
+
+    for service in re.findall(r"(?m)^  (\w+):\n    environment", added):
+        assert f"\n  {service}:\n" in compose
+    settings = re.findall(r"(\w+)_FILE:", added)
+    assert set(settings) == {"LOTTERY_SECRET_KEY", "LOTTERY_DATABASE_URL", "POSTGRES_PASSWORD"}
+    for setting in settings:
+        assert f"{setting}: ${{{setting}:-}}" in compose
 
 
 @pytest.mark.usefixtures("_played")
