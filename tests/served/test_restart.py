@@ -26,16 +26,17 @@ def test_players_notice_nothing_of_a_restart_at_midnight(
 ) -> None:
     """The old and the new workers all have a scheduler, and the day is drawn once."""
     open_lottery(session)
-    server = Gunicorn(database_url, tmp_path, workers=2, at=LATE)
+    server = Gunicorn(database_url, tmp_path, at=LATE)
     server.clock.stand_at(LATE)
     with server:
         assert server._master is not None
         old, old_workers = server._master, set(server.workers())
-        players = [Player(server, f"player{number}") for number in range(3)]
+        players = [Player(server, f"player{number}") for number in range(2)]
         with playing(players):
             let_play(players)
-            server.clock.run_from(LATE)
             old.send_signal(signal.SIGUSR2)
+            wait_for(lambda: server.log().count("Booting worker") > 1, "the new worker starts")
+            server.clock.run_from(LATE)
             assert old.wait(PATIENCE) == 0
             let_play(players)
             wait_for(lambda: drawn(server), "the day is drawn")
