@@ -324,7 +324,7 @@ def recover_draws() -> None:
         except NothingLost:  # it is the mark itself that is wrong
             pause.refuse()
             raise
-        log_keys = parts().keyring.log_keys()
+        log_keys = parts().keyring.log_keys(connection)
     click.echo(describe(shown))
     _demand_name("Type the lottery's name to go on without what is lost")
     with new_session() as session:

@@ -3,7 +3,7 @@
 from datetime import date
 
 from flask import Blueprint, abort
-from flask_babel import gettext
+from flask_babel import gettext, lazy_gettext
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
@@ -109,7 +109,8 @@ def ended_tile(timeline: int, path: str) -> Response:
 def _last_of_ended(connection: Connection, timeline: int) -> StoredRecord:
     last = last_record(connection, timeline) if ended_key(connection, timeline) else None
     if last is None:
-        abort(404, gettext("There’s no earlier log with this number."))
+        # said later, in whose language may take a query, and so another connection
+        abort(404, lazy_gettext("There’s no earlier log with this number."))
     return last
 
 
@@ -156,7 +157,7 @@ def _tile(
     seconds = FOR_EVER if is_ended else A_MOMENT
     tile = Tile(tile_path.level or 0, tile_path.number)
     if tile_path.width > width_at(tile, size):
-        abort(404, gettext("The log isn’t that long, or not yet."))
+        abort(404, lazy_gettext("The log isn’t that long, or not yet."))
     answer = public(tile_data(tile_path, read, read_records), BYTES, seconds)
     return compressed(answer) if tile_path.level is None else answer
 
