@@ -14,6 +14,11 @@ from sqlalchemy.exc import ArgumentError
 #: the ways to tell which of several hosts can be written to (libpq's `target_session_attrs`)
 WRITABLE = ("read-write", "primary")
 
+#: the parameter of an address that says that a pooler answers there, and its one value: the mode in
+#: which each transaction may have another connection
+POOLER = "pooler"
+BY_TRANSACTION = "transaction"
+
 #: libpq's form for several hosts, `h1:5432,h2:5432`, which SQLAlchemy writes as options
 _SEVERAL = re.compile(
     r"(?P<before>postgresql(?:\+psycopg)?://(?:[^/?]*@)?)(?P<hosts>[^/?@]*,[^/?@]*)(?P<after>.*)"
@@ -61,6 +66,11 @@ def checked_address(given: str) -> str:
             }
         )
     _demand_writable(url)
+    if url.query.get(POOLER, BY_TRANSACTION) != BY_TRANSACTION:
+        raise ValueError(
+            "has a pooler that is not known; for pgbouncer in transaction mode write "
+            "?pooler=transaction, and leave it out for one in session mode."
+        )
     return url.render_as_string(hide_password=False) if several else given
 
 

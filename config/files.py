@@ -5,6 +5,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 #: what nobody but the owner of a file may do with it: anything
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -43,19 +44,27 @@ def keep_files_private() -> None:
     os.umask(OTHERS)
 
 
-def made_private(files: Iterable[Path]) -> list[Path]:
-    """Remove all permissions of others from files, and return those for which that failed."""
-    failed = []
+class MadePrivate(NamedTuple):
+    """What became of files that others could read."""
+
+    tightened: list[Path]
+    failed: list[Path]
+
+
+def made_private(files: Iterable[Path]) -> MadePrivate:
+    """Remove all permissions of others from files, and return those that had any."""
+    done = MadePrivate([], [])
     for file in files:
         try:
             mode = file.stat().st_mode
             if mode & OTHERS:
                 file.chmod(stat.S_IMODE(mode) & ~OTHERS)
+                done.tightened.append(file)
         except FileNotFoundError:
             pass
         except OSError:  # somebody else's
-            failed.append(file)
-    return failed
+            done.failed.append(file)
+    return done
 
 
 def flush_folder(folder: Path) -> None:

@@ -11,6 +11,7 @@ import resource
 import shutil
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,15 +116,19 @@ def on_starting(server: Any) -> None:
     from lottery_system.extensions import db, new_session, reading
     from lottery_system.models import JournalRecord
     from lottery_system.parts import parts_of
+    from lottery_system.runtime import connection_budget, database
     from lottery_system.schema import demand_current
 
     if _settings.clock_tolerance is None:
         server.log.warning("clock: not checked, since LOTTERY_CLOCK_TOLERANCE is off")
     app = create_app()
+    allowed: connection_budget.Allowed | None = connection_budget.DEFAULT
     with app.app_context():
         try:
             with reading() as connection:
+                database.demand_settings(connection)
                 demand_current(connection)
+                allowed = connection_budget.allowed_by(connection)
             parts = parts_of(app)
             rollback, pause = parts.rollback, parts.pause
             with new_session() as session:
@@ -137,19 +142,41 @@ def on_starting(server: Any) -> None:
                 with reading() as connection:
                     rollback.look(connection)
                 parts.witnesses.look(log_keys)  # the genesis is cosigned before anybody plays
-        except (OutdatedSchema, UnfitKeys) as error:
+        except (OutdatedSchema, UnfitKeys, database.PoolerUnset) as error:
             sys.exit(str(error))
         except SQLAlchemyError as error:
             server.log.error("start: %s", reason_of(error))
         finally:
             for engine in db.engines.values():
                 engine.dispose()
+        is_pooled = database.is_pooled(db.engine.url)
+    if allowed is None or is_pooled:  # a pooler has its own limit, which only its console tells
+        return
+    try:
+        share = connection_budget.share_of(
+            allowed, workers=_settings.workers, hosts=_settings.hosts
+        )
+    except connection_budget.TooFewConnections as error:
+        sys.exit(str(error))
+    # gunicorn evaluates it in each worker, with literal arguments only
+    server.app.app_uri = f"lottery_system:create_app(connections={share})"
 
 
 def when_ready(server: Any) -> None:
-    """Print the address; what is counted from now on is the workers'."""
+    """Print the address, and refuse HUP; what is counted from now on is the workers'.
+
+    The master has the code in memory, so that workers it starts anew would run the old one.
+    """
     metrics_files.forget(_metrics)
     server.log.info("The lottery is open: http://%s/", _settings.reached_at)
+    server.handle_hup = lambda: server.log.warning(
+        "HUP does nothing, since it would go on with the old code: restart with USR2"
+    )
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Tell a worker which master it takes over from after USR2; 0 for none."""
+    worker.takes_over_from = server.master_pid
 
 
 def pre_request(worker: Any, request: Any) -> None:
@@ -184,6 +211,9 @@ def post_worker_init(worker: Any) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn has it
     scheduler.start(worker.wsgi)
+    if worker.takes_over_from:  # both listen: whom the old workers do not serve any more waits here
+        with suppress(ProcessLookupError):
+            os.kill(worker.takes_over_from, signal.SIGTERM)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

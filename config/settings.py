@@ -91,6 +91,8 @@ class Settings:
     port: int
     #: gunicorn processes
     workers: int
+    #: machines with so many workers each that share the database
+    hosts: int
     #: public base URL, with a slash at its end; empty to take it from the request
     url: str
     #: how many proxies in front may be believed about the client's address
@@ -213,6 +215,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         host=_host(values, "LOTTERY_HOST"),
         port=_number(values, "LOTTERY_PORT", 1, 65_535),
         workers=_number(values, "LOTTERY_WORKERS", 1, 256),
+        hosts=_number(values, "LOTTERY_HOSTS", 1, 1000),
         url=_public_root(values, "LOTTERY_URL"),
         trusted_proxies=_number(values, "LOTTERY_TRUSTED_PROXIES", 0, 10),
         trusted_hosts=tuple(values["LOTTERY_TRUSTED_HOSTS"].replace(",", " ").split()),
@@ -253,6 +256,7 @@ DEFAULTS: dict[str, str] = {
     "LOTTERY_HOST": "127.0.0.1",
     "LOTTERY_PORT": "8080",
     "LOTTERY_WORKERS": str(os.cpu_count() or 1),
+    "LOTTERY_HOSTS": "1",
     "LOTTERY_URL": "",
     "LOTTERY_TRUSTED_PROXIES": "0",
     "LOTTERY_TRUSTED_HOSTS": "",

@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from config import Settings
 
 
-def create_app(settings: "Settings | None" = None) -> "Flask":
+def create_app(settings: "Settings | None" = None, connections: int | None = None) -> "Flask":
     """Wire an application: settings, database, extensions, routes and commands.
 
     Args:
         settings: read from the environment if omitted.
+        connections: how many to PostgreSQL this process may have; as many as it has use for if
+            omitted.
 
     Raises:
         SettingsError: a setting is wrong.
     """
-    import logging
     import os
     from datetime import timedelta
     from threading import BoundedSemaphore
@@ -29,7 +30,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
 
     import config
     from config.database_address import for_reading
-    from config.files import keep_files_private, made_private
+    from config.files import keep_files_private
     from lottery_system import access, cli, postman, readiness, web, witnesses
     from lottery_system.ballot_box import BallotBox
     from lottery_system.clock_check import ClockCheck
@@ -49,23 +50,20 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from lottery_system.parts import Parts, keep
     from lottery_system.pause import Pause
     from lottery_system.rollback import Rollback
-    from lottery_system.runtime import database
+    from lottery_system.runtime import connection_budget, database
     from lottery_system.runtime.gathering import Gathering
     from lottery_system.seen_log_ins import SeenLogIns
     from lottery_system.site_cache import SiteCache
 
     keep_files_private()
     settings = settings or config.load(os.environ)
-    for file in made_private(settings.private_files):
-        logging.getLogger(__name__).warning(
-            "files: others may read %s, which is not ours to change: chmod 600 it", file
-        )
+    _make_private(settings)
     app = Flask(__name__, static_folder="../static", template_folder="../templates")
     app.config.from_mapping(_flask_config(settings))
-    url = settings.database_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = database.engine_options(url)
+    url, most = settings.database_url, connections or connection_budget.MOST
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = database.engine_options(url, most)
     app.config["SQLALCHEMY_BINDS"] = {
-        database.READING: {"url": for_reading(url), **database.reading_options(url)}
+        database.READING: {"url": for_reading(url), **database.reading_options(url, most)}
     }
     pause = Pause()
     free_space = FreeSpace(settings.folders, settings.free_space, pause)
@@ -116,6 +114,20 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     cli.register(app)
     access.guard(app)
     return app
+
+
+def _make_private(settings: "Settings") -> None:
+    """Take files that hold secrets from others, and log which ones those could read."""
+    import logging
+
+    from config.files import made_private
+
+    log = logging.getLogger(__name__)
+    private = made_private(settings.private_files)
+    for file in private.tightened:
+        log.warning("files: others could read %s; now they cannot", file)
+    for file in private.failed:
+        log.warning("files: others may read %s, which is not ours to change: chmod 600 it", file)
 
 
 def _flask_config(settings: "Settings") -> dict[str, object]:

@@ -26,6 +26,7 @@ from lottery_system.commands import DatabaseGroup, ReportingGroup, reason_of, re
 from lottery_system.demo.month import Month
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
+from lottery_system.log_export import Exporter
 from lottery_system.mark import Mark
 from lottery_system.models import AccountEvent, AccountEventKind, Limits, Lottery, Mail, User
 from lottery_system.models.claim import hand_over, lapse
@@ -408,6 +409,27 @@ def list_witnesses() -> None:
         raise click.ClickException(
             "A witness has seen another journal. docs/operating.md, Witnesses, says what to do."
         )
+
+
+@draw.command("export")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+def export_logs(folder: Path) -> None:
+    """Write the public logs and certificates below DIR, as files for any web server.
+
+    What is there already is kept. It can run at any time, and goes on if it was interrupted.
+    """
+    with snapshot(db.engines[READING]) as connection:
+        parts().rollback.check(connection)
+        last = last_record(connection)
+        if last is None:
+            raise click.ClickException(
+                "There is nothing to export: the public log begins at the first start of the "
+                "server. Is LOTTERY_DATABASE_URL the right one?"
+            )
+        parts().rollback.publish(connection, last)
+        exporter = Exporter(connection, folder, parts().keyring.log_keys(connection))
+        exporter.export(last)
+    click.echo(f"{folder}: files written: {exporter.written_count:,}.")
 
 
 @draw.command("audit")

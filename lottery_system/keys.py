@@ -408,14 +408,17 @@ class Keyring:
                 self._keys = begin(session, self._settings, now, self._fetch_info)
         return self._keys.log_keys
 
-    def log_keys(self) -> LogKeys:
+    def log_keys(self, connection: Connection | None = None) -> LogKeys:
         """Return the keys, read once; changes nothing.
+
+        Args:
+            connection: that the caller holds already, who must not wait for a second one.
 
         Raises:
             UnfitKeys: with a sentence that says what to restore or to set.
         """
         if self._keys is None:
-            with self._reading_session() as session:
+            with Session(connection) if connection else self._reading_session() as session:
                 self._keys = load(session, self._settings)
         return self._keys.log_keys
 

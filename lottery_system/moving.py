@@ -34,7 +34,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from config.database_address import checked_address
 from lottery_system.errors import LotteryError, OutdatedSchema
 from lottery_system.models import Base
-from lottery_system.runtime.database import CONNECT_TIMEOUT, VANISHED
+from lottery_system.runtime.database import CONNECT_TIMEOUT, VANISHED, is_pooled
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 #: rows that are held at once
@@ -71,6 +71,10 @@ def target_of(text: str) -> URL:
         url = make_url(checked_address(text)) if text.startswith("postgresql") else None
     except ValueError as error:
         raise CannotMove(f"The address {error}") from None
+    if url is not None and is_pooled(url):
+        raise CannotMove(
+            "A lottery is moved to PostgreSQL itself; write its own address instead of a pooler's."
+        )
     if url is None or not url.database:
         raise CannotMove(
             "A lottery is moved to PostgreSQL; write the address of an empty database like "

@@ -14,7 +14,7 @@ from lottery_system import claims, draws, gauges, metrics
 from lottery_system.clock import utcnow
 from lottery_system.clock_past import ClockPast
 from lottery_system.errors import LotteryError, Paused
-from lottery_system.extensions import new_session, reading, scheduler
+from lottery_system.extensions import db, new_session, reading, scheduler
 from lottery_system.models import (
     AccountEvent,
     AccountLink,
@@ -25,6 +25,7 @@ from lottery_system.models import (
     UsedChallenge,
 )
 from lottery_system.parts import parts_of
+from lottery_system.runtime.database import let_idle_go
 from lottery_system.web.mails import write_mail
 from lottery_system.witnesses import CAUSE as WITNESS
 
@@ -126,6 +127,9 @@ def tick(app: Flask) -> None:
     """Do whatever is due; what fails stays due for the next tick."""
     parts = parts_of(app)
     parts.free_space.look()
+    with app.app_context():
+        for engine in db.engines.values():
+            let_idle_go(engine)
     with app.app_context(), new_session() as session:
         try:
             now = parts.clock_check.look(session)

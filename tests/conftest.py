@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from flask import Flask
 from flask_migrate import upgrade
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine, event, make_url
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
@@ -36,6 +37,7 @@ from lottery_system.extensions import db
 from lottery_system.fairness import commitment
 from lottery_system.models import AskedBallots, Base, GrantedBallots, Lottery, User
 from lottery_system.parts import parts_of
+from lottery_system.runtime.database import READING
 from tests.stand_ins.log_keys import keep_keys
 from tests.stand_ins.mail_server import MailBox, mail_server
 from tests.stand_ins.postgres import NoServer, Server, free_port
@@ -248,10 +250,26 @@ def chains_followed_once() -> Iterator[None]:
         yield
 
 
+def refuse_a_second_connection(engine: Engine) -> None:
+    """Fail what takes a connection while it holds one: where all do, all wait for ever."""
+    held = threading.local()
+
+    @event.listens_for(engine, "checkout")
+    def count(connection: object, record: object, proxy: object) -> None:
+        assert not getattr(held, "count", 0), "waits for a second connection while it holds one"
+        held.count = 1
+
+    @event.listens_for(engine, "checkin")
+    def forget(connection: object, record: object) -> None:
+        held.count = 0
+
+
 @contextmanager
 def running(settings: config.Settings) -> Iterator[Flask]:
     """Make an application, and end it as a worker does."""
     app = create_app(settings)
+    with app.app_context():
+        refuse_a_second_connection(db.engines[READING])
     try:
         yield app
     finally:

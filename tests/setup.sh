@@ -1,6 +1,6 @@
 #!/bin/sh
-# Make sure that the tests have what pip cannot install: browsers, a PostgreSQL server, Prometheus and
-# Caddy, and what pages are measured with (Lighthouse on Node.js, the Nu HTML checker on Java).
+# Make sure that the tests have what pip cannot install: browsers, a PostgreSQL server, what stands around
+# a lottery (pgbouncer, nginx, Caddy, Prometheus), and what measures pages (Lighthouse, the Nu HTML checker).
 #
 # Quiet where all are there. What cannot be had is named, with what to install; its tests are
 # then skipped, and say so. PLAYWRIGHT names Playwright's command, CHROMIUM and FIREFOX browsers of
@@ -133,23 +133,24 @@ install_postgres() {
     apt_install postgresql && has_postgres
 }
 
-has_prometheus_and_caddy() {
-    has prometheus && has promtool && has caddy
+# What stands in front of the lottery and its database, and what watches it.
+has_neighbours() {
+    has pgbouncer && has nginx && has caddy && has prometheus && has promtool
 }
 
 # Only the programs are wanted. Debian would also start them.
-install_prometheus_and_caddy() {
+install_neighbours() {
     on_debian_as_root || return 1
-    echo "Installing Prometheus and Caddy for the tests of config/ ..."
+    echo "Installing pgbouncer, nginx, Caddy and Prometheus for the tests ..."
     policy=/usr/sbin/policy-rc.d
     if [ -e "$policy" ]; then
-        apt_install prometheus caddy
+        apt_install pgbouncer nginx-light caddy prometheus
     else
         printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
-        apt_install prometheus caddy || true
+        apt_install pgbouncer nginx-light caddy prometheus || true
         rm "$policy"
     fi
-    has_prometheus_and_caddy
+    has_neighbours
 }
 
 # npm writes .package-lock.json when all else is in place.
@@ -229,9 +230,9 @@ has_postgres || install_postgres ||
     give_up "No PostgreSQL server can be had, so the tests run on SQLite alone: \
 install the package postgresql."
 
-has_prometheus_and_caddy || install_prometheus_and_caddy ||
-    give_up "Prometheus and Caddy cannot both be had, so tests of config/ will be skipped: \
-install the packages prometheus and caddy."
+has_neighbours || install_neighbours ||
+    give_up "pgbouncer, nginx, Caddy and Prometheus cannot all be had, so tests of config/ will be \
+skipped: install the packages pgbouncer, nginx-light, caddy and prometheus."
 
 if has_floors || install_floors; then
     lighthouse_starts ||

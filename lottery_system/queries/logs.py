@@ -1,6 +1,6 @@
 """Queries of the logs: tiles of hashes, and records."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -21,9 +21,11 @@ from sqlalchemy import (
 from lottery_system.fairness.commitment import HOLDER_BYTES, SALT_BYTES
 from lottery_system.fairness.merkle import HASH_BYTES, Frontier
 from lottery_system.fairness.records import format_run
-from lottery_system.fairness.tiles import TILE_WIDTH, ReadTiles, Tile
+from lottery_system.fairness.tiles import TILE_WIDTH, ReadTiles, Tile, TilePath, format_entries
 from lottery_system.mark import Head
 from lottery_system.models import (
+    CLOSED,
+    DRAWN,
     BallotTile,
     Draw,
     JournalRecord,
@@ -33,6 +35,9 @@ from lottery_system.models import (
 )
 from lottery_system.models.base import table_of
 from lottery_system.queries import LIMIT, AnyRow
+
+#: reads records of a log: so many, from a leaf on
+ReadRecords = Callable[[int, int], list[bytes]]
 
 
 class StoredRecord(NamedTuple):
@@ -141,6 +146,25 @@ def runs(connection: Connection, day: date, first: int, last: int) -> Sequence[A
     return connection.execute(_RUNS, parameters).all()
 
 
+def tile_data(path: TilePath, read: ReadTiles, read_records: ReadRecords) -> bytes:
+    """Return what is served at an address below `tile/` (C2SP tlog-tiles).
+
+    Args:
+        path: no wider than the log is there; of a wider tile only its beginning is returned.
+        read: reads the log's tiles.
+        read_records: reads so many of its records, from the given leaf on.
+    """
+    if path.level is None:
+        return format_entries(read_records(path.number * TILE_WIDTH, path.width))
+    tile = Tile(path.level, path.number)
+    return read([tile]).get(tile, b"")[: path.width * HASH_BYTES]
+
+
+def closed_days(connection: Connection) -> Sequence[date]:
+    """Return the days that take no more ballots and whose results are not lost, in order."""
+    return connection.scalars(_CLOSED_DAYS).all()
+
+
 def _record(
     connection: Connection, query: Select[Any], asked: Mapping[str, object]
 ) -> StoredRecord | None:
@@ -171,6 +195,11 @@ def _tiles(table: Table) -> Select[Any]:
     )
 
 
+_CLOSED_DAYS = (
+    select(table_of(Draw).c.day)
+    .where(table_of(Draw).c.status.in_((CLOSED, DRAWN)))
+    .order_by(table_of(Draw).c.day)
+)
 _journal = table_of(JournalRecord).c
 #: the timeline asked for, else the present one
 _timeline = func.coalesce(

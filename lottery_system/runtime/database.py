@@ -8,10 +8,13 @@ from time import monotonic, sleep
 from typing import Any
 
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from config.database_address import for_reading
+from config.database_address import POOLER, for_reading
+from lottery_system.errors import LotteryError
+from lottery_system.runtime.connection_budget import MOST, split
 from lottery_system.runtime.eager import EagerConnection
 from lottery_system.runtime.offload import Offload
 
@@ -30,10 +33,10 @@ WAIT_FOR_ACCESS = 1
 STATEMENT_TIMEOUT = 30
 #: the engine that only reads, among those of Flask-SQLAlchemy
 READING = "reading"
-#: connections of a process for pages: as many as there are requests at once in a rush
-READERS = 20
-#: connections of a process for what writes: the ballot box needs one
-WRITERS = 5
+#: seconds after which a connection to PostgreSQL that nobody used is closed
+IDLE = 300
+#: where a pool's entry has the time since which it is idle, by the monotonic clock
+IDLE_SINCE = "idle since"
 #: keepalives that detect a vanished host, as after a power cut; with the defaults the ballot box
 #: would wait for about two hours
 VANISHED = {
@@ -46,21 +49,23 @@ VANISHED = {
 # Flushing to disk is what blocks in SQLite. One thread is enough: only one transaction can commit.
 _commit = Offload(threads=1)
 
-_ARGUMENTS = {"connect_timeout": CONNECT_TIMEOUT, **VANISHED}
-_SETTINGS = " ".join(
-    f"-c {name}={value}"
-    for name, value in {
-        "statement_timeout": f"{STATEMENT_TIMEOUT}s",
-        "lock_timeout": f"{LOCK_TIMEOUT}s",
-        # Every query uses an index. A statement is planned once, maybe while its tables are small,
-        # and must not scan them when they are large.
-        "plan_cache_mode": "force_generic_plan",
-        "enable_seqscan": "off",
-        "enable_hashjoin": "off",
-        "enable_mergejoin": "off",
-        "jit": "off",
-    }.items()
-)
+_ARGUMENTS: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, **VANISHED}
+#: what each connection to PostgreSQL is set to, written as `current_setting` shows it
+SETTINGS = {
+    "statement_timeout": f"{STATEMENT_TIMEOUT}s",
+    "lock_timeout": f"{LOCK_TIMEOUT}s",
+    # Every query uses an index. A statement is planned once, maybe while its tables are small,
+    # and must not scan them when they are large.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+
+
+class PoolerUnset(LotteryError):
+    """The pooler's connections lack the settings that the lottery sets itself elsewhere."""
 
 
 class CooperativeConnection(sqlite.Connection):  # type: ignore[misc]
@@ -75,37 +80,67 @@ class CooperativeConnection(sqlite.Connection):  # type: ignore[misc]
 _SQLITE_OPTIONS = {
     "module": sqlite,
     "connect_args": {"factory": CooperativeConnection, "timeout": LOCK_TIMEOUT},
-    "pool_size": WRITERS,
     "max_overflow": 0,
 }
 
 
-def engine_options(url: str) -> dict[str, Any]:
-    """Return what `create_engine` must be told for an engine that writes."""
-    if _is_sqlite(url):
-        return _SQLITE_OPTIONS
-    return {
-        "connect_args": _ARGUMENTS | {"options": _SETTINGS},
-        "pool_size": WRITERS,
-        "max_overflow": 0,
-    }
+def engine_options(url: str, connections: int = MOST) -> dict[str, Any]:
+    """Return what `create_engine` must be told for an engine that writes.
+
+    Args:
+        url: the database's address.
+        connections: those of a process, shared with the engine that reads.
+    """
+    return _options(url, {}) | {"pool_size": split(connections).writers}
 
 
-def reading_options(url: str) -> dict[str, Any]:
+def reading_options(url: str, connections: int = MOST) -> dict[str, Any]:
     """Return what `create_engine` must be told for an engine that only reads.
 
     It uses autocommit, so each statement reads what is committed by then, and a page takes no lock
-    and saves two round trips. Its connections refuse to write.
+    and saves two round trips. Its connections refuse to write, except behind a pooler, which lends
+    the same connections to those that write.
     """
+    options = _options(url, {"default_transaction_read_only": "on"})
+    if not _is_sqlite(url):
+        options |= {"isolation_level": "AUTOCOMMIT"}
+    return options | {"pool_size": split(connections).readers, "pool_reset_on_return": None}
+
+
+def _options(url: str, settings: dict[str, str]) -> dict[str, Any]:
     if _is_sqlite(url):
-        options = _SQLITE_OPTIONS
+        return dict(_SQLITE_OPTIONS)
+    if is_pooled(make_url(url)):
+        # Its next transaction may use another connection, which knows none of our statements; and
+        # it takes no settings with the start of a connection (pgbouncer 1.18, "Limitations").
+        arguments = _ARGUMENTS | {"prepare_threshold": None}
     else:
-        settings = f"{_SETTINGS} -c default_transaction_read_only=on"
-        options = {
-            "connect_args": _ARGUMENTS | {"options": settings},
-            "isolation_level": "AUTOCOMMIT",
-        }
-    return {**options, "pool_size": READERS, "max_overflow": 0, "pool_reset_on_return": None}
+        written = " ".join(f"-c {name}={value}" for name, value in (SETTINGS | settings).items())
+        arguments = _ARGUMENTS | {"options": written}
+    # the one used last is taken first, so that those beyond need stay idle, and are let go
+    return {"connect_args": arguments, "max_overflow": 0, "pool_use_lifo": True}
+
+
+def is_pooled(url: URL) -> bool:
+    """Return whether an address is that of a pooler (pgbouncer in transaction mode)."""
+    return POOLER in url.query
+
+
+def demand_settings(connection: Connection) -> None:
+    """Demand of a pooler that its connections have our settings.
+
+    Raises:
+        PoolerUnset: with the first that differs.
+    """
+    if connection.dialect.name == "sqlite" or not is_pooled(connection.engine.url):
+        return
+    for name, value in SETTINGS.items():
+        found = connection.scalar(select(func.current_setting(name)))
+        if found != value:
+            raise PoolerUnset(
+                f"The pooler's connections have {name} = {found}, and the lottery needs {value}: "
+                "give it the connect_query of config/pgbouncer.ini."
+            )
 
 
 def prepare(engine: Engine) -> None:
@@ -115,8 +150,8 @@ def prepare(engine: Engine) -> None:
         event.listen(engine, "connect", _refuse_at_once)
         event.listen(engine, "begin", _begin_immediate)
     else:
+        _prepare_postgresql(engine)
         event.listen(engine, "do_connect", _connect_eagerly)
-        event.listen(engine, "checkout", _refuse_dead_connection)
 
 
 def wait_for_access(engine: Engine, seconds: float) -> None:
@@ -142,7 +177,28 @@ def prepare_reading(engine: Engine) -> None:
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "connect", _refuse_writing)
     else:
-        event.listen(engine, "checkout", _refuse_dead_connection)
+        _prepare_postgresql(engine)
+
+
+def let_idle_go(engine: Engine, seconds: float = IDLE) -> int:
+    """Close PostgreSQL connections that nobody used for a while, and return how many.
+
+    Their places in the pool stay, and connect again when they are needed. Nothing here waits, so no
+    other greenlet can take a connection meanwhile.
+    """
+    pool = engine.pool
+    if engine.dialect.name == "sqlite" or not isinstance(pool, QueuePool):
+        return 0
+    before = monotonic() - seconds
+    waiting: Any = pool._pool  # SQLAlchemy has no public name for it
+    idle = [
+        entry
+        for entry in waiting.queue
+        if entry.dbapi_connection is not None and entry.info.get(IDLE_SINCE, before) <= before
+    ]
+    for entry in idle:
+        entry.close()
+    return len(idle)
 
 
 def reading_engine(url: URL) -> Engine:
@@ -193,6 +249,21 @@ def export_snapshot(connection: Connection) -> str | None:
 
 def _is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    event.listen(engine, "do_connect", _leave_out_pooler)
+    event.listen(engine, "checkout", _refuse_dead_connection)
+    event.listen(engine, "checkin", _note_idle)
+
+
+def _leave_out_pooler(dialect: object, record: object, args: Any, options: Any) -> None:
+    """Keep from libpq the part of the address that is ours."""
+    options.pop(POOLER, None)
+
+
+def _note_idle(connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[IDLE_SINCE] = monotonic()
 
 
 def _connect_eagerly(dialect: object, record: object, args: Any, options: Any) -> EagerConnection:

@@ -169,15 +169,19 @@ def draw_being_made(
     if waiting is None:
         return None
     frozen = freeze_of(connection, waiting.day)
-    due = beacon_time(parse_freeze(frozen.record)) if frozen else None
+    due = beacon_time(parse_freeze(frozen.record), connection) if frozen else None
     return DrawBeingMade(waiting.day, waiting.mine, due, due is not None and due <= now)
 
 
-def beacon_time(freeze: Freeze | None) -> datetime | None:
-    """Return when the beacon's round of a day is signed; None where it has none, or not yet."""
+def beacon_time(freeze: Freeze | None, connection: Connection | None = None) -> datetime | None:
+    """Return when the beacon's round of a day is signed; None where it has none, or not yet.
+
+    Args:
+        connection: that the caller holds, if any.
+    """
     if freeze is None or freeze.round is None:
         return None
-    chain = parts().keyring.log_keys().chain
+    chain = parts().keyring.log_keys(connection).chain
     return datetime.fromtimestamp(time_of(chain, freeze.round), UTC) if chain else None
 
 

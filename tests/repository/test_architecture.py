@@ -32,6 +32,7 @@ FLOORS = (
         "audit",
         "recovery",
         "moving",
+        "log_export",
         "demo",
         "closing_check",
         "parts",

@@ -177,7 +177,8 @@ class Gunicorn:
         assert self._master is None, "runs already"
         with self.log_file.open("ab") as log:
             self._master = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "--config", str(self._config)],
+                # not `python -m`, which after USR2 would find gunicorn's own `http` first
+                [Path(sys.executable).with_name("gunicorn"), "--config", str(self._config)],
                 cwd=ROOT,
                 env=self._environ,
                 stdout=log,

@@ -60,7 +60,9 @@ def show(day: str) -> tuple[str, int]:
         timeline = frozen.timeline if frozen else None
         begun = journal_record(connection, 0, timeline)
         key = (
-            certificates.key_of(connection, timeline, parts().keyring.log_keys()) if begun else None
+            certificates.key_of(connection, timeline, parts().keyring.log_keys(connection))
+            if begun
+            else None
         )
         runs = submissions_of(
             connection, user_id, utc_day, before=None, limit=RUNS
@@ -119,7 +121,9 @@ def offers(day: str) -> Response:
             last = last_record(connection)
             if last is not None:  # update the high-water mark before publishing the note
                 parts().rollback.publish(connection, last)
-            signed = certificates.signed_offers_of(connection, of_day, parts().keyring.log_keys())
+            signed = certificates.signed_offers_of(
+                connection, of_day, parts().keyring.log_keys(connection)
+            )
         return public(signed, JSON, FOR_EVER)
     except NoOffers as error:
         abort(404, translated(error))
@@ -169,7 +173,7 @@ def _receipt(day: str, number: int, write: Callable[[Receipt], str], media_type:
                 of_day,
                 number,
                 viewer().id,
-                log_keys=parts().keyring.log_keys(),
+                log_keys=parts().keyring.log_keys(connection),
                 size=size,
             )
     except NoSuchReceipt as error:
@@ -199,6 +203,8 @@ def _certificate(app: Flask, day: date) -> str:
     def made() -> str:
         with reading() as connection:
             parts().rollback.check(connection)
-            return certificates.certificate_of(connection, day, parts().keyring.log_keys())
+            return certificates.certificate_of(
+                connection, day, parts().keyring.log_keys(connection)
+            )
 
     return apart(app, made)

@@ -1,29 +1,26 @@
 """The public logs over HTTP (C2SP tlog-tiles): the journal and each day's ballots."""
 
-from collections.abc import Callable
 from datetime import date
 
 from flask import Blueprint, abort
-from flask_babel import gettext
+from flask_babel import gettext, lazy_gettext
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from lottery_system.access import everybody
 from lottery_system.certificates import newest_checkpoint
 from lottery_system.extensions import reading
-from lottery_system.fairness.merkle import HASH_BYTES
 from lottery_system.fairness.tiles import (
-    TILE_WIDTH,
     ReadTiles,
     Tile,
     TilePath,
-    format_entries,
     parse_path,
     width_at,
 )
 from lottery_system.parts import parts
 from lottery_system.queries.cosignatures import cosigned_checkpoint
 from lottery_system.queries.logs import (
+    ReadRecords,
     StoredRecord,
     ballot_records,
     ballot_tiles,
@@ -32,6 +29,7 @@ from lottery_system.queries.logs import (
     journal_tiles,
     last_record,
     log_size,
+    tile_data,
 )
 from lottery_system.queries.recoveries import ended_key, statement_of
 from lottery_system.web.days import day_or_404
@@ -42,8 +40,6 @@ blueprint = Blueprint("logs", __name__, url_prefix="/log")
 
 TEXT = "text/plain"
 BYTES = "application/octet-stream"
-
-ReadRecords = Callable[[int, int], list[bytes]]
 
 
 @blueprint.get("/checkpoint")
@@ -113,7 +109,8 @@ def ended_tile(timeline: int, path: str) -> Response:
 def _last_of_ended(connection: Connection, timeline: int) -> StoredRecord:
     last = last_record(connection, timeline) if ended_key(connection, timeline) else None
     if last is None:
-        abort(404, gettext("There’s no earlier log with this number."))
+        # said later, in whose language may take a query, and so another connection
+        abort(404, lazy_gettext("There’s no earlier log with this number."))
     return last
 
 
@@ -123,7 +120,7 @@ def day_checkpoint(day: str) -> Response:
     """Show the newest checkpoint of a day's ballots."""
     utc_day = day_or_404(day)
     with reading() as connection, parts().rollback.signing(connection, utc_day):
-        signed = newest_checkpoint(connection, utc_day, parts().keyring.log_keys())
+        signed = newest_checkpoint(connection, utc_day, parts().keyring.log_keys(connection))
     if signed is None:
         abort(404, gettext("There’s no log for %(day)s.", day=long_day(utc_day)))
     return public(signed, TEXT, A_MOMENT)
@@ -151,7 +148,7 @@ def _records_of(connection: Connection, day: date) -> ReadRecords:
 def _tile(
     tile_path: TilePath, size: int, read: ReadTiles, read_records: ReadRecords, *, is_ended: bool
 ) -> Response:
-    """Answer with a tile, or with as much of its beginning as was utc_day for.
+    """Answer with a tile, or with as much of its beginning as was asked for.
 
     Args:
         is_ended: the log can grow no more; one that can may also lose records by a recovery, and
@@ -160,12 +157,9 @@ def _tile(
     seconds = FOR_EVER if is_ended else A_MOMENT
     tile = Tile(tile_path.level or 0, tile_path.number)
     if tile_path.width > width_at(tile, size):
-        abort(404, gettext("The log isn’t that long, or not yet."))
-    if tile_path.level is None:
-        records = read_records(tile_path.number * TILE_WIDTH, tile_path.width)
-        return compressed(public(format_entries(records), BYTES, seconds))
-    hashes = read([tile]).get(tile, b"")[: tile_path.width * HASH_BYTES]
-    return public(hashes, BYTES, seconds)
+        abort(404, lazy_gettext("The log isn’t that long, or not yet."))
+    answer = public(tile_data(tile_path, read, read_records), BYTES, seconds)
+    return compressed(answer) if tile_path.level is None else answer
 
 
 def _parsed(path: str) -> TilePath:

@@ -65,6 +65,7 @@ def index() -> str | Response | tuple[str, int]:
         return _no_date(typed), 422
     now = utcnow()
     before, today = parse_day(request.args.get("before", "")), day_of(now)
+    asker = _asker()  # before a connection is held: it may have to wait for one
     with reading() as connection:
         rows, older = page_of(wins(connection, before=before, limit=PAGE + 1), PAGE)
         first = first_day(connection)
@@ -72,8 +73,8 @@ def index() -> str | Response | tuple[str, int]:
         being_made = None
         if before is None:
             latest = rows[0].day if rows else None  # a later day may have had no ballots
-            being_made = draw_being_made(connection, now, latest, _asker())
-        around = _around(connection, shown, today, first, _asker())
+            being_made = draw_being_made(connection, now, latest, asker)
+        around = _around(connection, shown, today, first, asker)
     return render_template(
         "winners/index.html",
         wins=rows,
@@ -160,28 +161,34 @@ def _drawn_day(app: Flask, day: date, moment: float, seen_as: SeenAs) -> tuple[s
         show_site(seen_as.site)
         with reading() as connection:
             page = day_page(connection, day, utcnow(), None)
-            is_drawn = page.draw is not None and page.draw.status == DRAWN
-            return _shown(connection, page, None) if is_drawn else None
+            if page.draw is None or page.draw.status != DRAWN:
+                return None
+            more = _more(connection, page, None)
+        return _shown(page, more)
 
     return apart(app, made, seen_as.code, create_environ(f"/winners/{day}", seen_as.root))
 
 
 def _answer(day: date, now: datetime, user_id: int | None = None) -> tuple[str, int]:
     with reading() as connection:
-        return _shown(connection, day_page(connection, day, now, user_id), user_id)
+        page = day_page(connection, day, now, user_id)
+        more = _more(connection, page, user_id)
+    return _shown(page, more)  # holding no connection, since templates may need one
 
 
-def _shown(connection: Connection, page: DayPage, user_id: int | None) -> tuple[str, int]:
-    """Render the page of a day, with the days around it and when its draw is due."""
+def _more(connection: Connection, page: DayPage, user_id: int | None) -> dict[str, object]:
+    """Return what the page of a day shows besides it: the days around, and when its draw is due."""
     shown = page.day if page.day and not page.is_missing else page.today
     around = _around(connection, shown, page.today, page.first, user_id)
     frozen = None
     if page.day and page.draw and page.draw.status == CLOSED:
         frozen = freeze_of(connection, page.day)
-    text = _rendered(
-        page, beacon_time=beacon_time(parse_freeze(frozen.record)) if frozen else None, **around
-    )
-    return text, 404 if page.is_missing else 200
+    due = beacon_time(parse_freeze(frozen.record), connection) if frozen else None
+    return {"beacon_time": due, **around}
+
+
+def _shown(page: DayPage, more: dict[str, object]) -> tuple[str, int]:
+    return _rendered(page, **more), 404 if page.is_missing else 200
 
 
 def _around(
