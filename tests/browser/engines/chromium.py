@@ -28,7 +28,12 @@ class ChromiumTab:
             raise Gone(str(error)) from error
 
     def press(self, element: str, times: int) -> None:
-        self._found(element).hover()
+        try:
+            self._found(element).hover()
+        except Error as error:
+            if "not attached to the DOM" in str(error):  # the page was just replacing it
+                raise Gone(str(error)) from error
+            raise
         for _ in range(times):
             self._page.mouse.down()
             self._page.wait_for_timeout(HOLD)

@@ -18,8 +18,11 @@ from tests.browser.engines.protocol import Actions, Refused, press, type_keys
 from tests.stand_ins.processes import PATIENCE, wait_for
 
 LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
-#: a stream of news ends with its page, and Firefox says so
-END_OF_NEWS = "/live was interrupted while the page was loading"
+#: a stream of news ends with its page, and Firefox says so; it may not have been answered yet
+END_OF_NEWS = re.compile(
+    r"connection to \S+/live was interrupted while the page was loading"
+    r"|can’t establish a connection to the server at \S+/live\.$"
+)
 
 
 class FirefoxTab:
@@ -54,7 +57,8 @@ class FirefoxTab:
         return [
             f"{entry['level']}: {entry['text']}"
             for entry in entries
-            if entry["source"].get("context") == self._context and END_OF_NEWS not in entry["text"]
+            if entry["source"].get("context") == self._context
+            and not END_OF_NEWS.search(entry["text"])
         ]
 
     def _perform(self, actions: Actions) -> None:
