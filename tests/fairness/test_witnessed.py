@@ -204,6 +204,20 @@ def test_a_second_closing_after_the_number_is_known_is_found_by_its_witnesses(ch
         assert failed(verify(certificate, key=key, policy=policy)) == ["witnessed"]
 
 
+def test_a_policy_that_needs_no_majority_is_told_of_since_both_of_two_closings_meet_it() -> None:
+    """Two honest witnesses, each shown another closing of the day before its number is known."""
+    one, two, _ = WITNESSES
+    first = Cosigned(Day(mode=BEACON))
+    second = Cosigned(Day(mode=BEACON, freeze_as=lambda freeze: freeze._replace(places=3)))
+    shown = [first.certificate(first.line(one)), second.certificate(second.line(two))]
+
+    for certificate in shown:
+        found = of(certificate, policy_of(one, two, quorum="group Q any"))
+        assert found.verdict is Verdict.OK
+        assert "others may have signed another list" in found.detail
+        assert of(certificate, policy_of(one, two, quorum="group Q all")).verdict is Verdict.FAILED
+
+
 def test_the_clock_of_the_check_is_that_of_the_round() -> None:
     assert witnessed.CLOCK_BEHIND == forge.CLOCK_BEHIND
     day = Day(mode=BEACON)
