@@ -263,8 +263,8 @@ def test_a_policy_that_could_not_be_checked_is_not_taken_for_one_that_holds(
 
 
 @pytest.fixture(scope="module")
-def aics_tlog() -> str:
-    return foreign("aics-tlog")
+def aics_tlog() -> tuple[str, ...]:
+    return foreign("aics_tlog")
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def aics_tlog() -> str:
     [((0, 1), True), ((0, 1, 2), True), ((0,), False), ((), False), ((0, 3), False)],
 )
 def test_another_verifier_sees_the_same_witnesses(
-    tmp_path: Path, aics_tlog: str, signers: tuple[int, ...], *, is_enough: bool
+    tmp_path: Path, aics_tlog: tuple[str, ...], signers: tuple[int, ...], *, is_enough: bool
 ) -> None:
     """PyPI's aics-tlog, of any time, as in mode operator."""
     made, keys = Cosigned(Day()), [*WITNESSES, NO_WITNESS]
@@ -283,7 +283,7 @@ def test_another_verifier_sees_the_same_witnesses(
 
 
 def test_another_verifier_refuses_a_bad_line_of_a_witness_too(
-    tmp_path: Path, aics_tlog: str
+    tmp_path: Path, aics_tlog: tuple[str, ...]
 ) -> None:
     certificate, policy = FORGED["without a beacon, a bad line"]
 
@@ -291,12 +291,12 @@ def test_another_verifier_refuses_a_bad_line_of_a_witness_too(
     assert of(certificate, policy).verdict is Verdict.FAILED
 
 
-def _by_another(folder: Path, program: str, certificate: bytes) -> bool:
+def _by_another(folder: Path, program: tuple[str, ...], certificate: bytes) -> bool:
     note = folder / "note"
     note.write_text(json.loads(certificate)["journal"]["checkpoint"], encoding="utf-8")
     witnesses = [word for each in WITNESSES for word in ("--witness-key", each.vkey)]
     found = subprocess.run(
-        [program, "verify-checkpoint", "--note", note, "--log-key", format_vkey(KEY.verifier),
+        [*program, "verify-checkpoint", "--note", note, "--log-key", format_vkey(KEY.verifier),
          *witnesses, "--quorum", "2"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
