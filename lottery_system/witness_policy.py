@@ -10,6 +10,7 @@ from config import Settings, SettingsError
 from lottery_system.errors import UnfitKeys
 from lottery_system.fairness.note import VerifierKey, format_vkey
 from lottery_system.fairness.policy import Policy, PolicyError, parse_policy
+from lottery_system.queries.cosignatures import MAX_COSIGNATURES
 
 
 def read_policy(settings: Settings) -> Policy | None:
@@ -30,6 +31,11 @@ def read_policy(settings: Settings) -> Policy | None:
     if not policy.witnesses:
         raise SettingsError(
             f"LOTTERY_WITNESSES: {file} names no witness; leave the setting out to have none."
+        )
+    if len(policy.witnesses) > MAX_COSIGNATURES:
+        raise SettingsError(
+            f"LOTTERY_WITNESSES: {file} names {len(policy.witnesses)} witnesses, and a checkpoint "
+            f"has room for {MAX_COSIGNATURES} cosignatures. Name no more than that."
         )
     for each in policy.logs:
         if each.key.name != settings.name:
