@@ -133,12 +133,11 @@ class Witnesses:
             self.submit(log_keys, witness_client.PATIENCE)
 
     def learn(self, log_keys: LogKeys) -> None:
-        """Ask all for what they show, and set the pause; submits nothing.
+        """Ask all for what they show, and submit nothing.
 
-        What they show and the database lacks is kept as evidence.
+        What they show and the database lacks is kept as evidence, and `published` counts it.
         """
         self._ask(witness_client.shown, set(self._witnesses), log_keys, witness_client.PATIENCE)
-        self.judge(log_keys)
 
     def cosign(self, log_keys: LogKeys, seconds: float = BUDGET) -> None:
         """Have the newest record cosigned before its draw; waits as long as the tick still may.
