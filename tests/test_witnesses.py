@@ -136,6 +136,28 @@ def test_organisers_see_how_many_have_signed_and_a_command_lists_them(
     assert "w2.example: it shows nothing; 1 stored here\n  it cannot be reached" in told.output
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_export_has_the_cosignatures_and_takes_up_those_that_come_later(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, tmp_path: Path
+) -> None:
+    def exported() -> str:
+        done = begun.test_cli_runner().invoke(args=["draw", "export", str(tmp_path / "public")])
+        assert done.exit_code == 0, done.output
+        return (tmp_path / "public" / "log" / "checkpoint").read_text()
+
+    two.stop()
+    clock.turn(ONE_DAY)
+    scheduler.tick(begun)
+    assert exported() == checkpoint(begun)
+    assert cosigners(exported(), one, two) == ["w1.example"]
+
+    two.start()
+    scheduler.tick(begun)
+
+    assert exported() == checkpoint(begun)
+    assert cosigners(exported(), one, two) == ["w1.example", "w2.example"]
+
+
 def test_a_witness_that_is_down_holds_nothing_up_and_is_told_of_once(
     begun: Flask, clock: Clock, one: Witness, two: Witness, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -345,6 +367,21 @@ def test_what_a_witness_has_claimed_holds_though_it_answers_no_more(
 
         assert "w2.example says" in reasons(begun)
     assert checkpoint_size(begun) == 1  # nothing was frozen
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_recovery_does_not_say_that_all_is_there_where_a_witness_claims_more(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, backup: Backup, tmp_path: Path
+) -> None:
+    rolled_back(begun, clock, backup, tmp_path / "mark")
+    one.stop()
+    two.shows = False
+
+    done = begun.test_cli_runner().invoke(args=["draw", "recover"])
+
+    assert done.exit_code == 1
+    assert "w2.example says that it has cosigned 2 records" in done.output
+    assert "Nothing needs to be recovered" not in done.output
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
