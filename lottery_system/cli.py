@@ -298,6 +298,9 @@ def hand_in_beacon(number: int, signature: str) -> None:
         raise click.ClickException("A signature is written as 96 hex digits.") from None
     with new_session() as session:
         log_keys = parts().keyring.log_keys()
+        # by what is kept of witnesses: a server without a network can ask none
+        parts().witnesses.judge(log_keys)
+        parts().pause.refuse_draws()
         drawn = draws.hand_in(
             session,
             now,
@@ -326,7 +329,8 @@ def recover_draws() -> None:
         if not is_sound:
             _demand_lost(connection, mark)
     log_keys, witnesses = parts().keyring.log_keys(), parts().witnesses
-    witnesses.learn(log_keys)
+    # where the mark knows of no loss, they are asked as each tick asks, so that claims count, too
+    (witnesses.look if is_sound else witnesses.learn)(log_keys)
     with reading() as connection:
         published = witnesses.published(connection, mark, log_keys)
         if is_sound and published == mark:

@@ -12,7 +12,10 @@ that does not answer blocks nothing.
 
 Where no relay answers in time, this host's clock alone says whether a round may be out, and it may
 be behind by the tolerance. So no freeze is committed within that of its round's time, however long
-it took to write: the day waits, at most for as long, and takes a later round.
+it took to write: the day waits, at most for as long, and takes a later round. With a gap below
+twice the tolerance it is half of the gap, or no day could be closed; then a clock that is further
+behind is not noticed without relays. Such gaps are not refused, since a lottery's is fixed in its
+genesis.
 """
 
 import logging

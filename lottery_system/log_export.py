@@ -34,6 +34,7 @@ from lottery_system.fairness.tiles import (
     format_path,
 )
 from lottery_system.models import LogKeys
+from lottery_system.queries.cosignatures import cosigned_checkpoint
 from lottery_system.queries.logs import (
     ReadRecords,
     StoredRecord,
@@ -151,10 +152,10 @@ class Exporter:
             ended = root / "ended" / str(timeline)
             end = last_record(self._connection, timeline)
             if end is not None and not (ended / CHECKPOINT).exists():
-                self._export_journal(ended, end)
-        self._export_journal(root, last)
+                self._export_journal(ended, end, end.checkpoint)
+        self._export_journal(root, last, cosigned_checkpoint(self._connection, last))
 
-    def _export_journal(self, folder: Path, last: StoredRecord) -> None:
+    def _export_journal(self, folder: Path, last: StoredRecord, checkpoint: str) -> None:
         timeline = last.timeline
         self._write_tiles(
             folder,
@@ -162,7 +163,7 @@ class Exporter:
             journal_tiles(self._connection, timeline),
             lambda first, count: journal_records(self._connection, first, count, timeline),
         )
-        self._write(folder / CHECKPOINT, last.checkpoint.encode())
+        self._write(folder / CHECKPOINT, checkpoint.encode())
 
     def _write_tiles(
         self, folder: Path, size: int, read: ReadTiles, read_records: ReadRecords
@@ -184,14 +185,15 @@ class Exporter:
         file = self._folder / "log" / CHECKPOINT
         try:
             note = file.read_text(encoding="utf-8")
-            size = parse_checkpoint(note_text(note)).size
+            text = note_text(note)  # whose cosignatures may be fewer than there are now
+            size = parse_checkpoint(text).size
         except FileNotFoundError:
             return
         except (NoteError, UnicodeDecodeError):
             raise CannotExport(f"{file} is not the checkpoint of a lottery.") from None
         for timeline in range(last.timeline + 1):
             stored = journal_record(self._connection, size - 1, timeline)
-            if stored is not None and stored.checkpoint == note:
+            if stored is not None and note_text(stored.checkpoint) == text:
                 return
         if any(self._is_lost(note, size, *each) for each in recoveries(self._connection)):
             return

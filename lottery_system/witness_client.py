@@ -16,9 +16,11 @@ from lottery_system.fairness.cosignature import check_cosignature, is_by
 from lottery_system.fairness.note import (
     CryptographyMissing,
     NoteError,
+    VerifierKey,
     encode_base64,
     format_signature,
     note_text,
+    open_checkpoint,
     parse_signatures,
 )
 from lottery_system.fairness.policy import Witness
@@ -42,7 +44,8 @@ class Submission(NamedTuple):
     """A checkpoint for a witness."""
 
     witness: Witness
-    origin: str
+    #: whose checkpoint it is
+    log: VerifierKey
     size: int
     #: a signed note
     checkpoint: str
@@ -85,8 +88,8 @@ def submit(submissions: Iterable[Submission], patience: float = PATIENCE) -> lis
 def look(submissions: Iterable[Submission], patience: float = PATIENCE) -> list[Heard]:
     """Ask several witnesses at once what they cosigned last.
 
-    `GET <prefix>/<SHA-256 of the origin, hex>/checkpoint`. Where that is not served, the checkpoint
-    is submitted, and the answer tells.
+    `GET <prefix>/<SHA-256 of the origin, hex>/checkpoint`. Where that is not served, or is no
+    checkpoint by the log's key, the checkpoint is submitted, and the answer tells.
     """
     return _all([(each, _look) for each in submissions], patience)
 
@@ -161,7 +164,20 @@ def _all(
 
 def _look(submission: Submission, line: _Line) -> Heard:
     note = _last_signed(submission, line)
-    return Heard(note=note) if note is not None else _submit(submission, line)
+    if note is not None and _is_by(submission.log, note):
+        return Heard(note=note)
+    heard = _submit(submission, line)
+    if heard.cosigned is not None or heard.note is not None:
+        return heard
+    return heard._replace(note=note)  # perhaps of a journal that ended
+
+
+def _is_by(log: VerifierKey, note: str) -> bool:
+    try:
+        open_checkpoint(note, log)
+    except (NoteError, CryptographyMissing):
+        return False
+    return True
 
 
 def _shown(submission: Submission, line: _Line) -> Heard:
@@ -218,7 +234,7 @@ def _contradicted(
 
 
 def _last_signed(submission: Submission, line: _Line) -> str | None:
-    answer = line.ask(f"/{sha256(submission.origin.encode()).hexdigest()}/checkpoint")
+    answer = line.ask(f"/{sha256(submission.log.name.encode()).hexdigest()}/checkpoint")
     if answer.status != 200:
         return None
     try:

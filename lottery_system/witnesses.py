@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from config import Settings
 from lottery_system import witness_client
 from lottery_system.clock import ONE_DAY
-from lottery_system.evidence import Evidence
+from lottery_system.evidence import Evidence, Proof
 from lottery_system.extensions import reading, transaction
 from lottery_system.fairness import tiles
 from lottery_system.fairness.note import (
@@ -45,7 +45,7 @@ from lottery_system.queries.logs import (
     last_record,
 )
 from lottery_system.queries.recoveries import recoveries
-from lottery_system.rollback import RESTORE, Rollback
+from lottery_system.rollback import RECOVER, RESTORE, Rollback
 from lottery_system.witness_client import Heard, Submission
 from lottery_system.witness_policy import demand_own_log, read_policy
 
@@ -133,12 +133,11 @@ class Witnesses:
             self.submit(log_keys, witness_client.PATIENCE)
 
     def learn(self, log_keys: LogKeys) -> None:
-        """Ask all for what they show, and set the pause; submits nothing.
+        """Ask all for what they show, and submit nothing.
 
-        What they show and the database lacks is kept as evidence.
+        What they show and the database lacks is kept as evidence, and `published` counts it.
         """
         self._ask(witness_client.shown, set(self._witnesses), log_keys, witness_client.PATIENCE)
-        self.judge(log_keys)
 
     def cosign(self, log_keys: LogKeys, seconds: float = BUDGET) -> None:
         """Have the newest record cosigned before its draw; waits as long as the tick still may.
@@ -200,9 +199,9 @@ class Witnesses:
         """Return the mark with the journal's head that witnesses show, if the database lacks it."""
         genesis = journal_record(connection, 0)
         heads = [
-            Head(head.size, head.root)
-            for _, head in self._evidence.heads(log_keys.key.verifier)
-            if _contradiction(connection, head) is not None
+            Head(each.head.size, each.head.root)
+            for each in self._evidence.proofs(log_keys.key.verifier)
+            if _contradiction(connection, each.head) is not None
         ]
         if not heads or genesis is None:
             return mark
@@ -270,7 +269,7 @@ class Witnesses:
         return [
             Submission(
                 self._witnesses[each],
-                log_keys.key.name,
+                log_keys.key.verifier,
                 size,
                 last.checkpoint,
                 known.get(each, 0),
@@ -280,9 +279,7 @@ class Witnesses:
         ]
 
     def _remember(self, digest: bytes, heard: Heard, last: StoredRecord, key: VerifierKey) -> None:
-        self._claims.pop(digest, None)
-        self._forks.discard(digest)
-        reason = heard.reason
+        reason, head = heard.reason, None
         if heard.cosigned is not None:
             with transaction() as session:
                 Cosignature.keep(session.connection(), last.timeline, last.number, heard.cosigned)
@@ -291,10 +288,14 @@ class Witnesses:
                 # read after the answer: another process may have closed a day meanwhile
                 head, said = self._read(connection, heard.note, key)
                 reason = said if head is None else _contradiction(connection, head)
-                if head is not None and reason is not None:
-                    self._evidence.keep(digest, heard.note, last.checkpoint, key)
-                elif head is not None and (heard.is_fork or head.size < (heard.claims or 0)):
-                    reason = "it refuses what its own last checkpoint does not contradict"
+            if head is not None and reason is not None:
+                self._evidence.keep(digest, heard.note, last.checkpoint, key)
+            elif head is not None and (heard.is_fork or head.size < (heard.claims or 0)):
+                reason = "it refuses what its own last checkpoint does not contradict"
+        if heard.cosigned is not None or head is not None:
+            # silence, faults and notes of others take back nothing
+            self._claims.pop(digest, None)
+            self._forks.discard(digest)
         else:
             self._claim(digest, heard)
         if heard.is_there:
@@ -305,7 +306,7 @@ class Witnesses:
         """Remember what a witness says and does not show."""
         if heard.claims is not None:
             self._claims[digest] = heard.claims
-        elif heard.is_fork:
+        if heard.is_fork:
             self._forks.add(digest)
 
     def _read(
@@ -337,10 +338,13 @@ class Witnesses:
         self, connection: Connection, last: StoredRecord, key: VerifierKey
     ) -> Iterator[str]:
         """Yield why the database is not what witnesses have seen."""
-        for file, head in self._evidence.heads(key):
-            reason = _contradiction(connection, head) if head.origin == key.name else None
+        for proof in self._evidence.proofs(key):
+            if proof.head.origin != key.name:
+                continue
+            reason = _contradiction(connection, proof.head, is_own=proof.is_own)
             if reason is not None:
-                yield f"{reason} Its proof is {file}. {RESTORE}"
+                is_older = proof.head.size > last.number + 1
+                yield f"{reason} {_place_of(proof)} {RESTORE if is_older else _RECOVER_FORK}"
         ended = max((each.signed for _, each in recoveries(connection)), default=0)
         for digest, size in self._claims.items():
             # a witness may still hold the journal that a recovery ended
@@ -378,19 +382,41 @@ class Witnesses:
 _STRANGE = "it shows a checkpoint that this lottery did not sign"
 
 
-def _contradiction(connection: Connection, head: Checkpoint | Head) -> str | None:
-    """Return how a head that this lottery signed contradicts the database; None if it does not."""
+#: whichever of the two journals a database has, the other one contradicts it
+_RECOVER_FORK = f"Both are signed, so that restoring the other one ends nothing: {RECOVER}."
+
+
+def _place_of(proof: Proof) -> str:
+    """Say where a proof is."""
+    if proof.is_written:
+        return f"Its proof is {proof.file}."
+    return f"Its proof cannot be written to {proof.file}: make room there, and see that it can be."
+
+
+def _contradiction(
+    connection: Connection, head: Checkpoint | Head, *, is_own: bool = False
+) -> str | None:
+    """Return how a head that this lottery signed contradicts the database; None if it does not.
+
+    Args:
+        is_own: no witness showed it; it was this lottery's own when one showed another.
+    """
     last = last_record(connection)
     size = last.number + 1 if last else 0
     if head.size > size:
+        seen = f"this lottery has signed {head.size}"
+        if not is_own:
+            seen = f"a witness has seen {head.size} that this lottery signed"
         return (
             f"The database is older than what was published: its journal has {size} records, and "
-            f"a witness has seen {head.size} that this lottery signed."
+            f"{seen}."
         )
     known = journal_head(connection, head.size)
     if known is None or known.root != head.root:
+        seen = "Its own checkpoint of" if is_own else "A witness has seen another one of"
+        than = "is of another one than" if is_own else "than"
         return (
-            f"FORK: this lottery has signed two different journals. A witness has seen another "
-            f"one of {head.size} records than the database has."
+            "FORK: this lottery has signed two different journals. "
+            f"{seen} {head.size} records {than} the database has."
         )
     return None

@@ -17,6 +17,7 @@ from lottery_system.errors import BadBeacon
 from lottery_system.extensions import db
 from lottery_system.fairness.beacon import QUICKNET, round_at, time_of
 from lottery_system.fairness.checks import holds
+from lottery_system.fairness.note import Checkpoint, sign_checkpoint
 from lottery_system.fairness.verify import verify
 from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, JournalRecord, Winner
 from tests.conftest import running, settings_for
@@ -275,6 +276,22 @@ def test_a_round_can_be_handed_in_where_the_server_has_no_network(
     code, said = hand_in(app, BEACON_ROUND, SIGNATURES[BEACON_ROUND].hex())
 
     assert (code, said) == (0, f"{BEACON_DAY}: drawn, ballots: 0\n")
+
+
+def test_no_round_is_taken_while_a_witness_is_known_to_have_seen_another_journal(
+    session: Session, relays: Relays, app: Flask, tmp_path: Path
+) -> None:
+    tick(session, MIDNIGHT, relays)
+    seen = Checkpoint(BEACON_OPERATOR.key.name, 9, bytes(32))
+    folder = tmp_path / "witness-evidence"
+    folder.mkdir()
+    (folder / "9-0123456789abcdef").write_text(sign_checkpoint(seen, BEACON_OPERATOR.key))
+
+    code, said = hand_in(app, BEACON_ROUND, SIGNATURES[BEACON_ROUND].hex())
+
+    assert code == 1
+    assert "a witness has seen 9 that this lottery signed" in said
+    assert status_of(session) == CLOSED
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """A foreign witness, the program `aics-witness`, cosigns the journal and notices a fork."""
 
-import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -15,27 +14,20 @@ from lottery_system.clock import ONE_DAY
 from lottery_system.fairness.cosignature import check_cosignature, is_by, parse_witness_key
 from lottery_system.fairness.note import format_vkey, split_note
 from tests.conftest import FIRST_NOON, Backup, Clock
+from tests.stand_ins.foreign import foreign as program_of
 from tests.stand_ins.log_keys import LOG_KEYS, begin
 from tests.stand_ins.postgres import free_port
 from tests.stand_ins.processes import PATIENCE, wait_for
 from tests.test_witnesses import certified, checkpoint, reasons, restarted
 
-PYTHON = os.environ.get("AICS_PYTHON", "")
-PROGRAM = (PYTHON, "-m", "aics_witness")
-
-pytestmark = [
-    pytest.mark.skipif(
-        not PYTHON,
-        reason="set AICS_PYTHON to a Python of 3.12 or later that has aics-witness",
-    ),
-    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
-]
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class Foreign:
     """The program, with its configuration in a folder."""
 
     def __init__(self, folder: Path) -> None:
+        self._program = program_of("aics_witness")
         self._config = folder / "witness.json"
         self.port = free_port()
         listen = ("--name", "witness.test/w1", "--listen", f"127.0.0.1:{self.port}")
@@ -47,7 +39,7 @@ class Foreign:
     def run(self, command: str, *arguments: str) -> str:
         """Run one of its commands, and return what it prints."""
         return subprocess.run(
-            [*PROGRAM, command, "--config", str(self._config), *arguments],
+            [*self._program, command, "--config", str(self._config), *arguments],
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -57,7 +49,7 @@ class Foreign:
     def start(self) -> None:
         """Serve, once it can be reached."""
         self._process = subprocess.Popen(
-            [*PROGRAM, "serve", "--config", str(self._config)],
+            [*self._program, "serve", "--config", str(self._config)],
             stderr=subprocess.DEVNULL,
         )
         wait_for(self._is_up, "the foreign witness answers")

@@ -23,6 +23,7 @@ from lottery_system.models import Lottery
 from lottery_system.parts import keep, parts_of
 from lottery_system.witness_policy import read_policy
 from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit, settings_for
+from tests.stand_ins.cosigning import CosigningKey
 from tests.stand_ins.log_keys import LOG_KEYS, begin
 from tests.stand_ins.witness import Reply, Witness, keep_policy
 from tests.web.conftest import Visitor, text_of
@@ -133,6 +134,28 @@ def test_organisers_see_how_many_have_signed_and_a_command_lists_them(
     assert told.exit_code == 0
     assert "w1.example: it has signed 2 records; 2 stored here" in told.output
     assert "w2.example: it shows nothing; 1 stored here\n  it cannot be reached" in told.output
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_export_has_the_cosignatures_and_takes_up_those_that_come_later(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, tmp_path: Path
+) -> None:
+    def exported() -> str:
+        done = begun.test_cli_runner().invoke(args=["draw", "export", str(tmp_path / "public")])
+        assert done.exit_code == 0, done.output
+        return (tmp_path / "public" / "log" / "checkpoint").read_text()
+
+    two.stop()
+    clock.turn(ONE_DAY)
+    scheduler.tick(begun)
+    assert exported() == checkpoint(begun)
+    assert cosigners(exported(), one, two) == ["w1.example"]
+
+    two.start()
+    scheduler.tick(begun)
+
+    assert exported() == checkpoint(begun)
+    assert cosigners(exported(), one, two) == ["w1.example", "w2.example"]
 
 
 def test_a_witness_that_is_down_holds_nothing_up_and_is_told_of_once(
@@ -304,6 +327,100 @@ def test_a_database_older_than_what_a_witness_has_seen_signs_nothing(
     assert not reasons(begun)
 
 
+def rolled_back(app: Flask, clock: Clock, backup: Backup, mark: Path, *, days: int = 1) -> None:
+    """Restore database and mark from before some days that the witnesses have signed."""
+    before, restore = mark.read_bytes(), backup()
+    clock.turn(days * ONE_DAY)
+    scheduler.tick(app)
+    restore()
+    mark.write_bytes(before)
+    restarted(app)
+
+
+#: what a witness answers to everything, once it has said that it has signed more; None: nothing
+SILENT: dict[str, Reply | None] = {
+    "stopped": None,
+    "failing": Reply(500),
+    "another site": Reply(200, b"<!doctype html><title>Welcome</title>"),
+}
+
+
+@pytest.mark.parametrize("then", SILENT)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_a_witness_has_claimed_holds_though_it_answers_no_more(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, backup: Backup, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, then: str,
+) -> None:  # fmt: skip
+    rolled_back(begun, clock, backup, tmp_path / "mark")
+    one.stop()
+    two.shows = False
+    scheduler.tick(begun)
+    assert "w2.example says" in reasons(begun)
+
+    if (reply := SILENT[then]) is None:
+        two.stop()
+    else:
+        two.answer = lambda _: reply
+        monkeypatch.setattr(two, "show", lambda _: reply)
+    for _ in range(2):
+        scheduler.tick(begun)
+
+        assert "w2.example says" in reasons(begun)
+    assert checkpoint_size(begun) == 1  # nothing was frozen
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_recovery_does_not_say_that_all_is_there_where_a_witness_claims_more(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, backup: Backup, tmp_path: Path
+) -> None:
+    rolled_back(begun, clock, backup, tmp_path / "mark")
+    one.stop()
+    two.shows = False
+
+    done = begun.test_cli_runner().invoke(args=["draw", "recover"])
+
+    assert done.exit_code == 1
+    assert "w2.example says that it has cosigned 2 records" in done.output
+    assert "Nothing needs to be recovered" not in done.output
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_claim_counts_though_the_witness_shows_something_else(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, backup: Backup, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    rolled_back(begun, clock, backup, tmp_path / "mark")
+    one.stop()
+    monkeypatch.setattr(two, "show", lambda _: Reply(200, b"<!doctype html><title>Welcome</title>"))
+
+    scheduler.tick(begun)
+
+    assert "w2.example says that it has cosigned 2 records" in reasons(begun)
+    assert checkpoint_size(begun) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_proof_that_cannot_be_written_counts_and_is_written_once_it_can_be(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, backup: Backup, tmp_path: Path
+) -> None:
+    rolled_back(begun, clock, backup, tmp_path / "mark")
+    folder = tmp_path / "witness-evidence"
+    folder.touch()  # as on a disk that is full
+    one.stop()
+    scheduler.tick(begun)
+    two.stop()
+    scheduler.tick(begun)
+
+    assert "a witness has seen 2 that this lottery signed" in reasons(begun)
+    assert f"Its proof cannot be written to {folder}" in reasons(begun)
+    assert checkpoint_size(begun) == 1
+
+    folder.unlink()
+    scheduler.tick(begun)
+    assert f"Its proof is {folder}" in reasons(begun)
+    assert len(list(folder.iterdir())) == 2
+
+
 def text_of_ready(app: Flask) -> str:
     return Visitor(app.test_client()).get("/readyz").text
 
@@ -312,15 +429,18 @@ def checkpoint_size(app: Flask) -> int:
     return int(checkpoint(app).split("\n")[1])
 
 
+@pytest.mark.parametrize("shows", [True, False])
 def test_another_journal_than_a_witness_has_seen_is_told_as_a_fork(
-    begun: Flask, clock: Clock, one: Witness, two: Witness, backup: Backup, tmp_path: Path
-) -> None:
-    mark = (tmp_path / "mark").read_bytes()
+    begun: Flask, clock: Clock, one: Witness, two: Witness, backup: Backup, tmp_path: Path,
+    shows: bool,
+) -> None:  # fmt: skip
+    mark, before = tmp_path / "mark", (tmp_path / "mark").read_bytes()
     restore = backup()
     clock.turn(ONE_DAY)
     scheduler.tick(begun)
+    seen, mark_seen = backup(), mark.read_bytes()
     restore()
-    (tmp_path / "mark").write_bytes(mark)
+    mark.write_bytes(before)
     restarted(begun)
     one.stop()
     two.stop()
@@ -328,15 +448,31 @@ def test_another_journal_than_a_witness_has_seen_is_told_as_a_fork(
     scheduler.tick(begun)  # nobody can be asked: the day is frozen again, in another second
     assert not reasons(begun)
     assert checkpoint_size(begun) == 2
+    one.shows = shows
     one.start()
 
     scheduler.tick(begun)
 
-    assert "FORK: this lottery has signed two different journals." in reasons(begun)
-    assert len(list((tmp_path / "witness-evidence").iterdir())) == 2
+    said = "FORK: this lottery has signed two different journals. A witness has seen another"
+    if not shows:
+        said = "The witness w1.example says that it has cosigned another journal"
+    assert said in reasons(begun)
+    assert len(list((tmp_path / "witness-evidence").glob("*"))) == (2 if shows else 0)
     clock.turn(ONE_DAY)
     scheduler.tick(begun)
     assert checkpoint_size(begun) == 2
+    one.stop()
+    scheduler.tick(begun)
+    assert said in reasons(begun)
+
+    if shows:  # to go back to what the witness has seen ends nothing: the other is signed, too
+        assert "restoring the other one ends nothing" in reasons(begun)
+        seen()
+        mark.write_bytes(mark_seen)
+        restarted(begun)
+        scheduler.tick(begun)
+        assert "Its own checkpoint of 2 records is of another one" in reasons(begun)
+        assert "A witness has seen" not in reasons(begun)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -359,6 +495,7 @@ def test_a_checkpoint_of_somebody_else_stops_nothing(
 ) -> None:
     known, note = two.newest["lottery.local"]
     two.newest["lottery.local"] = known, note.replace("\n1\n", "\n7\n", 1)
+    two.answer = lambda _: Reply(403)
     restarted(begun)
 
     scheduler.tick(begun)
@@ -378,6 +515,14 @@ BAD_POLICIES = {
     ),
     "nobody": ("quorum none\n", "names no witness"),
     "no quorum": ("witness w {key} https://w.example\n", "there is no line quorum"),
+    "more than a checkpoint has lines": (
+        "".join(
+            f"witness w{number} {CosigningKey('w', bytes([number]) * 32).vkey} https://w.example\n"
+            for number in range(16)
+        )
+        + "quorum w0\n",
+        "names 16 witnesses, and a checkpoint has room for 15",
+    ),
 }
 
 

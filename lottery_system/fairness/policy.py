@@ -73,6 +73,21 @@ class Policy(NamedTuple):
                 signed.add(group.name)
         return self.quorum is None or self.quorum in signed
 
+    @property
+    def is_majority(self) -> bool:
+        """Tell whether any two sets of witnesses that are enough share one.
+
+        Where they need not, honest witnesses may have signed two journals, and each has enough.
+        """
+        if self.quorum is None:
+            return False
+        # a name is a member once, so that groups are trees and share no witness
+        splits = {each.name: False for each in self.witnesses}
+        for name, needed, members in self.groups:
+            # a member that can be met twice helps both sets
+            splits[name] = 2 * needed <= len(members) + sum(splits[each] for each in members)
+        return not splits[self.quorum]
+
 
 def parse_policy(data: bytes) -> Policy:
     """Read a policy.

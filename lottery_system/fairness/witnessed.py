@@ -18,6 +18,11 @@ from lottery_system.fairness.records import BEACON, Freeze, Genesis
 
 WITNESSED = "witnessed"
 NO_POLICY = "no policy that names witnesses was given"
+#: added where another journal might have as many, though no witness lied
+MINORITY = (
+    "; as it needs no majority, others may have signed another list: two quorums must share a "
+    "witness"
+)
 #: seconds by which a witness's clock may be behind the server's
 CLOCK_BEHIND = 60
 
@@ -79,7 +84,7 @@ def demand_witnesses(note: str, policy: Policy, span: Span | None = None) -> str
     who = f"{len(counted)} of {len(policy.witnesses)} witnesses signed the public log"
     when = " before the random number was due" if span else ""
     if policy.is_met_by(counted):
-        return f"{who}{when}, as many as the policy needs"
+        return f"{who}{when}, as many as the policy needs{'' if policy.is_majority else MINORITY}"
     if policy.is_met_by(counted | unchecked):
         raise NotMade("the signature of a witness is of a kind that cannot be checked here")
     late = f"; {len(others)} signed at another time" if others else ""

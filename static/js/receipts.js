@@ -118,7 +118,7 @@ async function keep(wanted) {
   return isReceiptOf(wanted, text) && store(wanted.key, text);
 }
 
-/** Whether a text looks like a ballot's receipt; whether it holds is checked once the day is drawn. */
+/** Whether a text looks like a ballot's receipt; its signature is checked once the day is drawn. */
 function isReceiptOf({ holder, day, number }, text) {
   if (text.length > LONGEST) return false;
   try {

@@ -1,5 +1,7 @@
 """Witness policies, as C2SP tlog-policy has them."""
 
+from itertools import combinations
+
 import pytest
 
 from lottery_system.fairness.cosignature import ML_DSA_44
@@ -46,6 +48,41 @@ def test_the_example_of_the_specification_needs_two_x_and_a_y(
     signed: tuple[int, ...], *, holds: bool
 ) -> None:
     assert is_met(EXAMPLE, *signed) == holds
+
+
+FOUR = "".join(f"witness W{number} {KEYS[number].vkey}\n" for number in range(4))
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("quorum none\n", False),
+        ("quorum W0\n", True),
+        ("group Q any W0\nquorum Q\n", True),
+        ("group Q any W0 W1\nquorum Q\n", False),
+        ("group Q all W0 W1\nquorum Q\n", True),
+        ("group Q 2 W0 W1 W2\nquorum Q\n", True),
+        ("group Q 2 W0 W1 W2 W3\nquorum Q\n", False),
+        ("group Q 3 W0 W1 W2 W3\nquorum Q\n", True),
+        # one of either pair is not enough to share one, both of a pair are
+        ("group A any W0 W1\ngroup B any W2 W3\ngroup Q all A B\nquorum Q\n", False),
+        ("group A any W0 W1\ngroup B all W2 W3\ngroup Q all A B\nquorum Q\n", True),
+        ("group A any W0 W1\ngroup Q 2 A W2 W3\nquorum Q\n", False),
+        ("group A all W0 W1\ngroup Q 2 A W2 W3\nquorum Q\n", True),
+    ],
+)
+def test_a_policy_is_a_majority_where_no_two_lots_of_witnesses_that_share_none_are_enough(
+    lines: str, *, expected: bool
+) -> None:
+    policy = parse_policy((FOUR + lines).encode())
+
+    assert policy.is_majority == expected
+    # counted, not reasoned
+    everybody = {key.witness.public_key for key in KEYS[:4]}
+    sets = [set(some) for count in range(5) for some in combinations(everybody, count)]
+    assert expected == (
+        not any(policy.is_met_by(some) and policy.is_met_by(everybody - some) for some in sets)
+    )
 
 
 def test_the_keys_and_addresses_of_a_policy_are_read() -> None:

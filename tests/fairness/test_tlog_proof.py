@@ -1,7 +1,6 @@
 """tlog-proofs of freezes and receipts: their form, and another implementation that checks them."""
 
 import json
-import os
 import subprocess
 
 import pytest
@@ -11,10 +10,9 @@ from lottery_system.fairness.certificate import parse_certificate, parse_receipt
 from lottery_system.fairness.note import format_vkey, open_checkpoint
 from lottery_system.fairness.tlog_proof import ProofError, TlogProof, format_proof, parse_proof
 from tests.fairness.forge import KEY, Day
+from tests.stand_ins.foreign import foreign
 
 DAY = Day()
-#: a Python of 3.12 or later that has PyPI's aics-tlog 0.2.1
-AICS = os.environ.get("AICS_PYTHON")
 
 
 def of_freeze() -> tuple[str, bytes]:
@@ -111,9 +109,7 @@ print(found.ok and verify_leaf_inclusion(extra, index, found.size, hashes, found
 
 @PROOFS
 def test_a_foreign_implementation_checks_it(text: str, record: bytes) -> None:
-    if not AICS:
-        pytest.skip("set AICS_PYTHON to a Python of 3.12 or later that has aics-tlog")
-    python = AICS
+    python, *_ = foreign("aics_tlog")
 
     def says(proof: str) -> str:
         done = subprocess.run(

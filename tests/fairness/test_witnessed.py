@@ -204,6 +204,20 @@ def test_a_second_closing_after_the_number_is_known_is_found_by_its_witnesses(ch
         assert failed(verify(certificate, key=key, policy=policy)) == ["witnessed"]
 
 
+def test_a_policy_that_needs_no_majority_is_told_of_since_both_of_two_closings_meet_it() -> None:
+    """Two honest witnesses, each shown another closing of the day before its number is known."""
+    one, two, _ = WITNESSES
+    first = Cosigned(Day(mode=BEACON))
+    second = Cosigned(Day(mode=BEACON, freeze_as=lambda freeze: freeze._replace(places=3)))
+    shown = [first.certificate(first.line(one)), second.certificate(second.line(two))]
+
+    for certificate in shown:
+        found = of(certificate, policy_of(one, two, quorum="group Q any"))
+        assert found.verdict is Verdict.OK
+        assert "others may have signed another list" in found.detail
+        assert of(certificate, policy_of(one, two, quorum="group Q all")).verdict is Verdict.FAILED
+
+
 def test_the_clock_of_the_check_is_that_of_the_round() -> None:
     assert witnessed.CLOCK_BEHIND == forge.CLOCK_BEHIND
     day = Day(mode=BEACON)
@@ -249,8 +263,8 @@ def test_a_policy_that_could_not_be_checked_is_not_taken_for_one_that_holds(
 
 
 @pytest.fixture(scope="module")
-def aics_tlog() -> str:
-    return foreign("aics-tlog")
+def aics_tlog() -> tuple[str, ...]:
+    return foreign("aics_tlog")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +272,7 @@ def aics_tlog() -> str:
     [((0, 1), True), ((0, 1, 2), True), ((0,), False), ((), False), ((0, 3), False)],
 )
 def test_another_verifier_sees_the_same_witnesses(
-    tmp_path: Path, aics_tlog: str, signers: tuple[int, ...], *, is_enough: bool
+    tmp_path: Path, aics_tlog: tuple[str, ...], signers: tuple[int, ...], *, is_enough: bool
 ) -> None:
     """PyPI's aics-tlog, of any time, as in mode operator."""
     made, keys = Cosigned(Day()), [*WITNESSES, NO_WITNESS]
@@ -269,7 +283,7 @@ def test_another_verifier_sees_the_same_witnesses(
 
 
 def test_another_verifier_refuses_a_bad_line_of_a_witness_too(
-    tmp_path: Path, aics_tlog: str
+    tmp_path: Path, aics_tlog: tuple[str, ...]
 ) -> None:
     certificate, policy = FORGED["without a beacon, a bad line"]
 
@@ -277,12 +291,12 @@ def test_another_verifier_refuses_a_bad_line_of_a_witness_too(
     assert of(certificate, policy).verdict is Verdict.FAILED
 
 
-def _by_another(folder: Path, program: str, certificate: bytes) -> bool:
+def _by_another(folder: Path, program: tuple[str, ...], certificate: bytes) -> bool:
     note = folder / "note"
     note.write_text(json.loads(certificate)["journal"]["checkpoint"], encoding="utf-8")
     witnesses = [word for each in WITNESSES for word in ("--witness-key", each.vkey)]
     found = subprocess.run(
-        [program, "verify-checkpoint", "--note", note, "--log-key", format_vkey(KEY.verifier),
+        [*program, "verify-checkpoint", "--note", note, "--log-key", format_vkey(KEY.verifier),
          *witnesses, "--quorum", "2"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip

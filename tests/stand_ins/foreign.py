@@ -1,8 +1,9 @@
 """Programs of others that tests run, from an environment of their own (tests/setup.sh)."""
 
 import os
-import shutil
+import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,22 @@ import pytest
 FOREIGN = Path(os.environ.get("FOREIGN", Path(sys.prefix) / "foreign"))
 
 
-def foreign(program: str) -> str:
-    """Return where a program of others is; without it, skip the test that asks."""
-    found = shutil.which(program, path=f"{FOREIGN / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    if found is None:
-        pytest.skip(f"{program} is not there, see tests/setup.sh")
-    return found
+def foreign(module: str) -> tuple[str, ...]:
+    """Return how a module of others is run; without it, skip the test that asks.
+
+    By its Python, since the scripts beside it name the place where they were installed.
+    """
+    if not _is_there(module):
+        pytest.skip(f"{module} is not there, see tests/setup.sh")
+    return (PYTHON, "-m", module)
+
+
+PYTHON = str(FOREIGN / "bin" / "python3")
+
+
+@cache
+def _is_there(module: str) -> bool:
+    try:
+        return not subprocess.run([PYTHON, "-c", f"import {module}"], check=False).returncode
+    except OSError:
+        return False

@@ -77,6 +77,22 @@ export class Policy {
     return this.#quorum === NONE || signed.has(this.#quorum);
   }
 
+  /**
+   * Tell whether any two sets of witnesses that are enough share one.
+   *
+   * Where they need not, honest witnesses may have signed two journals, and each has enough.
+   */
+  get isMajority() {
+    // a name is a member once, so that groups are trees and share no witness
+    const splits = new Set([NONE]);
+    for (const { name, needed, members } of this.#groups) {
+      // a member that can be met twice helps both sets
+      const twice = members.filter((member) => splits.has(member)).length;
+      if (2 * needed <= members.length + twice) splits.add(name);
+    }
+    return !splits.has(this.#quorum);
+  }
+
   #read(line) {
     if (CONTROL_OCTET.test(line)) {
       throw new PolicyError("there is a control character; lines end with a line feed alone");

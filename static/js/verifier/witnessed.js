@@ -10,6 +10,9 @@ import { BEACON } from "./records.js";
 
 /** seconds by which a witness's clock may be behind the server's */
 const CLOCK_BEHIND = 60n;
+/** added where another journal might have as many, though no witness lied */
+const MINORITY = "; as it needs no majority, others may have signed another list: two quorums must "
+  + "share a witness";
 
 /**
  * Check that as many witnesses signed a draw's checkpoint in time as a policy needs.
@@ -32,7 +35,9 @@ export function checkWitnessed(found, policy) {
   const { counted, unchecked, others } = signedBy(certificate.journal.checkpoint, policy, counts);
   const when = genesis.mode === BEACON ? " before the random number was due" : "";
   const who = `${counted.size} of ${policy.witnesses.length} witnesses signed the public log${when}`;
-  if (policy.isMetBy(counted)) return `${who}, as many as the policy needs`;
+  if (policy.isMetBy(counted)) {
+    return `${who}, as many as the policy needs${policy.isMajority ? "" : MINORITY}`;
+  }
   if (policy.isMetBy(new Set([...counted, ...unchecked]))) {
     throw new NotMade("the signature of a witness is of a kind that cannot be checked here");
   }
