@@ -256,6 +256,24 @@ def test_systemd_knows_all_that_the_units_say(units: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_unit_leaves_the_lottery_what_it_needs_of_the_kernel() -> None:
+    """setpriority(2), with which passwords are hashed, and /proc/sys, which knows of a new boot."""
+    unit = (ROOT / "config" / "systemd" / "lottery.service").read_text(encoding="utf-8")
+
+    assert re.findall(r"(?m)^SystemCallFilter=~(.*)", unit) == ["@privileged"]
+    assert not re.search(r"(?m)^ProcSubset=pid", unit)
+
+
+@pytest.mark.parametrize("name", ["lottery.service", "lottery-backup.service"])
+def test_others_cannot_look_into_the_storage(name: str) -> None:
+    """Each start of a unit gives its state folder the mode that the unit says, 0755 if none."""
+    unit = (ROOT / "config" / "systemd" / name).read_text(encoding="utf-8")
+
+    assert re.findall(r"(?m)^StateDirectory.*", unit) == [
+        "StateDirectory=lottery", "StateDirectoryMode=0700",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", MOST_EXPOSED)
 def test_the_units_are_hardened(units: Path, name: str) -> None:
     subprocess.run(
