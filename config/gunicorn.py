@@ -232,9 +232,10 @@ def worker_exit(server: Any, worker: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     """Keep what a worker counted that has ended."""
     try:
-        metrics_files.merge_ended(_metrics, worker.pid)
-    except OSError as error:
-        server.log.error("metrics: %s", error)
+        for name in metrics_files.merge_ended(_metrics, worker.pid):
+            server.log.warning("metrics: %s cannot be read; what it counted is lost", name)
+    except Exception:  # it would end the server
+        server.log.exception("metrics: what a worker counted cannot be kept")
 
 
 def on_exit(server: Any) -> None:
