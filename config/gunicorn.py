@@ -122,7 +122,7 @@ def on_starting(server: Any) -> None:
     if _settings.clock_tolerance is None:
         server.log.warning("clock: not checked, since LOTTERY_CLOCK_TOLERANCE is off")
     app = create_app()
-    allowed: connection_budget.Allowed | None = connection_budget.DEFAULT
+    allowed: connection_budget.Allowed | None = None
     with app.app_context():
         try:
             with reading() as connection:
@@ -149,15 +149,19 @@ def on_starting(server: Any) -> None:
         finally:
             for engine in db.engines.values():
                 engine.dispose()
-        is_pooled = database.is_pooled(db.engine.url)
-    if allowed is None or is_pooled:  # a pooler has its own limit, which only its console tells
+        url = db.engine.url
+    # a pooler has its own limit, which only its console tells
+    if url.get_backend_name() == "sqlite" or database.is_pooled(url):
         return
-    try:
-        share = connection_budget.share_of(
-            allowed, workers=_settings.workers, hosts=_settings.hosts
-        )
-    except connection_budget.TooFewConnections as error:
-        sys.exit(str(error))
+    counts = {"workers": _settings.workers, "hosts": _settings.hosts}
+    if allowed is None:
+        share = connection_budget.assumed_share(**counts)
+        server.log.warning("connections: assuming %s for each worker", share)
+    else:
+        try:
+            share = connection_budget.share_of(allowed, **counts)
+        except connection_budget.TooFewConnections as error:
+            sys.exit(str(error))
     # gunicorn evaluates it in each worker, with literal arguments only
     server.app.app_uri = f"lottery_system:create_app(connections={share})"
 
@@ -170,7 +174,8 @@ def when_ready(server: Any) -> None:
     metrics_files.forget(_metrics)
     server.log.info("The lottery is open: http://%s/", _settings.reached_at)
     server.handle_hup = lambda: server.log.warning(
-        "HUP does nothing, since it would go on with the old code: restart with USR2"
+        "HUP does nothing, since it would go on with the old code: restart the server "
+        "(docs/operating.md, Restarting)"
     )
 
 
@@ -227,9 +232,10 @@ def worker_exit(server: Any, worker: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     """Keep what a worker counted that has ended."""
     try:
-        metrics_files.merge_ended(_metrics, worker.pid)
-    except OSError as error:
-        server.log.error("metrics: %s", error)
+        for name in metrics_files.merge_ended(_metrics, worker.pid):
+            server.log.warning("metrics: %s cannot be read; what it counted is lost", name)
+    except Exception:  # it would end the server
+        server.log.exception("metrics: what a worker counted cannot be kept")
 
 
 def on_exit(server: Any) -> None:

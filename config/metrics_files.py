@@ -7,6 +7,7 @@ memory where there is such a place: a full disk would kill whoever writes to a m
 import fcntl
 import os
 import shutil
+import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -53,11 +54,16 @@ def forget(folder: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def merge_ended(folder: Path, pid: int) -> None:
+def merge_ended(folder: Path, pid: int) -> list[str]:
     """Add what a process that has ended counted to the rest of its kind, and remove its files.
 
     Otherwise the folder would grow with every worker that is replaced.
+
+    Returns:
+        The names of files that could not be read, as of a process that was killed while it made
+        them. They are removed as well, since whoever reads all files would stop at them.
     """
+    torn = []
     # not before the folder is named
     from prometheus_client.mmap_dict import MmapedDict  # noqa: PLC0415
 
@@ -66,13 +72,19 @@ def merge_ended(folder: Path, pid: int) -> None:
             file = folder / f"{kind}_{pid}.db"
             if not file.exists():
                 continue
+            try:
+                counted = list(MmapedDict.read_all_values_from_file(str(file)))  # type: ignore[no-untyped-call]
+            except (struct.error, RuntimeError, ValueError):
+                torn.append(file.name)
+                counted = []
             total = MmapedDict(str(folder / f"{kind}_{ENDED}.db"))  # type: ignore[no-untyped-call]
-            for key, value, *_ in MmapedDict.read_all_values_from_file(str(file)):  # type: ignore[no-untyped-call]
+            for key, value, *_ in counted:
                 total.write_value(key, total.read_value(key)[0] + value, 0)  # type: ignore[no-untyped-call]
             total.close()  # type: ignore[no-untyped-call]
             file.unlink()
         for file in folder.glob(f"gauge_*_{pid}.db"):
             file.unlink()
+    return torn
 
 
 @contextmanager

@@ -93,10 +93,17 @@ class Exporter:
         with self._alone():
             self._demand_ours(last)
             self._follow_recoveries(last.timeline)
-            for day in closed_days(self._connection):
-                if freeze_of(self._connection, day) is not None:
-                    self._export_day(day)
+            for day in self._days():
+                self._export_day(day)
             self._export_journals(last)
+
+    def _days(self) -> list[date]:
+        """List the days to be exported: closed, and not lost."""
+        return [
+            day
+            for day in closed_days(self._connection)
+            if freeze_of(self._connection, day) is not None
+        ]
 
     def _export_day(self, day: date) -> None:
         folder = self._folder / "log" / str(day)
@@ -132,7 +139,7 @@ class Exporter:
         """Clear away what a recovery has replaced since the last export, then write its statement.
 
         That is the journal that it ended, and the heads of days, which the new key signs from then
-        on.
+        on. The head of a day that was lost stays: it is never signed again.
         """
         root = self._folder / "log"
         for timeline in range(1, present + 1):
@@ -140,8 +147,9 @@ class Exporter:
             if statement.exists():
                 continue
             shutil.rmtree(root / "tile", ignore_errors=True)
-            for checkpoint in (root / CHECKPOINT, *root.glob(f"????-??-??/{CHECKPOINT}")):
-                checkpoint.unlink(missing_ok=True)
+            (root / CHECKPOINT).unlink(missing_ok=True)
+            for day in self._days():
+                (root / str(day) / CHECKPOINT).unlink(missing_ok=True)
             text = statement_of(self._connection, timeline)
             assert text is not None
             self._write(statement, text.encode())

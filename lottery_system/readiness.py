@@ -34,7 +34,7 @@ STUCK = f"ballots have waited for the database for more than {BUSY} seconds"
 class Readiness:
     """What a process knows of whether it could store a ballot.
 
-    While ballots come in nothing is tried: the last batch shows it. Otherwise the ballot box does
+    While ballots come in nothing is tried: the last batch shows it, or the one that waits. Otherwise the ballot box does
     what storing one takes and rolls it back, at most once in a period however many ask.
 
     Args:
@@ -62,8 +62,8 @@ class Readiness:
         stored_at, busy_since = self._ballot_box.stored_at, self._ballot_box.busy_since
         if stored_at is not None and now - stored_at < PERIOD:
             return ()
-        if busy_since is not None and now - busy_since > BUSY:
-            return (STUCK,)
+        if busy_since is not None:  # a probe would wait for the same lock
+            return (STUCK,) if now - busy_since > BUSY else ()
         probe = self._newest(now)
         try:
             return probe.result(max(0, self._began_at + BOUND - now))

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Make sure that the tests have what pip cannot install: browsers, a PostgreSQL server, what stands around
-# a lottery (pgbouncer, nginx, Caddy, Prometheus), and what measures pages (Lighthouse, the Nu HTML checker).
+# a lottery (pgbouncer, nginx, Caddy, Prometheus, the sqlite3 command), and what measures pages
+# (Lighthouse, the Nu HTML checker).
 #
 # Quiet where all are there. What cannot be had is named, with what to install; its tests are
 # then skipped, and say so. PLAYWRIGHT names Playwright's command, CHROMIUM and FIREFOX browsers of
@@ -135,19 +136,19 @@ install_postgres() {
 
 # What stands in front of the lottery and its database, and what watches it.
 has_neighbours() {
-    has pgbouncer && has nginx && has caddy && has prometheus && has promtool
+    has pgbouncer && has nginx && has caddy && has prometheus && has promtool && has sqlite3
 }
 
 # Only the programs are wanted. Debian would also start them.
 install_neighbours() {
     on_debian_as_root || return 1
-    echo "Installing pgbouncer, nginx, Caddy and Prometheus for the tests ..."
+    echo "Installing pgbouncer, nginx, Caddy, Prometheus and sqlite3 for the tests ..."
     policy=/usr/sbin/policy-rc.d
     if [ -e "$policy" ]; then
-        apt_install pgbouncer nginx-light caddy prometheus
+        apt_install pgbouncer nginx-light caddy prometheus sqlite3
     else
         printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
-        apt_install pgbouncer nginx-light caddy prometheus || true
+        apt_install pgbouncer nginx-light caddy prometheus sqlite3 || true
         rm "$policy"
     fi
     has_neighbours
@@ -231,8 +232,8 @@ has_postgres || install_postgres ||
 install the package postgresql."
 
 has_neighbours || install_neighbours ||
-    give_up "pgbouncer, nginx, Caddy and Prometheus cannot all be had, so tests of config/ will be \
-skipped: install the packages pgbouncer, nginx-light, caddy and prometheus."
+    give_up "pgbouncer, nginx, Caddy, Prometheus and sqlite3 cannot all be had, so tests of config/ will be \
+skipped: install the packages pgbouncer, nginx-light, caddy, prometheus and sqlite3."
 
 if has_floors || install_floors; then
     lighthouse_starts ||

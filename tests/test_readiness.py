@@ -77,6 +77,17 @@ def test_while_ballots_are_stored_nothing_is_tried(case: Case) -> None:
     assert case.box.tried == 0
 
 
+@pytest.mark.parametrize("seconds", [0, PERIOD + 1, BUSY])
+def test_a_batch_that_waits_for_a_lock_is_given_its_time_and_nothing_else_is_tried(
+    case: Case, seconds: int
+) -> None:
+    """A probe would wait for the same lock, and say after three seconds that nobody answers."""
+    case.box.busy_since = case.now - seconds
+
+    assert case.readiness.look() == ()
+    assert case.box.tried == 0
+
+
 def test_a_batch_that_is_not_stored_for_long_is_told(case: Case) -> None:
     case.box.busy_since = case.now - BUSY - 1
 

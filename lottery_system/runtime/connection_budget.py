@@ -38,7 +38,7 @@ class Allowed(NamedTuple):
     reserved: int
 
 
-#: what a PostgreSQL allows that nobody has configured, for a start while it cannot be reached
+#: what a PostgreSQL allows that nobody has configured
 DEFAULT = Allowed(100, 3)
 
 
@@ -88,3 +88,18 @@ def share_of(allowed: Allowed, *, workers: int, hosts: int) -> int:
             "or put pgbouncer in between (docs/operating.md, Connections)."
         )
     return min(share, MOST)
+
+
+def assumed_share(*, workers: int, hosts: int) -> int:
+    """Return how many connections a worker may have while PostgreSQL cannot be asked.
+
+    That is a share of what it allows as it comes, and `LEAST` at least: it may allow more.
+
+    Args:
+        workers: of one host.
+        hosts: with as many workers each.
+    """
+    try:
+        return share_of(DEFAULT, workers=workers, hosts=hosts)
+    except TooFewConnections:
+        return LEAST

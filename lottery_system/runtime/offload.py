@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar, cast
 
 from gevent import monkey
@@ -46,7 +47,8 @@ def _outcome(
     """Call and hand an error over as a value: a gevent thread would also print it."""
     try:
         if niceness:
-            os.setpriority(os.PRIO_PROCESS, 0, niceness)  # 0: this thread (sched(7))
+            with suppress(OSError):  # a sandbox may refuse it, and the call matters more
+                os.setpriority(os.PRIO_PROCESS, 0, niceness)  # 0: this thread (sched(7))
         return function(*args, **kwargs), None
     except BaseException as error:
         return None, error

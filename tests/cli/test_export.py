@@ -205,6 +205,7 @@ def test_after_a_recovery_the_journal_that_ended_is_kept_apart(
     clock.turn(ONE_DAY)
     scheduler.tick(app)
     type_(f"draw export {folder}")
+    published = files_in(folder)
     restore()
     type_("draw recover", "lottery.local\n")
     scheduler.tick(app)
@@ -215,6 +216,11 @@ def test_after_a_recovery_the_journal_that_ended_is_kept_apart(
     files = files_in(folder)
     assert {"/log/recovery/1", "/log/ended/0/checkpoint", "/log/tile/0/000.p/1"} <= files.keys()
     lost = f"/{FIRST_DAY + 2 * ONE_DAY}"
+    of_lost = {address for address in published if lost in address}
+    assert f"/log{lost}/checkpoint" in of_lost
+    assert {files.get(address) for address in of_lost} == {
+        published[address] for address in of_lost
+    }
     visitor = Visitor(app.test_client())
     for address, data in files.items():
         if lost not in address:  # published once, and kept here

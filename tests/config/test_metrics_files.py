@@ -64,6 +64,33 @@ def test_what_a_worker_counted_stays_when_it_has_ended_and_its_files_go(tmp_path
     assert files.strip() == "[]"
 
 
+def test_a_torn_file_of_a_worker_that_was_killed_is_told_and_does_not_end_the_server(
+    tmp_path: Path,
+) -> None:
+    """Killed before its file had its size."""
+    out = run(
+        COUNT
+        + """
+(folder / "counter_4711.db").write_bytes(b"")
+(folder / "counter_4712.db").write_bytes(b"\\xff" * 10)
+(folder / "histogram_4713.db").write_bytes(b"\\0\\0\\0\\1" * 64)
+import config.gunicorn
+import logging, types
+config.gunicorn._metrics = folder
+server = types.SimpleNamespace(log=logging.getLogger())
+for pid in (4711, 4712, 4713):
+    config.gunicorn.child_exit(server, types.SimpleNamespace(pid=pid))
+print(sorted(file.name for file in folder.glob("*_47*")))
+metrics.exposition()
+""",
+        tmp_path,
+    )
+
+    assert "metrics: " in out
+    assert "[]" in out
+    assert "Traceback" not in out
+
+
 def test_a_start_removes_what_a_killed_server_left_and_nothing_of_one_that_lives(
     tmp_path: Path,
 ) -> None:

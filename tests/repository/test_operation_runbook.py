@@ -256,6 +256,41 @@ def test_systemd_knows_all_that_the_units_say(units: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_unit_leaves_the_lottery_what_it_needs_of_the_kernel() -> None:
+    """setpriority(2), with which passwords are hashed, and /proc/sys, which knows of a new boot."""
+    unit = (ROOT / "config" / "systemd" / "lottery.service").read_text(encoding="utf-8")
+
+    assert re.findall(r"(?m)^SystemCallFilter=~(.*)", unit) == ["@privileged"]
+    assert not re.search(r"(?m)^ProcSubset=pid", unit)
+
+
+def test_commands_are_typed_with_the_settings_and_the_user_of_the_unit() -> None:
+    unit = (ROOT / "config" / "systemd" / "lottery.service").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"(?m)^    (systemd-run (?:.*\\\n)*.*)$", page)
+
+    for name, option in (
+        ("User", "--uid="),
+        ("Group", "--gid="),
+        ("WorkingDirectory", "--working-directory="),
+        ("EnvironmentFile", "--property=EnvironmentFile="),
+        ("UMask", "--property=UMask="),
+        ("Environment", "--setenv="),
+    ):
+        [value] = re.findall(rf"(?m)^{name}=(.*)$", unit)
+        assert f"{option}{value}" in command.split()
+
+
+@pytest.mark.parametrize("name", ["lottery.service", "lottery-backup.service"])
+def test_others_cannot_look_into_the_storage(name: str) -> None:
+    """Each start of a unit gives its state folder the mode that the unit says, 0755 if none."""
+    unit = (ROOT / "config" / "systemd" / name).read_text(encoding="utf-8")
+
+    assert re.findall(r"(?m)^StateDirectory.*", unit) == [
+        "StateDirectory=lottery", "StateDirectoryMode=0700",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", MOST_EXPOSED)
 def test_the_units_are_hardened(units: Path, name: str) -> None:
     subprocess.run(
@@ -263,3 +298,16 @@ def test_the_units_are_hardened(units: Path, name: str) -> None:
          f"./{name}"],
         cwd=units, capture_output=True, timeout=PATIENCE, check=True,
     )  # fmt: skip
+
+
+def test_ci_has_what_the_tests_would_otherwise_be_skipped_without() -> None:
+    setup = (ROOT / "tests" / "setup.sh").read_text(encoding="utf-8")
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+
+    packages = {
+        package
+        for line in re.findall(r"apt_install (pgbouncer .*|webkit.*|postgresql )", setup)
+        for package in re.findall(r"[a-z0-9-]+", re.split(r"[&|]", line)[0])
+    }
+    assert packages > {"sqlite3", "pgbouncer"}
+    assert packages <= set(workflow.split())

@@ -60,6 +60,20 @@ assert os.getpriority(os.PRIO_PROCESS, 0) == 0
 """)
 
 
+def test_where_threads_may_not_stand_back_they_work_all_the_same() -> None:
+    """A sandbox of the kernel's (seccomp) may refuse it."""
+    run_under_gevent("""
+import os
+from lottery_system import passwords
+
+def refused(*_):
+    raise PermissionError("refused")
+
+os.setpriority = refused
+assert passwords.hash_password("three random words").startswith("$argon2")
+""")
+
+
 def test_pages_are_served_while_a_picture_is_decoded_and_one_at_a_time_is() -> None:
     run_under_gevent("""
 import gevent

@@ -53,6 +53,18 @@ def test_too_many_workers_do_not_start(database_url: str, tmp_path: Path) -> Non
     assert "or 4 for each of 1 workers on each of 20 hosts" in server.log()
 
 
+@pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:1/none", "sqlite:////nowhere/db"])
+def test_a_start_is_not_refused_while_nobody_knows_how_many_connections_there_are(
+    url: str, tmp_path: Path
+) -> None:
+    server = Gunicorn(url, tmp_path, LOTTERY_HOSTS="20")
+
+    server.start("/healthz")
+    server.kill()
+
+    assert ("connections: assuming 5 for each worker" in server.log()) == url.startswith("postgres")
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_people_play_and_days_are_drawn_behind_pgbouncer(
     database_url: str, tmp_path: Path, session: Session

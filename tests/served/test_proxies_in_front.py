@@ -17,6 +17,7 @@ from tests.stand_ins.processes import PATIENCE, ROOT, Gunicorn, wait_for
 
 #: a client that is not the proxy, and what it claims to be
 CLIENT, CLAIMED = "127.0.0.2", "203.0.113.9"
+CLAIMED_ID, TOKEN = "an-id-of-the-clients", "a-token-of-a-link"
 
 Front = Callable[[Gunicorn, Path, int], list[str]]
 
@@ -34,6 +35,7 @@ def nginx(server: Gunicorn, folder: Path, port: int) -> list[str]:
         ("127.0.0.1:8080", f"127.0.0.1:{server.port}"),
         ("/etc/letsencrypt/live/lottery.example/fullchain.pem", f"{folder}/certificate"),
         ("/etc/letsencrypt/live/lottery.example/privkey.pem", f"{folder}/key"),
+        ("/var/log/nginx/", f"{folder}/"),
     ):
         assert before in site
         site = site.replace(before, after)
@@ -41,7 +43,8 @@ def nginx(server: Gunicorn, folder: Path, port: int) -> list[str]:
     paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     (folder / "nginx.conf").write_text(
         f"daemon off; master_process off; pid {folder}/pid; error_log stderr;"
-        f"events {{}} http {{ access_log off; {paths}\n{site}\n}}\n",
+        # as Debian's nginx.conf has it, whose lines would be whole addresses
+        f"events {{}} http {{ access_log {folder}/access.log; {paths}\n{site}\n}}\n",
         encoding="utf-8",
     )
     command = [_program("nginx"), "-p", str(folder), "-e", "stderr", "-c", f"{folder}/nginx.conf"]
@@ -95,6 +98,8 @@ class Site:
             "X-Forwarded-Host": "elsewhere.example",
             "Forwarded": f"for={CLAIMED};proto=http",
             "Content-Type": "application/x-www-form-urlencoded",
+            "X-Request-ID": CLAIMED_ID,
+            "Referer": f"https://localhost/new-password?link={TOKEN}",
         }
         connection.request(method, path, body, headers)
         return connection
@@ -139,6 +144,8 @@ def test_the_lottery_behind_a_proxy_knows_client_and_scheme_and_streams(
             assert site.get("/metrics")[0] == 403
             assert site.get("/login", "POST", "username=bob")[0] == 400  # without a CSRF token
             wait_for(lambda: "csrf_refused" in server.log(), "the refusal is logged")
+            assert site.get(f"/new-password?link={TOKEN}")[0] < 500
+            assert CLAIMED_ID not in server.log()
             assert f"from={CLIENT} " in server.log()
             assert CLAIMED not in server.log()
             # Caddy 2.6 cuts what it passes on, and newer ones say 413
@@ -150,3 +157,16 @@ def test_the_lottery_behind_a_proxy_knows_client_and_scheme_and_streams(
                 assert live.getheader("Content-Type", "").startswith("text/event-stream")
                 while not live.readline().startswith(b"data:"):  # at once, and the stream goes on
                     pass
+            with closing(site.connect("GET", f"/nowhere?link={TOKEN}")) as connection:
+                request_id = connection.getresponse().getheader("X-Request-ID", "")
+            assert CLAIMED_ID != request_id
+
+            def access_log() -> str:
+                return "".join(file.read_text("utf-8") for file in folder.glob("*.log"))
+
+            wait_for(lambda: request_id in access_log(), "the access log has the request's id")
+            assert "/new-password" in access_log()
+            if front is nginx:  # Caddy would wait whether the lottery comes back
+                server.kill()
+                assert site.get(f"/new-password?link={TOKEN}")[0] == 502
+            assert TOKEN not in access_log()

@@ -66,6 +66,8 @@ def test_a_new_version_that_does_not_start_leaves_the_old_one_serving(
         server._master.send_signal(signal.SIGHUP)
         wait_for(lambda: "HUP does nothing" in server.log(), "HUP is refused")
         assert server.workers() == workers
+        # not by USR2, which under systemd and in containers ends the server
+        assert "restart the server (docs/operating.md, Restarting)" in server.log()
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -6,10 +6,13 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from lottery_system.clock import starts_at
 from lottery_system.models import Lottery, Mail, MailKind
-from tests.conftest import FIRST_NOON, Cast, Clock, Submit
+from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.log_keys import run_due
 from tests.web.conftest import Visitor
+
+LAST_DRAWN = "lottery_last_drawn_day_seconds "
 
 
 def test_a_process_that_lives_says_so(stranger: Visitor) -> None:
@@ -38,9 +41,10 @@ def test_prometheus_reads_the_figures(
     assert "lottery_ballots_today 5.0" in lines
     assert "lottery_draws_undrawn 1.0" in lines
     assert "lottery_draws_overdue 1.0" in lines
-    assert f"lottery_last_drawn_day_seconds {FIRST_NOON.timestamp() - 12 * 3600!r}" in (
-        line.replace("e+09", "") for line in lines
-    ) or any(line.startswith("lottery_last_drawn_day_seconds 1.795") for line in lines)
+    [drawn_at] = [line.split()[1] for line in lines if line.startswith(LAST_DRAWN)]
+    assert float(drawn_at) == starts_at(FIRST_DAY).timestamp()
+    for cause in ("clock", "disk", "mark", "witness"):
+        assert f'lottery_paused{{cause="{cause}"}} 0.0' in lines
 
 
 def test_prometheus_reads_how_many_mails_wait_and_were_set_aside(
