@@ -153,17 +153,23 @@ def on_starting(server: Any) -> None:
     # a pooler has its own limit, which only its console tells
     if url.get_backend_name() == "sqlite" or database.is_pooled(url):
         return
+    # gunicorn evaluates it in each worker, with literal arguments only
+    server.app.app_uri = f"lottery_system:create_app(connections={_share(server, allowed)})"
+
+
+def _share(server: Any, allowed: Any) -> int:
+    """Return how many connections a worker may have, of those that PostgreSQL allows if known."""
+    from lottery_system.runtime import connection_budget
+
     counts = {"workers": _settings.workers, "hosts": _settings.hosts}
     if allowed is None:
         share = connection_budget.assumed_share(**counts)
         server.log.warning("connections: assuming %s for each worker", share)
-    else:
-        try:
-            share = connection_budget.share_of(allowed, **counts)
-        except connection_budget.TooFewConnections as error:
-            sys.exit(str(error))
-    # gunicorn evaluates it in each worker, with literal arguments only
-    server.app.app_uri = f"lottery_system:create_app(connections={share})"
+        return share
+    try:
+        return connection_budget.share_of(allowed, **counts)
+    except connection_budget.TooFewConnections as error:
+        sys.exit(str(error))
 
 
 def when_ready(server: Any) -> None:

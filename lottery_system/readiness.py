@@ -34,8 +34,9 @@ STUCK = f"ballots have waited for the database for more than {BUSY} seconds"
 class Readiness:
     """What a process knows of whether it could store a ballot.
 
-    While ballots come in nothing is tried: the last batch shows it, or the one that waits. Otherwise the ballot box does
-    what storing one takes and rolls it back, at most once in a period however many ask.
+    While ballots come in nothing is tried: the last batch shows it, or the one that waits.
+    Otherwise the ballot box does what storing one takes and rolls it back, at most once in a period
+    however many ask.
 
     Args:
         ballot_box: the process's own.

@@ -1,4 +1,4 @@
-"""Backup script: every address that the lottery takes is passed to pg_dump, without its password."""
+"""Backup script: pg_dump gets every address that the lottery takes, without its password."""
 
 import os
 import subprocess
@@ -61,7 +61,7 @@ def test_pg_dump_gets_the_address_and_apart_from_it_the_password(
 
 
 def test_a_pooler_is_left_alone_and_the_servers_own_address_taken(folder: Path) -> None:
-    """pg_dump would leave its settings, such as an empty search_path, to the pooler's next client."""
+    """pg_dump would leave an empty search_path to the pooler's next client."""
     pooled = "postgresql://lottery:secret@127.0.0.1:6432/lottery?pooler=transaction"
 
     refused = back_up(folder, LOTTERY_DATABASE_URL=pooled)

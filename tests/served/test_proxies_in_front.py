@@ -159,7 +159,7 @@ def test_the_lottery_behind_a_proxy_knows_client_and_scheme_and_streams(
                     pass
             with closing(site.connect("GET", f"/nowhere?link={TOKEN}")) as connection:
                 request_id = connection.getresponse().getheader("X-Request-ID", "")
-            assert CLAIMED_ID != request_id
+            assert request_id != CLAIMED_ID
 
             def access_log() -> str:
                 return "".join(file.read_text("utf-8") for file in folder.glob("*.log"))
