@@ -18,7 +18,7 @@ def look(app: Flask) -> None:
     """Set the gauges of this process; asks nothing of the database."""
     parts = parts_of(app)
     for cause in CAUSES:
-        metrics.PAUSED.labels(cause)
+        metrics.PAUSED.labels(cause).set(cause in parts.pause.causes)
     for reason in REASONS:
         metrics.BALLOTS_REFUSED.labels(reason)
     metrics.WORKERS.set(1)

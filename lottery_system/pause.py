@@ -7,7 +7,6 @@ draws or signs asks first. Each process detects its own causes, so no process de
 import logging
 
 from lottery_system.errors import Paused
-from lottery_system.metrics import PAUSED
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +24,11 @@ class Pause:
         """Return what is wrong and what to do, a sentence for each cause; empty if nothing is."""
         return tuple(self._reasons.values())
 
+    @property
+    def causes(self) -> frozenset[str]:
+        """Return the causes, one word each; empty if it is not paused."""
+        return frozenset(self._reasons)
+
     def set(self, cause: str, reason: str, *, ballots_only: bool = False) -> None:
         """Pause for a cause; the log has a line where it is new or has changed.
 
@@ -36,7 +40,6 @@ class Pause:
         if self._reasons.get(cause) != reason:
             log.error("paused: %s", reason)
         self._reasons[cause] = reason
-        PAUSED.labels(cause).set(1)
         if ballots_only:
             self._ballots_only.add(cause)
 
@@ -45,7 +48,6 @@ class Pause:
         self._ballots_only.discard(cause)
         if self._reasons.pop(cause, None) is not None:
             log.info("no longer paused: %s", cause)
-            PAUSED.labels(cause).set(0)
 
     def refuse(self, cause: str | None = None) -> None:
         """Refuse to go on while paused.
