@@ -49,7 +49,7 @@ def checkpoint() -> Response:
     with reading() as connection:
         last = last_record(connection)
         if last is None:
-            abort(404, gettext("The public log starts with the first draw."))
+            abort(404, lazy_gettext("The public log starts with the first draw."))
         parts().rollback.publish(connection, last)
         return public(cosigned_checkpoint(connection, last), TEXT, A_MOMENT)
 
