@@ -22,7 +22,7 @@ LONGEST_LEAP = 15
 #: seconds within which a draw is there, even where the ticks of midnight failed
 SOON = 2 * PATIENCE
 #: how each line of the log begins: what went wrong is told in one, and no traceback follows
-LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \w")
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \d+ [A-Z]+ \w")
 
 
 def suffer(server: Gunicorn, players: Sequence[Player], strike: Callable[[], None]) -> None:
