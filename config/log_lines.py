@@ -18,8 +18,9 @@ MOST_OF_TRACEBACK = 8000
 MOST_OF_KIND = 60
 WINDOW = 60
 
-#: a query string, which may hold the token of a link
-_QUERY = re.compile(r"\?[^\s'\"]*=[^\s'\"]*")
+#: a query string, which may hold the token of a link; what comes before its first "=" has no "?",
+#: or many of them would take the square of their number
+_QUERY = re.compile(r"\?[^\s'\"?=]*=[^\s'\"]*")
 
 #: tells of the request that is being answered what each of its lines says, by name; unset elsewhere
 request: ContextVar[Callable[[], Mapping[str, object]]] = ContextVar("request")

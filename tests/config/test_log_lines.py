@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
@@ -108,6 +109,24 @@ def test_the_query_of_an_address_is_left_out_whoever_logs_it(
 
     assert "/new-password?..." in text
     assert "s3cret" not in text
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS.values())
+def test_many_question_marks_take_no_longer_than_other_text(
+    formatter: type[logging.Formatter],
+) -> None:
+    def seconds(text: str) -> float:
+        try:
+            raise ValueError(text)
+        except ValueError:
+            record = logging.LogRecord("flood", logging.ERROR, __file__, 1, "", (), sys.exc_info())
+        began = time.process_time()
+        formatter().format(record)
+        return time.process_time() - began
+
+    plain = min(seconds("a" * 100_000) for _ in range(3))
+
+    assert seconds("?" * 100_000) < 20 * plain + 0.5
 
 
 def test_an_error_that_quotes_a_stranger_makes_no_event_of_its_own(written: StringIO) -> None:
