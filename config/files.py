@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 #: what nobody but the owner of a file may do with it: anything
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+#: for its owner alone
+PRIVATE = stat.S_IRUSR | stat.S_IWUSR
 
 
 def made_once(path: Path, make: Callable[[], str]) -> str:
@@ -65,6 +67,25 @@ def made_private(files: Iterable[Path]) -> MadePrivate:
         except OSError:  # somebody else's
             done.failed.append(file)
     return done
+
+
+def write_whole(file: Path, data: bytes, mode: int = PRIVATE) -> None:
+    """Write a file whole or not at all, also if the power fails; replace one that there is.
+
+    Args:
+        mode: its permissions, whatever the umask is.
+
+    Raises:
+        OSError: it cannot be written; a draft may be left beside it.
+    """
+    draft = file.with_name(f".{file.name}.draft")
+    with draft.open("wb") as writing:
+        os.fchmod(writing.fileno(), mode)
+        writing.write(data)
+        writing.flush()
+        os.fsync(writing.fileno())
+    draft.replace(file)
+    flush_folder(file.parent)
 
 
 def flush_folder(folder: Path) -> None:

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from config.files import write_whole
 from lottery_system.fairness.note import (
     Checkpoint,
     CryptographyMissing,
@@ -92,9 +93,7 @@ class Evidence:
                 self.folder.mkdir(exist_ok=True)
                 if len(list(self.folder.iterdir())) >= MOST:
                     return f"there are {MOST} files; move those away whose case is closed"
-                draft = path.with_name(f".{path.name}.draft")
-                draft.write_text(text, encoding="utf-8")
-                draft.replace(path)
+                write_whole(path, text.encode())
                 del self._unwritten[path]
         except OSError as error:
             return error.strerror

@@ -6,7 +6,6 @@ was interrupted goes on where it stopped.
 """
 
 import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from config.files import flush_folder
+from config.files import write_whole
 from lottery_system.certificates import (
     NoOffers,
     NotDrawn,
@@ -234,16 +233,8 @@ class Exporter:
             yield
 
     def _write(self, file: Path, data: bytes) -> None:
-        """Write a file whole or not at all, also if the power fails."""
         _make_folder(file.parent)
-        draft = file.with_name(f".{file.name}.draft")
-        with draft.open("wb") as writing:
-            os.fchmod(writing.fileno(), FILE_MODE)
-            writing.write(data)
-            writing.flush()
-            os.fsync(writing.fileno())
-        draft.replace(file)
-        flush_folder(file.parent)
+        write_whole(file, data, FILE_MODE)
         self.written_count += 1
 
 
