@@ -24,13 +24,7 @@ def made_once(path: Path, make: Callable[[], str]) -> str:
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = make()
-        number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-        draft = Path(name)
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        draft = _draft_of(path, make().encode())
         try:
             os.link(draft, path)
         except FileExistsError:
@@ -72,20 +66,37 @@ def made_private(files: Iterable[Path]) -> MadePrivate:
 def write_whole(file: Path, data: bytes, mode: int = PRIVATE) -> None:
     """Write a file whole or not at all, also if the power fails; replace one that there is.
 
+    Several processes may write the same one: each has a draft of its own, and the last one stays.
+
     Args:
         mode: its permissions, whatever the umask is.
 
     Raises:
-        OSError: it cannot be written; a draft may be left beside it.
+        OSError: it cannot be written.
     """
-    draft = file.with_name(f".{file.name}.draft")
-    with draft.open("wb") as writing:
-        os.fchmod(writing.fileno(), mode)
-        writing.write(data)
-        writing.flush()
-        os.fsync(writing.fileno())
-    draft.replace(file)
+    draft = _draft_of(file, data)
+    try:
+        draft.chmod(mode)
+        draft.replace(file)
+    except OSError:
+        draft.unlink()
+        raise
     flush_folder(file.parent)
+
+
+def _draft_of(file: Path, data: bytes) -> Path:
+    """Write a draft beside a file, mode 0600, and flush it to disk."""
+    number, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(number, "wb") as writing:
+            writing.write(data)
+            writing.flush()
+            os.fsync(writing.fileno())
+    except OSError:  # a full disk
+        draft.unlink()
+        raise
+    return draft
 
 
 def flush_folder(folder: Path) -> None:
