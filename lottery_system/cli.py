@@ -330,7 +330,10 @@ def recover_draws() -> None:
             _demand_lost(connection, mark)
     log_keys, witnesses = parts().keyring.log_keys(), parts().witnesses
     # where the mark knows of no loss, they are asked as each tick asks, so that claims count, too
-    (witnesses.look if is_sound else witnesses.learn)(log_keys)
+    if is_sound:
+        witnesses.look(log_keys)
+    else:
+        witnesses.learn(log_keys)
     with reading() as connection:
         published = witnesses.published(connection, mark, log_keys)
         if is_sound and published == mark:
@@ -423,14 +426,12 @@ def export_logs(folder: Path) -> None:
     What is there already is kept. It can run at any time, and goes on if it was interrupted.
     """
     with snapshot(db.engines[READING]) as connection:
-        parts().rollback.check(connection)
-        last = last_record(connection)
+        last = parts().rollback.publish_newest(connection)
         if last is None:
             raise click.ClickException(
                 "There is nothing to export: the public log begins at the first start of the "
                 "server. Is LOTTERY_DATABASE_URL the right one?"
             )
-        parts().rollback.publish(connection, last)
         exporter = Exporter(connection, folder, parts().keyring.log_keys(connection))
         exporter.export(last)
     click.echo(f"{folder}: files written: {exporter.written_count:,}.")

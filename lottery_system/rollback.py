@@ -188,6 +188,22 @@ class Rollback:
         elif Frontier.from_bytes(size, last.frontier).root != mark.journal.root:
             demand_journal(connection, mark)
 
+    def publish_newest(self, connection: Connection) -> StoredRecord | None:
+        """Check everything, and raise the mark before what names the newest record is shown.
+
+        Returns:
+            That record; None if the journal has not begun.
+
+        Raises:
+            Paused: the database is behind the mark or differs from it, or the mark cannot be
+                written.
+        """
+        self.check(connection)
+        last = last_record(connection)
+        if last is not None:
+            self.publish(connection, last)
+        return last
+
     def read(self) -> Mark | None:
         """Return the mark; None if there is none yet.
 

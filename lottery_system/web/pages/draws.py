@@ -23,7 +23,7 @@ from lottery_system.fairness.records import parse_freeze, parse_genesis
 from lottery_system.models import DRAWN
 from lottery_system.parts import parts
 from lottery_system.queries.day import look_up
-from lottery_system.queries.logs import freeze_of, journal_record, last_record
+from lottery_system.queries.logs import freeze_of, journal_record
 from lottery_system.queries.my_ballots import submissions_of
 from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page
 from lottery_system.web.drawing import tree_of
@@ -117,10 +117,7 @@ def offers(day: str) -> Response:
     of_day = day_or_404(day)
     try:
         with reading() as connection:
-            parts().rollback.check(connection)
-            last = last_record(connection)
-            if last is not None:  # update the high-water mark before publishing the note
-                parts().rollback.publish(connection, last)
+            parts().rollback.publish_newest(connection)
             signed = certificates.signed_offers_of(
                 connection, of_day, parts().keyring.log_keys(connection)
             )
@@ -136,10 +133,7 @@ def freeze_proof(day: str) -> Response:
     of_day = day_or_404(day)
     try:
         with reading() as connection:
-            parts().rollback.check(connection)
-            last = last_record(connection)
-            if last is not None:  # update the high-water mark before publishing a checkpoint
-                parts().rollback.publish(connection, last)
+            parts().rollback.publish_newest(connection)
             proof, is_final = certificates.freeze_proof_of(connection, of_day)
         return public(proof, TEXT, FOR_EVER if is_final else A_MOMENT)
     except NotClosed as error:
