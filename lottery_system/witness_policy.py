@@ -8,11 +8,9 @@ from urllib.parse import urlsplit
 
 from config import Settings, SettingsError
 from lottery_system.errors import UnfitKeys
-from lottery_system.fairness.note import MAX_SIGNATURES, VerifierKey, format_vkey
+from lottery_system.fairness.cosignature import MAX_COSIGNATURES
+from lottery_system.fairness.note import VerifierKey, format_vkey
 from lottery_system.fairness.policy import Policy, PolicyError, parse_policy
-
-#: below a checkpoint, beside the lottery's own signature
-MAX_WITNESSES = MAX_SIGNATURES - 1
 
 
 def read_policy(settings: Settings) -> Policy | None:
@@ -34,10 +32,10 @@ def read_policy(settings: Settings) -> Policy | None:
         raise SettingsError(
             f"LOTTERY_WITNESSES: {file} names no witness; leave the setting out to have none."
         )
-    if len(policy.witnesses) > MAX_WITNESSES:
+    if len(policy.witnesses) > MAX_COSIGNATURES:
         raise SettingsError(
             f"LOTTERY_WITNESSES: {file} names {len(policy.witnesses)} witnesses, and a checkpoint "
-            f"has room for {MAX_WITNESSES} cosignatures. Name no more than that."
+            f"has room for {MAX_COSIGNATURES} cosignatures. Name no more than that."
         )
     for each in policy.logs:
         if each.key.name != settings.name:

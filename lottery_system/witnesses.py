@@ -56,6 +56,15 @@ CAUSE = "witness"
 #: seconds that a tick waits for witnesses in all, before the draws of mode operator
 BUDGET = 30.0
 
+_STRANGE = "it shows a checkpoint that this lottery did not sign"
+#: whichever of the two journals a database has, the other one contradicts it
+_RECOVER_FORK = f"Both are signed, so that restoring the other one ends nothing: {RECOVER}."
+#: where a witness says more than it shows
+_LOOK = (
+    "Restore the newest backup. If the database is known to be the newest, the witness is wrong: "
+    "take it out of LOTTERY_WITNESSES, and start again."
+)
+
 
 def of(settings: Settings, rollback: Rollback, pause: Pause) -> "Witnesses":
     """Return the witnesses that the settings name.
@@ -352,16 +361,13 @@ class Witnesses:
                 yield (
                     f"The witness {self._name(digest)} says that it has cosigned {size} records of "
                     f"the journal, and the database has {last.number + 1}; it does not show them. "
-                    f"Restore the newest backup. If the database is known to be the newest, the "
-                    "witness is wrong: take it out of LOTTERY_WITNESSES, and start again."
+                    f"{_LOOK}"
                 )
         for digest in self._forks:
             if not ended:
                 yield (
                     f"The witness {self._name(digest)} says that it has cosigned another journal "
-                    "of this lottery; it does not show it. Restore the newest backup. If the "
-                    "database is known to be the newest, the witness is wrong: take it out of "
-                    "LOTTERY_WITNESSES, and start again."
+                    f"of this lottery; it does not show it. {_LOOK}"
                 )
 
     def _tell(self, digest: bytes, reason: str | None) -> None:
@@ -377,13 +383,6 @@ class Witnesses:
 
     def _name(self, digest: bytes) -> str:
         return self._witnesses[digest].key.name
-
-
-_STRANGE = "it shows a checkpoint that this lottery did not sign"
-
-
-#: whichever of the two journals a database has, the other one contradicts it
-_RECOVER_FORK = f"Both are signed, so that restoring the other one ends nothing: {RECOVER}."
 
 
 def _place_of(proof: Proof) -> str:

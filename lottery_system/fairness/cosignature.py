@@ -17,6 +17,7 @@ from lottery_system.fairness.edwards25519 import is_public_key
 from lottery_system.fairness.note import (
     KEY_ID_BYTES,
     KEY_NAME,
+    MAX_SIGNATURES,
     CryptographyMissing,
     NoteError,
     Signature,
@@ -30,6 +31,8 @@ ED25519, ML_DSA_44 = b"\x04", b"\x06"
 #: bytes of a public key and of a signature
 _BYTES = {ED25519: (32, 64), ML_DSA_44: (1312, 2420)}
 TIME_BYTES = 8
+#: lines below a checkpoint, beside the log's own
+MAX_COSIGNATURES = MAX_SIGNATURES - 1
 MAX_TIME = 2**63 - 1
 #: of a key name in UTF-8, since one byte says how many there are
 MAX_NAME_BYTES = 255

@@ -4,14 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from lottery_system.fairness.note import MAX_SIGNATURES
+from lottery_system.fairness.cosignature import MAX_COSIGNATURES
 from lottery_system.models import Cosignature
 from lottery_system.models.base import table_of
 from lottery_system.queries import AnyRow, at_most
 from lottery_system.queries.logs import StoredRecord
-
-#: lines below a checkpoint beside the lottery's own
-MAX_COSIGNATURES = MAX_SIGNATURES - 1
 
 
 def cosigned_checkpoint(connection: Connection, record: StoredRecord) -> str:
