@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from config.demo import DemoRuns, empty_folder, lock_folder
-from lottery_system import claims, draws
+from lottery_system import draws, due_draws
 from lottery_system.audit import audit
 from lottery_system.audit.heads import read_head
 from lottery_system.audit.progress import Progress, ProgressLine
@@ -245,33 +245,12 @@ def create_demo(if_empty: bool) -> None:
 )
 def run_draws(confirm: bool) -> None:
     """Close and draw whatever is due. Safe at any time, any number at once."""
-    keyring, rollback = parts().keyring, parts().rollback
-    clock_check, settings = parts().clock_check, parts().settings
-    check = ClosingCheck(settings, clock_check, is_confirmed=confirm)
+    clock_check = parts().clock_check
+    check = ClosingCheck(parts().settings, clock_check, is_confirmed=confirm)
     with new_session() as session:
         now = clock_check.look(session)
         parts().pause.refuse()
-        with reading() as connection:
-            rollback.look(connection)
-        parts().pause.refuse()
-        log_keys = keyring.begin(now)
-        with reading() as connection:
-            rollback.raise_all(connection)
-        parts().witnesses.look(log_keys)
-        parts().pause.refuse()
-        fetch = keyring.fetch_signature
-        drawn = draws.run_due(
-            session,
-            now,
-            settings.places,
-            log_keys,
-            fetch,
-            check=check,
-            rollback=rollback,
-            claim_days=settings.claim_days,
-            cosign=lambda: parts().witnesses.cosign(log_keys),
-        )
-        claims.run_due(session, now, settings.claim_days, rollback=rollback)
+        drawn = due_draws.run(session, now, parts(), check)
         waiting = draws.waiting(session)
     for day in drawn:
         _show(day)

@@ -10,11 +10,11 @@ from apscheduler.triggers.cron import CronTrigger
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from lottery_system import claims, draws, gauges, metrics
+from lottery_system import due_draws, gauges, metrics
 from lottery_system.clock import utcnow
 from lottery_system.clock_past import ClockPast
 from lottery_system.errors import LotteryError, Paused
-from lottery_system.extensions import db, new_session, reading, scheduler
+from lottery_system.extensions import db, new_session, scheduler
 from lottery_system.models import (
     AccountEvent,
     AccountLink,
@@ -27,7 +27,6 @@ from lottery_system.models import (
 from lottery_system.parts import parts_of
 from lottery_system.runtime.database import let_idle_go
 from lottery_system.web.mails import write_mail
-from lottery_system.witnesses import CAUSE as WITNESS
 
 log = logging.getLogger(__name__)
 
@@ -133,27 +132,7 @@ def tick(app: Flask) -> None:
     with app.app_context(), new_session() as session:
         try:
             now = parts.clock_check.look(session)
-            rollback, keyring = parts.rollback, parts.keyring
-            with reading() as connection:
-                rollback.look(connection)
-            parts.pause.refuse_draws(besides=WITNESS)
-            log_keys = keyring.begin(now)
-            with reading() as connection:  # which makes the mark of a lottery that has just begun
-                rollback.raise_all(connection)
-            parts.witnesses.look(log_keys)
-            parts.pause.refuse_draws()
-            draws.run_due(
-                session,
-                now,
-                parts.settings.places,
-                log_keys,
-                keyring.fetch_signature,
-                check=parts.closing_check,
-                rollback=rollback,
-                claim_days=parts.settings.claim_days,
-                cosign=lambda: parts.witnesses.cosign(log_keys),
-            )
-            claims.run_due(session, now, parts.settings.claim_days, rollback=rollback)
+            due_draws.run(session, now, parts, parts.closing_check)
             with session.begin():
                 parts.seen_log_ins.store(session, now)
                 LoginSession.sweep(session, now)

@@ -25,6 +25,7 @@ FLOORS = (
         "gauges",
         "ballot_box",
         "draws",
+        "due_draws",
         "claims",
         "letters",
         "postman",
