@@ -18,7 +18,7 @@ from tests.stand_ins.foreign import foreign as program_of
 from tests.stand_ins.log_keys import LOG_KEYS, begin
 from tests.stand_ins.postgres import free_port
 from tests.stand_ins.processes import PATIENCE, wait_for
-from tests.test_witnesses import certified, checkpoint, reasons, restarted
+from tests.stand_ins.witnessed_site import certified, checkpoint, reasons, restarted
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -12,20 +12,17 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from lottery_system import scheduler, witness_client, witnesses
-from lottery_system.certificates import certificate_of
 from lottery_system.clock import ONE_DAY
 from lottery_system.errors import Paused
-from lottery_system.extensions import reading
-from lottery_system.fairness.certificate import parse_certificate
-from lottery_system.fairness.cosignature import ML_DSA_44, check_cosignature, is_by
-from lottery_system.fairness.note import SigningKey, format_vkey, split_note
+from lottery_system.fairness.cosignature import ML_DSA_44
+from lottery_system.fairness.note import SigningKey, format_vkey
 from lottery_system.models import Lottery
-from lottery_system.parts import keep, parts_of
 from lottery_system.witness_policy import read_policy
-from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit, settings_for
+from tests.conftest import FIRST_NOON, Backup, Cast, Clock, Submit, settings_for
 from tests.stand_ins.cosigning import CosigningKey
 from tests.stand_ins.log_keys import LOG_KEYS, begin
 from tests.stand_ins.witness import Reply, Witness, keep_policy
+from tests.stand_ins.witnessed_site import certified, checkpoint, cosigners, reasons, restarted
 from tests.web.conftest import Visitor, text_of
 
 OWN = LOG_KEYS.key.verifier
@@ -63,41 +60,6 @@ def begun(app: Flask, clock: Clock, session: Session) -> Flask:
     begin(session, FIRST_NOON)
     scheduler.tick(app)
     return app
-
-
-def restarted(app: Flask) -> None:
-    """Let the process forget what it has heard, as a restart does."""
-    parts = parts_of(app)
-    fresh = witnesses.of(parts.settings, parts.rollback, parts.pause)
-    parts.pause.clear(witnesses.CAUSE)
-    keep(app, type(parts)(**{**vars(parts), "witnesses": fresh}))
-
-
-def reasons(app: Flask) -> str:
-    return "\n".join(parts_of(app).pause.reasons)
-
-
-def checkpoint(app: Flask) -> str:
-    return Visitor(app.test_client()).get("/log/checkpoint").text
-
-
-def cosigners(note: str, *known: Witness) -> list[str]:
-    """Return the names of the witnesses whose cosignatures of a note hold."""
-    body, signatures = split_note(note)
-    found = []
-    for witness in known:
-        for signature in signatures:
-            if is_by(signature, witness.key.witness):
-                check_cosignature(signature, witness.key.witness, body)
-                found.append(witness.key.name)
-    return found
-
-
-def certified(app: Flask) -> str:
-    """Return the checkpoint of the first day's certificate."""
-    with app.app_context(), reading() as connection:  # which no cache of pages knows
-        text = certificate_of(connection, FIRST_DAY, LOG_KEYS)
-    return parse_certificate(text.encode()).journal.checkpoint
 
 
 def test_the_genesis_and_each_freeze_are_cosigned_and_shown(

@@ -55,6 +55,12 @@ def line(page: Page) -> Locator:
     return page.locator("[data-keep]")
 
 
+def keep_one(page: Page) -> None:
+    """Add a ballot, and see that the browser saves its receipt."""
+    submit_one(page, "Big Chance")
+    expect(line(page)).to_contain_text(SAVED)
+
+
 def verdict(page: Page) -> Locator:
     """Return what the page of a draw says of kept receipts, by itself."""
     return page.locator("[data-kept] output")
@@ -87,8 +93,7 @@ def test_a_burst_of_presses_keeps_its_newest_receipt_which_the_draw_checks_unask
         # others play on, so that the list grows, and the next day the page says it by itself
         log_out(page, "bob")
         log_in(page, "charlie")
-        submit_one(page, "Big Chance")
-        expect(line(page)).to_contain_text(SAVED)
+        keep_one(page)
         log_out(page, "charlie")
         lottery.next_noon(page)
         log_in(page, "bob")
@@ -113,8 +118,7 @@ def test_a_list_without_the_kept_ballot_is_convicted_with_no_hand_of_its_holder(
         browsing(chromium, lottery.server.url) as page,
     ):
         log_in(page, "charlie")
-        submit_one(page, "Big Chance")
-        expect(line(page)).to_contain_text(SAVED)
+        keep_one(page)
         log_out(page, "charlie")
         log_in(page, "bob")
         page.goto("about:blank")
@@ -122,8 +126,7 @@ def test_a_list_without_the_kept_ballot_is_convicted_with_no_hand_of_its_holder(
         copytree(folder, before)
         lottery.server.start()
         page.goto("/")
-        submit_one(page, "Big Chance")
-        expect(line(page)).to_contain_text(SAVED)
+        keep_one(page)
 
         page.goto("about:blank")
         lottery.server.stop()
@@ -147,8 +150,7 @@ def test_another_account_sees_none_of_them_and_their_owner_deletes_them(
         browsing(chromium, lottery.server.url) as page,
     ):
         log_in(page, "bob")
-        submit_one(page, "Big Chance")
-        expect(line(page)).to_contain_text(SAVED)
+        keep_one(page)
         log_out(page, "bob")
         log_in(page, "charlie")
         page.goto("/ballots")

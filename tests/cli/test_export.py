@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from flask import Flask
@@ -45,6 +46,26 @@ def files_in(folder: Path) -> dict[str, bytes]:
         for file in folder.rglob("*")
         if file.is_file() and not file.name.startswith(".")
     }
+
+
+class Exported(NamedTuple):
+    """A folder that was exported to, and the files in it."""
+
+    folder: Path
+    files: dict[str, bytes]
+
+
+@pytest.fixture
+def outrun(app: Flask, type_: Type, tmp_path: Path, clock: Clock, backup: Backup) -> Exported:
+    """Export a day more than the database has, which is restored from before it closed."""
+    folder = tmp_path / "public"
+    restore = backup()
+    clock.turn(ONE_DAY)
+    scheduler.tick(app)
+    type_(f"draw export {folder}")
+    files = files_in(folder)
+    restore()
+    return Exported(folder, files)
 
 
 def demand_served(app: Flask, folder: Path) -> dict[str, bytes]:
@@ -178,15 +199,9 @@ def test_the_beginning_of_a_tile_goes_once_the_tile_is_full(type_: Type, tmp_pat
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_folder_of_another_lottery_or_of_a_newer_database_is_refused(
-    app: Flask, type_: Type, tmp_path: Path, clock: Clock, backup: Backup
+    outrun: Exported, type_: Type, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "public"
-    restore = backup()
-    clock.turn(ONE_DAY)
-    scheduler.tick(app)
-    type_(f"draw export {folder}")
-    before = files_in(folder)
-    restore()
+    folder, before = outrun
 
     assert "The database is older than what was published" in type_(f"draw export {folder}").output
     (tmp_path / "mark").unlink()  # without which only the folder knows
@@ -198,15 +213,9 @@ def test_a_folder_of_another_lottery_or_of_a_newer_database_is_refused(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_after_a_recovery_the_journal_that_ended_is_kept_apart(
-    app: Flask, type_: Type, tmp_path: Path, clock: Clock, backup: Backup
+    app: Flask, outrun: Exported, type_: Type
 ) -> None:
-    folder = tmp_path / "public"
-    restore = backup()
-    clock.turn(ONE_DAY)
-    scheduler.tick(app)
-    type_(f"draw export {folder}")
-    published = files_in(folder)
-    restore()
+    folder, published = outrun
     type_("draw recover", "lottery.local\n")
     scheduler.tick(app)
 

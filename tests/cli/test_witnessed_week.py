@@ -22,11 +22,12 @@ from lottery_system.models import Lottery
 from lottery_system.parts import parts_of
 from tests.cli.conftest import Type
 from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit
-from tests.stand_ins.log_keys import begin
+from tests.stand_ins.log_keys import LOG_KEYS, begin
 from tests.stand_ins.witness import Witness, keep_policy
-from tests.test_witnesses import OWN, checkpoint, cosigners, reasons, restarted
+from tests.stand_ins.witnessed_site import checkpoint, cosigners, reasons, restarted
 from tests.web.conftest import Visitor, text_of
 
+OWN = LOG_KEYS.key.verifier
 #: of the week: days on which the second witness is down when they close, and the one restored
 DOWN = range(3, 6)
 RESTORED = 2

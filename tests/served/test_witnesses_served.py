@@ -9,7 +9,7 @@ from lottery_system.fairness.note import parse_signing_key
 from lottery_system.keys import LOG_KEY
 from tests.stand_ins.processes import Gunicorn
 from tests.stand_ins.witness import Witness, keep_policy
-from tests.test_witnesses import cosigners
+from tests.stand_ins.witnessed_site import cosigners
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
