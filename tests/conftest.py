@@ -27,7 +27,9 @@ from flask_migrate import upgrade
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from sqlalchemy import Engine, event, make_url
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.orm import Session
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 import config
@@ -224,18 +226,42 @@ def compiled_templates() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def routes_compiled_once() -> Iterator[None]:
-    """Compile how the address of each route is written once: most of what an application costs."""
-    compiled: dict[tuple[object, ...], Any] = {}
-    compile_builder = Rule._compile_builder
+    """Compile each route once for all applications: most of what an application costs."""
+    compiled: dict[tuple[object, ...], Rule] = {}
+    compile_rule = Rule.compile
 
-    def once(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (rule.rule, rule.endpoint, repr(rule.defaults), append_unknown)
-        if key not in compiled:
-            compiled[key] = compile_builder(rule, append_unknown)
-        return compiled[key]
+    def of(rule: Rule, method: Any) -> Any:
+        return method.__func__.__get__(rule)
+
+    def once(rule: Rule) -> None:
+        key = (rule.rule, rule.endpoint, repr(rule.defaults), rule.merge_slashes, rule.subdomain)
+        first = compiled.get(key)
+        if first is None:
+            compile_rule(rule)
+            compiled[key] = rule
+            return
+        rule.arguments |= first.arguments
+        rule._parts, rule._trace, rule._converters = first._parts, first._trace, first._converters
+        rule._build = of(rule, first._build)
+        rule._build_unknown = of(rule, first._build_unknown)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", once)
+        patch.setattr(Rule, "compile", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> Iterator[None]:
+    """Compile each statement once for all engines of a dialect, not once for each application."""
+    caches: dict[type, LRUCache[Any, Any]] = {}
+    shared = property(
+        lambda engine: caches.setdefault(type(engine.dialect), LRUCache(2000)),
+        lambda engine, own: None,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "_compiled_cache", shared, raising=False)
+        patch.setattr(DefaultDialect, "__hash__", lambda dialect: hash(type(dialect)))
+        patch.setattr(DefaultDialect, "__eq__", lambda one, other: type(one) is type(other))
         yield
 
 
