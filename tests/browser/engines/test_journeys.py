@@ -1,4 +1,7 @@
-"""Journeys of players and organisers, each in Chromium, Firefox and WebKit."""
+"""Journeys of players and organisers, each in Firefox and WebKit.
+
+In Chromium the stories beside this folder show the same, and more.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,6 +12,7 @@ import pytest
 
 from lottery_system.clock import closes_at
 from tests.browser.conftest import DRAWN_DAY, Seeded, database
+from tests.browser.engines.conftest import OTHERS
 from tests.browser.engines.page import ENTER, SPACE, Engine, Page, browsing
 from tests.browser.test_stories import Site, open_lotteries, site
 from tests.conftest import FIRST_DAY, PASSWORD
@@ -21,6 +25,8 @@ ONE = "Add 1 ballot to Big Chance"
 RECEIPT = ".receipt"
 VERDICT = "output[data-verdict]"
 DRAW = f"/draws/{DRAWN_DAY}"
+
+pytestmark = pytest.mark.parametrize("engine", OTHERS, indirect=True, scope="package")
 
 
 @pytest.fixture
