@@ -45,6 +45,7 @@ def test_an_organiser_tries_a_month_from_all_sides(
 
         # what a player does in a minute a day
         page.press("a player who hasn’t")
+        page.expect("No win on")  # which the page of before does not say
         page.expect("Closes in", part=".today")
         page.press("Add 1 ballot to Cinema Night")
         page.expect("Your ballot is in", "Cinema Night", part=".receipt")
