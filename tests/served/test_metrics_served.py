@@ -42,6 +42,8 @@ def test_the_figures_of_two_workers_are_one_and_stay_when_a_worker_dies(
         assert counted == 10 * [40]
         assert figures[HEALTH] == 40
         assert abs(figures['lottery_clock_skew_seconds{against="database"}']) < 5
+        # a figure of one worker would go on being told once that worker has ended
+        assert not [name for name in figures if re.search(r'\bpid="', name)]
         assert used_metrics() - names(figures) - OF_PROMETHEUS == set()
         if shutil.which("prometheus") is None:
             print("not tried with Prometheus: install the package prometheus")

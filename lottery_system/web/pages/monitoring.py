@@ -1,8 +1,12 @@
 """Health checks and metrics for load balancers, container engines and Prometheus."""
 
+from collections.abc import Iterable
+
 from flask import Blueprint, Response, current_app
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from lottery_system import gauges
@@ -17,6 +21,8 @@ from lottery_system.schema import revision
 from lottery_system.version import VERSION
 
 blueprint = Blueprint("monitoring", __name__)
+
+IS_UP = "Whether the database answers"
 
 
 @blueprint.get("/healthz")
@@ -44,18 +50,35 @@ def metrics() -> Response:
     say the same.
     """
     gauges.look(current_app)
-    registry = CollectorRegistry()
-    is_up = Gauge("lottery_database_up", "Whether the database answers", registry=registry)
     try:
-        _add_figures(registry)
-        is_up.set(1)
+        figures = _Figures([_gauge("lottery_database_up", IS_UP, 1), *_figures_of_the_database()])
     except SQLAlchemyError:
-        is_up.set(0)
+        figures = _Figures([_gauge("lottery_database_up", IS_UP, 0)])
+    registry = CollectorRegistry()
+    registry.register(figures)
     return Response(generate_latest(registry) + exposition(), mimetype=CONTENT_TYPE_LATEST)
 
 
-def _add_figures(registry: CollectorRegistry) -> None:
-    """Add what the database says, all of it or nothing.
+class _Figures(Collector):
+    """Figures of this one answer.
+
+    Not `Gauge`: under gunicorn each worker would keep its own in a file, and /metrics go on telling
+    what a worker saw when it was last asked, even once it has ended.
+    """
+
+    def __init__(self, figures: list[Metric]) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterable[Metric]:
+        return self._figures
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _figures_of_the_database() -> list[Metric]:
+    """Return what the database says, all of it or nothing.
 
     Raises:
         SQLAlchemyError: it does not answer.
@@ -65,8 +88,9 @@ def _add_figures(registry: CollectorRegistry) -> None:
     connection = db.session.connection()
     mails = Mail.counts(connection)
     last_ballot = last_ballot_at(connection)
-    build = {"version": VERSION, "schema": revision(connection)}
-    for name, text, value in (
+    build = GaugeMetricFamily("lottery_build_info", "What runs here", labels=["version", "schema"])
+    build.add_metric([VERSION, revision(connection) or ""], 1)
+    figures = (
         ("lottery_ballots_today", "Ballots of the day that is open", status.today_ballot_count),
         (
             "lottery_last_ballot_timestamp_seconds",
@@ -82,8 +106,5 @@ def _add_figures(registry: CollectorRegistry) -> None:
         ),
         ("lottery_mails_waiting", "Mails that are to be sent", mails.waiting),
         ("lottery_mails_set_aside", "Mails that could not be sent", mails.set_aside),
-    ):
-        Gauge(name, text, registry=registry).set(value)
-    Gauge("lottery_build_info", "What runs here", list(build), registry=registry).labels(
-        **build
-    ).set(1)
+    )
+    return [*(_gauge(*figure) for figure in figures), build]
