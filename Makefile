@@ -75,6 +75,9 @@ format: $(VENV)/dev ## format the code
 lock: $(VENV)/dev ## update the locked versions of requirements/*.in
 	@$(BIN)/python requirements/lock.py --upgrade
 
+sbom: ## write sbom.cdx.json, the packages that the lottery runs on, with versions and hashes (CycloneDX)
+	@$(PYTHON) requirements/sbom.py >sbom.cdx.json
+
 $(VENV)/app: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The lottery needs Python 3.11 or newer; make PYTHON=python3.13 names another one.")'
 	@echo "Setting up $(VENV) ..."
@@ -109,4 +112,4 @@ $(VENV)/browser: $(VENV)/dev tests/setup.sh requirements/floors/package-lock.jso
 	@PLAYWRIGHT=$(BIN)/playwright FLOORS=$(VENV)/floors FOREIGN=$(VENV)/foreign tests/setup.sh
 	@touch $@
 
-.PHONY: help run demo test coverage faults fuzz bench texts pictures lint lint-pages format lock
+.PHONY: help run demo test coverage faults fuzz bench texts pictures lint lint-pages format lock sbom
