@@ -23,5 +23,11 @@ else
     fi
 fi
 
+# Prometheus may read /metrics where it shares a network with the lottery, unless a setting says who may.
+if [ -n "${METRICS_NAME:-}" ] && [ -z "${LOTTERY_METRICS_NETWORKS:-}" ]; then
+    networks=$(python -m config.metrics_network "$METRICS_NAME") || networks=
+    export LOTTERY_METRICS_NETWORKS="$networks"
+fi
+
 # exec, so that signals reach it
 exec gunicorn --config config/gunicorn.py
