@@ -289,9 +289,11 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
             close = difflib.get_close_matches(setting, DEFAULTS, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise SettingsError(f"{name} is not a setting of the lottery.{hint}")
+        if not text:
+            continue
         if setting in given:
             raise SettingsError(f"{setting} and {setting}_FILE are both given; keep one of them.")
-        value = _text_of(name, text) if name.endswith("_FILE") and text else text
+        value = _text_of(name, text) if name.endswith("_FILE") else text
         if value:
             given[setting] = value
     return given

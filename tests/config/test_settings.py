@@ -177,6 +177,16 @@ def test_a_setting_can_be_read_from_a_file(tmp_path: Path) -> None:
     assert settings.database_url == "postgresql://lottery@db/lottery"
 
 
+def test_an_empty_setting_beside_its_file_is_none_whichever_comes_first(tmp_path: Path) -> None:
+    """As in a container whose compose file passes every setting on, with or without a value."""
+    file = tmp_path / "url"
+    file.write_text("postgresql://lottery@db/lottery\n", encoding="utf-8")
+    setting, of_file = {"LOTTERY_DATABASE_URL": ""}, {"LOTTERY_DATABASE_URL_FILE": str(file)}
+
+    for environ in ({**setting, **of_file}, {**of_file, **setting}):
+        assert load(**environ).database_url == "postgresql://lottery@db/lottery"
+
+
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
     settings = load(
         LOTTERY_DATABASE_URL="postgresql://lottery:hunter2@db/lottery",
