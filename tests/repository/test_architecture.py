@@ -70,6 +70,7 @@ FLOORS = (
         "mark_files",
         "evidence",
         "witness_policy",
+        "timestamp_proof",
         "fairness",
         "errors",
         "clock",
