@@ -33,6 +33,7 @@ REFUSED = {
     "LOTTERY_SECRET_KEY": "makes a key of its own, so that its cookies open no other site",
     "LOTTERY_MARK": "keeps its high-water mark in its own LOTTERY_STORAGE",
     "LOTTERY_BEACON": "makes its draws without the beacon",
+    "LOTTERY_TIMESTAMP_URLS": "has nothing that calendars should stamp",
     "LOTTERY_ORGANISERS_SECOND_FACTOR": "lets visitors in as organisers, who have none",
     "LOTTERY_URL": "has no public address, so that none of its links lead to another site",
     "LOTTERY_MAIL_URL": "sends no mails",

@@ -29,6 +29,8 @@ ENVIRONMENTS = ("development", "production", "testing")
 LONGEST_BODY = 64 * 1024
 #: bytes of a form with a picture of 5 MB and the site's texts
 LONGEST_UPLOAD = 6_000_000
+#: calendars that may be named, so that a file with the proofs of all stays small
+MOST_CALENDARS = 8
 #: wildcard addresses, each with its loopback address
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
@@ -67,6 +69,8 @@ class Settings:
     beacon_chain: bytes
     #: seconds from a day's closing to the time of its round
     beacon_gap: int
+    #: calendars that stamp each closing; an address may hold a password
+    timestamp_urls: tuple[str, ...] = field(repr=False)
     #: seconds by which a host's clock may differ from others; None if it is not checked
     clock_tolerance: int | None
     #: winning ballots a day
@@ -199,6 +203,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         # list of the day is still being closed, and a list could be chosen to suit it. A minute is
         # the least in which a busy closing and clocks that differ a little have room.
         beacon_gap=_number(values, "LOTTERY_BEACON_GAP", 60, 86_400),
+        timestamp_urls=_calendars(values, "LOTTERY_TIMESTAMP_URLS"),
         clock_tolerance=_number_or_off(values, "LOTTERY_CLOCK_TOLERANCE", 1, 3600),
         places=_number(values, "LOTTERY_PLACES", 1, 1000),
         claim_days=_number_or_off(values, "LOTTERY_CLAIM_DAYS", 1, 3650),
@@ -243,6 +248,7 @@ DEFAULTS: dict[str, str] = {
     # quicknet, drand's mainnet of three-second rounds
     "LOTTERY_BEACON_CHAIN": "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
     "LOTTERY_BEACON_GAP": "600",
+    "LOTTERY_TIMESTAMP_URLS": "",
     "LOTTERY_CLOCK_TOLERANCE": "60",
     "LOTTERY_PLACES": "1",
     "LOTTERY_CLAIM_DAYS": "off",
@@ -433,20 +439,32 @@ def _one_of(values: Mapping[str, str], name: str, words: tuple[str, ...]) -> str
 
 
 def _relays(values: Mapping[str, str], name: str) -> tuple[str, ...]:
-    urls = tuple(url.rstrip("/") for url in values[name].replace(",", " ").split())
+    urls = _urls(values, name, "https://api.drand.sh")
     if not urls:
         raise SettingsError(f"{name} names no relay; leave it out for the public ones.")
+    return urls
+
+
+def _calendars(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    urls = _urls(values, name, "https://alice.btc.calendar.opentimestamps.org")
+    if len(set(urls)) < len(urls) or len(urls) > MOST_CALENDARS:
+        raise SettingsError(f"{name} must name up to {MOST_CALENDARS} calendars, each once.")
+    return urls
+
+
+def _urls(values: Mapping[str, str], name: str, example: str) -> tuple[str, ...]:
+    urls = tuple(url.rstrip("/") for url in values[name].replace(",", " ").split())
     for place, url in enumerate(urls, 1):
-        if not _is_relay(url):
+        if not _is_url(url):
             # told by its place, since the address itself may hold a password
             raise SettingsError(
-                f"{name}: address {place} of {len(urls)} must look like https://api.drand.sh: "
+                f"{name}: address {place} of {len(urls)} must look like {example}: "
                 "http:// or https://, a host, and a port and a path if need be."
             )
     return urls
 
 
-def _is_relay(url: str) -> bool:
+def _is_url(url: str) -> bool:
     # the characters of an address (RFC 3986) without those that begin a query or a fragment
     if not re.fullmatch(r"https?://[A-Za-z0-9._~:/@!$&'()*+;=%\[\]-]+", url):
         return False

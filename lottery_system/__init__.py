@@ -54,6 +54,7 @@ def create_app(settings: "Settings | None" = None, connections: int | None = Non
     from lottery_system.runtime.gathering import Gathering
     from lottery_system.seen_log_ins import SeenLogIns
     from lottery_system.site_cache import SiteCache
+    from lottery_system.timestamps import Timestamps
 
     keep_files_private()
     settings = settings or config.load(os.environ)
@@ -94,6 +95,7 @@ def create_app(settings: "Settings | None" = None, connections: int | None = Non
             closing_check=ClosingCheck(settings, clock_check),
             keyring=Keyring(settings, new_session, reading_session),
             witnesses=witnesses.of(settings, rollback, pause),
+            timestamps=Timestamps(settings.timestamp_urls),
             ballot_box=ballot_box,
             readiness=readiness.Readiness(ballot_box, pause),
             viewers=Gathering(web.login.viewers_of),

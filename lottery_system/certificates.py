@@ -6,6 +6,7 @@ Maps rows to the protocol's files. Nothing here is stored; everything is derived
 import logging
 from collections.abc import Sequence
 from datetime import date
+from itertools import chain
 
 from sqlalchemy import Connection
 
@@ -54,7 +55,9 @@ from lottery_system.queries.logs import (
     runs,
 )
 from lottery_system.queries.recoveries import ended_key, recoveries
+from lottery_system.queries.timestamps import Stamped, stamped_of
 from lottery_system.queries.usernames import usernames_of
+from lottery_system.timestamp_proof import format_file
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,10 @@ class NotDrawn(LotteryError):
 
 class NotClosed(LotteryError):
     """A day has no freeze, or not yet."""
+
+
+class NotStamped(LotteryError):
+    """No calendar has stamped a day's closing, or not yet."""
 
 
 class NoSuchReceipt(LotteryError):
@@ -192,10 +199,7 @@ def freeze_proof_of(connection: Connection, day: date) -> tuple[str, bool]:
     """
     frozen = freeze_of(connection, day)
     if frozen is None:
-        raise NotClosed(
-            "There’s no closing record for %(day)s, or not yet. It’s made when the day closes.",
-            day=day,
-        )
+        raise _not_closed(day)
     draw, _ = look_up(connection, day, user_id=None)
     size = frozen.number + 1
     proof = format_proof(
@@ -209,6 +213,39 @@ def freeze_proof_of(connection: Connection, day: date) -> tuple[str, bool]:
         )
     )
     return proof, draw is not None and draw.status == DRAWN
+
+
+def closing_checkpoint_of(connection: Connection, day: date) -> str:
+    """Return the checkpoint that a day was closed with, without cosignatures; it never changes.
+
+    Raises:
+        NotClosed: there is none, or not yet.
+    """
+    frozen = freeze_of(connection, day)
+    if frozen is None:
+        raise _not_closed(day)
+    return frozen.checkpoint
+
+
+def timestamp_of(connection: Connection, day: date) -> bytes:
+    """Return the file `.ots` of the checkpoint that a day was closed with, of all calendars.
+
+    Raises:
+        NotStamped: there is none, or not yet.
+    """
+    stamped = stamped_of(connection, day)
+    if stamped is None or not stamped.proofs:
+        raise NotStamped(
+            "There’s no timestamp for %(day)s, or not yet. If the lottery has timestamps, they "
+            "come minutes after a day closes.",
+            day=day,
+        )
+    return timestamp_file(stamped)
+
+
+def timestamp_file(stamped: Stamped) -> bytes:
+    """Write the file `.ots` of a checkpoint that has proofs."""
+    return format_file(stamped.digest, chain.from_iterable(map(stamped.paths_by, stamped.proofs)))
 
 
 def proof_of_receipt(receipt: Receipt) -> str:
@@ -346,6 +383,13 @@ def _ballot(
     username = usernames_of(connection, [run.user_id])[run.user_id]
     proof = tiles.prove_inclusion(ballot_tiles(connection, day), number - 1, size)
     return record.decode(), Holder(username, run.salts), proof
+
+
+def _not_closed(day: date) -> NotClosed:
+    return NotClosed(
+        "There’s no closing record for %(day)s, or not yet. It’s made when the day closes.",
+        day=day,
+    )
 
 
 def _demand_sound(day: date, certificate: str, key: VerifierKey) -> None:

@@ -22,6 +22,7 @@ from lottery_system.certificates import (
     key_of,
     newest_checkpoint,
     signed_offers_of,
+    timestamp_file,
 )
 from lottery_system.errors import LotteryError
 from lottery_system.fairness.note import NoteError, note_text, open_checkpoint, parse_checkpoint
@@ -49,6 +50,7 @@ from lottery_system.queries.logs import (
     tile_data,
 )
 from lottery_system.queries.recoveries import recoveries, statement_of
+from lottery_system.queries.timestamps import all_stamped
 
 CHECKPOINT = "checkpoint"
 #: whatever the umask is: all of it is public, and a web server is another user
@@ -94,6 +96,7 @@ class Exporter:
             self._follow_recoveries(last.timeline)
             for day in self._days():
                 self._export_day(day)
+            self._export_timestamps()
             self._export_journals(last)
 
     def _days(self) -> list[date]:
@@ -133,6 +136,17 @@ class Exporter:
         except NotDrawn:  # it waits for the beacon
             return
         self._write(certificate, text.encode())
+
+    def _export_timestamps(self) -> None:
+        """Write what calendars have stamped, and again what has become more complete."""
+        for stamped in all_stamped(self._connection):
+            file = self._folder / "draws" / str(stamped.day) / "checkpoint.ots"
+            proofs = timestamp_file(stamped)
+            if not file.exists():
+                self._write(file.with_name(CHECKPOINT), stamped.checkpoint.encode())
+            elif file.read_bytes() == proofs:
+                continue
+            self._write(file, proofs)
 
     def _follow_recoveries(self, present: int) -> None:
         """Clear away what a recovery has replaced since the last export, then write its statement.

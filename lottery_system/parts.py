@@ -26,6 +26,7 @@ from lottery_system.runtime.broadcast import Broadcast
 from lottery_system.runtime.gathering import Gathering
 from lottery_system.seen_log_ins import SeenLogIns
 from lottery_system.site_cache import SiteCache
+from lottery_system.timestamps import Timestamps
 from lottery_system.witnesses import Witnesses
 
 #: key in Flask's `app.extensions`
@@ -44,6 +45,7 @@ class Parts:
     closing_check: ClosingCheck
     keyring: Keyring = field(repr=False)
     witnesses: Witnesses
+    timestamps: Timestamps
     ballot_box: BallotBox
     readiness: Readiness
     #: who is logged in, by token

@@ -14,7 +14,7 @@ from lottery_system import due_draws, gauges, metrics
 from lottery_system.clock import utcnow
 from lottery_system.clock_past import ClockPast
 from lottery_system.errors import LotteryError, Paused
-from lottery_system.extensions import db, new_session, scheduler
+from lottery_system.extensions import db, new_session, reading, scheduler
 from lottery_system.models import (
     AccountEvent,
     AccountLink,
@@ -37,6 +37,8 @@ ALWAYS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 WATCH = 10
 #: seconds between two batches of mails; not in the tick, which no mail server may keep waiting
 MAIL_EVERY = 5
+#: seconds between two looks at what calendars are to stamp; not in the tick either
+STAMP_EVERY = 60
 
 
 def start(app: Flask) -> None:
@@ -66,6 +68,8 @@ def start(app: Flask) -> None:
     _every(WATCH, "gauges", lambda: show(app), at_once=True)
     if parts.postman is not None:
         _every(MAIL_EVERY, "mail", lambda: send_mails(app))
+    if parts.settings.timestamp_urls:
+        _every(STAMP_EVERY, "timestamps", lambda: stamp(app), at_once=True)
 
 
 def recall(app: Flask) -> None:
@@ -170,3 +174,21 @@ def send_mails(app: Flask) -> None:
             pass  # it was logged when the pause began
         except (SQLAlchemyError, LotteryError) as error:
             log.error("mail: %s; trying again", str(error).splitlines()[0])
+
+
+def stamp(app: Flask) -> None:
+    """Have the newest closings stamped by calendars; what fails is asked again.
+
+    Not while draws are paused: a database that was rolled back has nothing to prove.
+    """
+    parts = parts_of(app)
+    with app.app_context():
+        try:
+            parts.pause.refuse_draws()
+            with reading() as connection:  # at the start no tick may have asked yet
+                parts.rollback.check(connection)
+            parts.timestamps.look(utcnow())
+        except Paused:
+            pass  # it was logged when the pause began
+        except SQLAlchemyError as error:
+            log.error("timestamp: %s; trying again", str(error).splitlines()[0])

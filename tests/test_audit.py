@@ -18,9 +18,10 @@ from lottery_system.extensions import db
 from lottery_system.extensions import reading as reading_connection
 from lottery_system.fairness.note import Checkpoint, SigningKey, open_checkpoint, sign_checkpoint
 from lottery_system.keys import LOG_KEY
-from lottery_system.models import Cosignature, JournalRecord, Lottery, OfferNote
+from lottery_system.models import Cosignature, JournalRecord, Lottery, OfferNote, Timestamp
 from lottery_system.queries.logs import journal_rows
 from lottery_system.runtime.database import READING, snapshot
+from lottery_system.timestamp_proof import ProofPath
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Clock, Submit
 from tests.stand_ins.cosigning import CosigningKey
 from tests.stand_ins.log_keys import LOG_KEYS, run_due
@@ -60,6 +61,8 @@ def _days(
         note = session.get_one(JournalRecord, (0, 1)).checkpoint
         signed = CosigningKey("w1.example", bytes(32)).answer(note, 1)
         Cosignature.keep(session.connection(), 0, 1, signed)
+        proof = [ProofPath((), 1)]
+        Timestamp.keep(session.connection(), 0, 1, "https://a.example", proof)
 
 
 @pytest.mark.usefixtures("_days")
@@ -109,6 +112,8 @@ def test_a_lottery_that_has_just_begun_is_sound(session: Session, find: Find) ->
         ("DELETE FROM journal WHERE number = 2", "2 days are closed, but the journal has"),
         ("UPDATE cosignatures SET time = 2", "a cosignature of record 1 of the journal is malf"),
         ("UPDATE cosignatures SET line = '—'", "a cosignature of record 1 of the journal is malf"),
+        ("UPDATE timestamps SET is_complete = false", "a timestamp of record 1 of the journal is"),
+        ("UPDATE timestamps SET proof = {other}", "a timestamp of record 1 of the journal is malf"),
         ("DELETE FROM journal_tiles", "the journal's records and its tiles do not match"),
         ("UPDATE users SET username = 'bobby' WHERE username = 'bob'",
          "ballot 1 does not open to its holder, nor do 299 others up to 300"),

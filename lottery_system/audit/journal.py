@@ -21,6 +21,8 @@ from lottery_system.fairness.records import Genesis, RecordError, parse_freeze
 from lottery_system.queries import AnyRow
 from lottery_system.queries.cosignatures import all_cosignatures
 from lottery_system.queries.logs import journal_rows, journal_tiles
+from lottery_system.queries.timestamps import all_timestamps
+from lottery_system.timestamp_proof import ProofError, is_complete, parse_proof
 
 #: records that are read together
 STEP = 1024
@@ -56,6 +58,7 @@ def check_journal(
         yield from check_heads(heads, before, leaves)
     yield from check_ends(heads, frontier.size)
     yield from _cosignatures(connection, timeline)
+    yield from _timestamps(connection, timeline)
     try:
         root = tiles.root(journal_tiles(connection, timeline), frontier.size)
     except tiles.MissingTile:
@@ -109,6 +112,20 @@ def _cosignatures(connection: Connection, timeline: int) -> Iterator[Fault]:
             time = None
         if time != row.time:
             yield f"a cosignature of record {row.number} of the journal is malformed"
+
+
+def _timestamps(connection: Connection, timeline: int) -> Iterator[Fault]:
+    """Check that each is a proof about its checkpoint, as complete as it is stored to be.
+
+    Whether a block attests it, whoever has the chain of blocks can tell from the files.
+    """
+    for row in all_timestamps(connection, timeline):
+        try:
+            paths = parse_proof(row.proof, sha256(row.checkpoint.encode()).digest())
+        except ProofError:
+            paths = []
+        if not paths or is_complete(paths) != row.is_complete:
+            yield f"a timestamp of record {row.number} of the journal is malformed"
 
 
 def _checkpoint(

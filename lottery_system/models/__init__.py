@@ -27,6 +27,7 @@ from lottery_system.models.site_change import SiteChange
 from lottery_system.models.submission import AskedBallots, GrantedBallots, Submission
 from lottery_system.models.throttle import Throttle
 from lottery_system.models.tile import BallotTile, JournalTile
+from lottery_system.models.timestamp import Timestamp
 from lottery_system.models.used_challenge import UsedChallenge
 from lottery_system.models.user import User
 from lottery_system.models.winner import Winner
@@ -75,6 +76,7 @@ __all__ = [
     "SiteChange",
     "Submission",
     "Throttle",
+    "Timestamp",
     "UsedChallenge",
     "User",
     "Winner",

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     case,
+    exists,
     func,
     select,
     tuple_,
@@ -32,6 +33,7 @@ from lottery_system.models import (
     JournalTile,
     OfferNote,
     Submission,
+    Timestamp,
 )
 from lottery_system.models.base import table_of
 from lottery_system.queries import LIMIT, AnyRow
@@ -54,6 +56,8 @@ class StoredRecord(NamedTuple):
     frontier: bytes
     #: the signed note of the day's offers, only if the query loads it
     offers_note: str | None = None
+    #: whether a calendar has stamped the checkpoint, only if the query asks
+    is_stamped: bool = False
 
 
 def journal_tiles(connection: Connection, timeline: int | None = None) -> ReadTiles:
@@ -111,7 +115,7 @@ def journal_head(connection: Connection, size: int, timeline: int | None = None)
 
 
 def freeze_of(connection: Connection, day: date) -> StoredRecord | None:
-    """Return a day's freeze, with the note of its offers, if it has one."""
+    """Return a day's freeze, with the note of its offers, if any, and whether it is stamped."""
     return _record(connection, _FREEZE, {"day": day})
 
 
@@ -233,9 +237,14 @@ _some_record = select(
 _JOURNAL_RECORD = _some_record.where(
     _journal.timeline == _timeline, _journal.number == bindparam("number")
 )
-_note = table_of(OfferNote).c
+_note, _timestamp = table_of(OfferNote).c, table_of(Timestamp).c
 _FREEZE = (
-    _some_record.add_columns(_note.note.label("offers_note"))
+    _some_record.add_columns(
+        _note.note.label("offers_note"),
+        exists()
+        .where(_timestamp.timeline == _journal.timeline, _timestamp.number == _journal.number)
+        .label("is_stamped"),
+    )
     .outerjoin_from(table_of(JournalRecord), table_of(OfferNote), _note.day == _journal.day)
     .where(_journal.day == bindparam("day"))
 )

@@ -38,6 +38,7 @@ from lottery_system.models import (
     ResetRequest,
     SiteChange,
     Throttle,
+    Timestamp,
     UsedChallenge,
     User,
 )
@@ -47,6 +48,7 @@ from lottery_system.moving import CannotMove, move, target_of
 from lottery_system.passkeys import CreatedPasskey
 from lottery_system.pictures import Encoded, Rendition
 from lottery_system.runtime.database import READING, reading_engine, snapshot
+from lottery_system.timestamp_proof import SHA256, ProofPath, Step
 from tests.conftest import FIRST_NOON, Cast, Clock, Submit, migrate
 from tests.stand_ins.cosigning import CosigningKey
 from tests.stand_ins.log_keys import LOG_KEYS, run_due
@@ -97,6 +99,8 @@ def _played(
         genesis = session.get_one(JournalRecord, (0, 0)).checkpoint
         witness = CosigningKey("“Käse”", bytes(32))
         Cosignature.keep(session.connection(), 0, 0, witness.answer(genesis, 2**63 - 1))
+        proof = [ProofPath((Step(SHA256),), 2**31 - 1)]
+        Timestamp.keep(session.connection(), 0, 1, "https://käse.example", proof)
         LoginSession.open(session, cast.bob, FIRST_NOON, has_second_factor=True)
         made = CreatedPasskey(b"\x00id", b"\x00key", b"\x00handle", 2**32 - 1)
         Passkey.add(session, cast.bob.id, "“Käse”", made, FIRST_NOON)

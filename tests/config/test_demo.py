@@ -24,6 +24,7 @@ REAL = {
     "LOTTERY_BEACON": "drand",
     "LOTTERY_ORGANISERS_SECOND_FACTOR": "on",
     "LOTTERY_URL": "https://lottery.example",
+    "LOTTERY_TIMESTAMP_URLS": "https://calendar.example",
     "LOTTERY_MAIL_URL": "smtp://mail.example",
 }
 

@@ -46,6 +46,9 @@ def test_without_any_setting_there_are_defaults(tmp_path: Path) -> None:
         ("LOTTERY_BEACON", "on", "LOTTERY_BEACON is 'on'; this version knows off, drand."),
         ("LOTTERY_BEACON_URLS", " , ", "LOTTERY_BEACON_URLS names no relay"),
         ("LOTTERY_BEACON_URLS", "https://a,b.org", "LOTTERY_BEACON_URLS: address 2 of 2 must look"),
+        ("LOTTERY_TIMESTAMP_URLS", "http://a ftp://b", "URLS: address 2 of 2 must look like https"),
+        ("LOTTERY_TIMESTAMP_URLS", "http://a http://a/", "must name up to 8 calendars, each once."),
+        ("LOTTERY_TIMESTAMP_URLS", " ".join(f"http://c{n}" for n in range(9)), "up to 8 calendars"),
         ("LOTTERY_BEACON_CHAIN", "quicknet", "LOTTERY_BEACON_CHAIN is 'quicknet'; it must be a ch"),
         ("LOTTERY_BEACON_CHAIN", "AB" * 32, "LOTTERY_BEACON_CHAIN is 'ABAB"),
         ("LOTTERY_BEACON_GAP", "0", "LOTTERY_BEACON_GAP is '0'; it must be a whole number, 60 to"),
@@ -191,6 +194,7 @@ def test_secrets_do_not_show_when_settings_are_printed() -> None:
     settings = load(
         LOTTERY_DATABASE_URL="postgresql://lottery:hunter2@db/lottery",
         LOTTERY_BEACON_URLS="https://bob:hunter2@relay.example",
+        LOTTERY_TIMESTAMP_URLS="https://bob:hunter2@calendar.example",
     )
 
     assert "hunter2" not in repr(settings)

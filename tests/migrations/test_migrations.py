@@ -85,6 +85,7 @@ LANDED = {
     "0017_time_zones.py": "3bc3c5ba56644f614114e9ba0d6b0e3934dd3b8c50e48ec6cdcbb5e8f255ebcd",
     "0018_cosignatures.py":
         "5104260f1f9476700863c67d9b698495a603d72868376febfdf0499ce86dedd3",
+    "0019_timestamps.py": "ecca43d9a7ce5eb7d2256c58065ebf4949dccd1cf4ba35f0aa43cd38f700298d",
 }  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from lottery_system.models import Cosignature, JournalRecord, Lottery
+from lottery_system.models import Cosignature, JournalRecord, Lottery, Timestamp
+from lottery_system.timestamp_proof import ProofPath
 from tests.conftest import FIRST_DAY, FIRST_NOON, Cast, Submit
 from tests.stand_ins.cosigning import CosigningKey
 from tests.stand_ins.log_keys import run_due
@@ -25,6 +26,7 @@ def _drawn_day(session: Session, cast: Cast, big_chance: Lottery, submit: Submit
     with session.begin():
         note = session.get_one(JournalRecord, (0, 1)).checkpoint
         Cosignature.keep(session.connection(), 0, 1, WITNESS.answer(note, 1))
+        Timestamp.keep(session.connection(), 0, 1, "https://a.example", [ProofPath((), 1)])
 
 
 @pytest.mark.usefixtures("_drawn_day")
@@ -51,6 +53,10 @@ def _drawn_day(session: Session, cast: Cast, big_chance: Lottery, submit: Submit
         "DELETE FROM cosignatures",
         "INSERT INTO cosignatures SELECT * FROM cosignatures",
         "INSERT INTO cosignatures SELECT timeline, 9, witness, time, line, false FROM cosignatures",
+        "UPDATE timestamps SET is_complete = false",
+        "DELETE FROM timestamps",
+        "INSERT INTO timestamps SELECT * FROM timestamps",
+        "INSERT INTO timestamps SELECT timeline, 9, calendar, is_complete, proof FROM timestamps",
         "UPDATE journal_tiles SET first = first + 1",
         "DELETE FROM journal_tiles",
         "UPDATE offers SET change_id = change_id",

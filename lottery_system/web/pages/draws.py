@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from lottery_system import certificates
 from lottery_system.access import everybody, users, viewer
-from lottery_system.certificates import NoOffers, NoSuchReceipt, NotClosed, NotDrawn
+from lottery_system.certificates import NoOffers, NoSuchReceipt, NotClosed, NotDrawn, NotStamped
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.extensions import reading
 from lottery_system.fairness import beacon
@@ -39,6 +39,7 @@ blueprint = Blueprint("draws", __name__, url_prefix="/draws")
 
 JSON = "application/json"
 TEXT = "text/plain"
+BYTES = "application/octet-stream"
 #: certificates that a process remembers, all of days that are drawn
 REMEMBERED = 64
 #: of my submissions, those that the page names
@@ -86,6 +87,7 @@ def show(day: str) -> tuple[str, int]:
         has_log=genesis is not None and utc_day >= genesis.first,
         pin=format_pin(key, sha256(begun.record.encode()).digest()) if key and begun else None,
         has_offers=has_offers,
+        is_stamped=frozen is not None and frozen.is_stamped,
         # all of them, since a verifier follows the line of journals that they make
         recoveries=[
             url_for("logs.recovery", timeline=number + 1)
@@ -137,6 +139,34 @@ def freeze_proof(day: str) -> Response:
             proof, is_final = certificates.freeze_proof_of(connection, of_day)
         return public(proof, TEXT, FOR_EVER if is_final else A_MOMENT)
     except NotClosed as error:
+        abort(404, translated(error))
+
+
+@blueprint.get("/<day>/checkpoint")
+@everybody
+def closing_checkpoint(day: str) -> Response:
+    """Serve the checkpoint that a day was closed with, as calendars have stamped it."""
+    of_day = day_or_404(day)
+    try:
+        with reading() as connection:
+            parts().rollback.publish_newest(connection)
+            checkpoint = certificates.closing_checkpoint_of(connection, of_day)
+        return public(checkpoint, TEXT, FOR_EVER)
+    except NotClosed as error:
+        abort(404, translated(error))
+
+
+@blueprint.get("/<day>/checkpoint.ots")
+@everybody
+def timestamp(day: str) -> Response:
+    """Serve the proofs of calendars that it existed (OpenTimestamps); a block may still come."""
+    of_day = day_or_404(day)
+    try:
+        with reading() as connection:
+            parts().rollback.publish_newest(connection)
+            stamped = certificates.timestamp_of(connection, of_day)
+        return public(stamped, BYTES, A_MOMENT)
+    except NotStamped as error:
         abort(404, translated(error))
 
 
