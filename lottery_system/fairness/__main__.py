@@ -3,7 +3,7 @@
     verify CERTIFICATE.json [--key KEY] [--log DIR] [--receipt RECEIPT.json] [--offers OFFERS.json]
         [--recovery FILE]... [--head FILE [--journal DIR]] [--policy FILE]
     fetch URL DIR
-    journal DIR --key KEY [--head FILE]... [--policy FILE]
+    journal DIR --key KEY [--head FILE]... [--recovery FILE]... [--policy FILE]
 
 Exit code of `verify` and `journal`: 0 all checks passed; 1 a check failed, or one that the
 certificate, the given receipt, head or policy needs could not be made; 2 unreadable input.
@@ -57,14 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="OFFERS.json",
         help="the day's signed list of prizes; that of the folder of --log where left out",
     )
-    one.add_argument(
-        "--recovery",
-        type=Path,
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="a signed statement of a loss, from /log/recovery/1; may be given again",
-    )
+    _add_recoveries(one)
     one.add_argument(
         "--head", type=Path, metavar="FILE", help="a checkpoint of the journal that you kept"
     )
@@ -89,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=[],
         help="a checkpoint of the journal that you kept; may be given again",
     )
+    _add_recoveries(monitor)
     _add_policy(monitor)
     other = commands.add_parser("fetch", help="download a log")
     other.add_argument("url", metavar="URL", help="like https://site/log/2026-11-22/")
@@ -144,7 +138,8 @@ def _journal(given: argparse.Namespace) -> int:
     pin, records = _pin(given.key), _records(given.folder)
     note = _text(given.folder / CHECKPOINT)
     try:
-        checks = check_journal(note, records, pin, heads, _policy(given.policy))
+        stated = [_text(path) for path in given.recovery]
+        checks = check_journal(note, records, pin, heads, _policy(given.policy), recoveries=stated)
     except (ValueError, OSError) as error:
         raise CannotRead(f"{given.folder}: {error}") from None
     for check in checks:
@@ -167,6 +162,17 @@ def _pin(text: str) -> Pin:
         return parse_pin(text)
     except NoteError as error:
         raise CannotRead(f"--key: {error}") from None
+
+
+def _add_recoveries(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--recovery",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a signed statement of a loss or new keys, from /log/recovery/1; may be given again",
+    )
 
 
 def _add_policy(command: argparse.ArgumentParser) -> None:

@@ -28,9 +28,9 @@ CHECKS = {
 }
 
 
-#: one more, made only where a statement of a loss is given
+#: one more, made only where a statement of a loss, or of new keys, is given
 RECOVERY = "recovery"
-RECOVERY_HOLDS = "a signed statement of a loss leads from the key given to this journal's"
+RECOVERY_HOLDS = "a signed statement leads from the key given to this journal's"
 
 OF_RECEIPTS = {"receipt signed", "receipt included", "receipt kept"}
 #: for whoever has a list, a policy or a receipt; the others every certificate needs

@@ -9,20 +9,29 @@ from hashlib import sha256
 
 from lottery_system.fairness import merkle, records
 from lottery_system.fairness.certificate import parse_certificate
-from lottery_system.fairness.checks import Check, Failed, NotMade, demand, make
+from lottery_system.fairness.checks import (
+    RECOVERY,
+    RECOVERY_HOLDS,
+    Check,
+    Failed,
+    NotMade,
+    demand,
+    make,
+)
 from lottery_system.fairness.commitment import follow_chain
 from lottery_system.fairness.note import (
     Checkpoint,
     NoteError,
     NotSigned,
     VerifierKey,
+    format_vkey,
     open_checkpoint,
     parse_vkey,
 )
 from lottery_system.fairness.pin import Pin
 from lottery_system.fairness.policy import Policy
 from lottery_system.fairness.records import Freeze, Genesis
-from lottery_system.fairness.recovery import open_recovery
+from lottery_system.fairness.recovery import Recovery, open_recovery, succession_of
 from lottery_system.fairness.verify import demand_day, trusted_key
 from lottery_system.fairness.witnessed import (
     NO_POLICY,
@@ -53,6 +62,29 @@ class _Journal:
         self.pin = pin
         self.entries = list(entries)
         self._checkpoint: Checkpoint | None = None
+        #: the statement that ended it, if one was given
+        self._ended: Recovery | None = None
+
+    def follow(self, notes: Sequence[str]) -> str:
+        """Go from the pin that was given to the journal's own, by statements of losses or new keys.
+
+        Raises:
+            Failed, NoteError, RecordError: they don't lead here, or one of them does not hold.
+        """
+        begun, genesis = self.genesis, sha256(self.entries[0]).digest()
+        succession = succession_of([open_recovery(note) for note in notes], genesis)
+        led, after = succession
+        key, pinned = (led[-1].next if led else after[0].key), format_vkey(self.pin.key)
+        known = genesis if pinned == key else succession.known_genesis(pinned, key)
+        demand(known is not None, "no statement leads from the key given to this journal's")
+        demand(self.pin.genesis in (None, known), _OTHER_GENESIS)
+        demand(
+            not led or led[-1].first == begun.first,
+            "the statement says that the journal begins with another day",
+        )
+        self.pin = Pin(parse_vkey(key), genesis)
+        self._ended = after[0] if after else None
+        return RECOVERY_HOLDS
 
     def checkpoint(self) -> str:
         opened = open_checkpoint(self.note, self.pin.key)
@@ -83,10 +115,7 @@ class _Journal:
     def opening(self) -> str:
         genesis = self.genesis
         demand(genesis.name == self.pin.key.name, f"the opening record is that of {genesis.name}")
-        demand(
-            self.pin.genesis in (None, sha256(self.entries[0]).digest()),
-            "this is another opening record than the one that was noted with the key",
-        )
+        demand(self.pin.genesis in (None, sha256(self.entries[0]).digest()), _OTHER_GENESIS)
         if self.pin.genesis is None:
             return "the lottery's opening record comes first; none was noted to compare it with"
         return JOURNAL_CHECKS["genesis"]
@@ -117,15 +146,20 @@ class _Journal:
         return JOURNAL_CHECKS["secrets"]
 
     def kept(self, heads: Sequence[str]) -> str:
-        if not heads:
+        ended = self._ended
+        if ended is not None:
+            demand(self.signed.size <= ended.kept, f"it had ended with {ended.kept} records")
+        if not heads and ended is None:
             raise NotMade("nothing was seen before")
         try:
             opened = [open_checkpoint(head, self.pin.key) for head in heads]
         except NotSigned:
             raise Failed(
                 "a checkpoint that was seen before is signed by another key; after a recovery, "
-                "begin a new folder with the new key"
+                "or new keys, begin a new folder with the new pin"
             ) from None
+        if ended is not None and ended.kept:
+            opened.append(Checkpoint(ended.name, ended.kept, ended.left))
         demand_heads(opened, self.entries)
         return JOURNAL_CHECKS[HEAD]
 
@@ -143,6 +177,8 @@ def check_journal(
     pin: Pin,
     heads: Sequence[str] = (),
     policy: Policy | None = None,
+    *,
+    recoveries: Sequence[str] = (),
 ) -> list[Check]:
     """Make all checks of a journal.
 
@@ -152,11 +188,15 @@ def check_journal(
         pin: the lottery's key, as somebody noted it.
         heads: checkpoints of it that were seen before, signed notes.
         policy: whose cosignatures its checkpoint needs, whenever they were made.
+        recoveries: published statements, signed notes, that lead from the key to the journal's, or
+            back to it; one that ended it says which records are left.
 
     Returns:
-        All checks in the order of `JOURNAL_CHECKS`.
+        All checks in the order of `JOURNAL_CHECKS`, and `RECOVERY` before them where a statement is
+        given.
     """
     journal = _Journal(note, entries, pin)
+    followed = [make(RECOVERY, lambda: journal.follow(recoveries))] if recoveries else []
     made: dict[str, Callable[[], str]] = {
         "checkpoint": journal.checkpoint,
         "records": journal.records,
@@ -166,7 +206,7 @@ def check_journal(
         HEAD: lambda: journal.kept(heads),
         WITNESSED: lambda: journal.witnessed(policy),
     }
-    return [make(name, check) for name, check in made.items()]
+    return followed + [make(name, check) for name, check in made.items()]
 
 
 def check_head(
@@ -218,6 +258,7 @@ def _is_signed(note: str, key: VerifierKey) -> bool:
     return True
 
 
+_OTHER_GENESIS = "this is another opening record than the one that was noted with the key"
 _OTHER_JOURNAL = (
     "the checkpoint is of another journal of this lottery; compare it with a copy of that one, "
     "which is at /log/ended/ if a recovery ended it"

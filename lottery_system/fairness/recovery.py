@@ -1,7 +1,7 @@
 """Recovery statements: what was lost with a database, signed (daily-draw/v1, section 16: recovery).
 
 A statement ends one journal and begins the next. It is a signed note, with signatures by the
-keys of both journals.
+keys of both journals. One that states no loss replaces the keys.
 """
 
 import re
@@ -75,6 +75,11 @@ class Recovery(NamedTuple):
     time: datetime
     #: of the days that lost ballots, in order
     ballots: tuple[LostBallots, ...] = ()
+
+    @property
+    def is_loss(self) -> bool:
+        """Return whether anything is lost; if not, the keys were replaced and all else is left."""
+        return bool(self.ballots) or (self.signed, self.root) != (self.kept, self.left)
 
 
 def format_recovery(recovery: Recovery) -> bytes:
@@ -187,6 +192,26 @@ class Succession(NamedTuple):
     led: tuple[Recovery, ...] = ()
     #: the one that ended it, and those that ended the journals that followed
     after: tuple[Recovery, ...] = ()
+
+    def known_genesis(self, pinned: str, key: str) -> bytes | None:
+        """Return H of the genesis of a pinned key's journal, if that key leads to the journal's.
+
+        Either the pinned key has signed over to it, through all in between; or it has taken over
+        from it, and names it as that of the journal that ended. None if it has done neither.
+
+        Args:
+            pinned: the key that is known, `name+id+key`.
+            key: the journal's.
+        """
+        if self.led and self.led[-1].next == key:
+            for each in self.led:
+                if each.key == pinned:
+                    return each.ended
+        if self.after and self.after[0].key == key:
+            for each in self.after:
+                if each.next == pinned:
+                    return each.begins
+        return None
 
 
 def succession_of(recoveries: Sequence[Recovery], genesis: bytes) -> Succession:

@@ -89,15 +89,10 @@ class _Case:
         self.key = key or hint
         #: H of the genesis of the journal of the key that was given
         self.first_genesis = self.genesis_hash
-        if isinstance(self.succession, Succession) and key != hint:
-            led = [each.key for each in self.succession.led]
-            if (
-                key is not None
-                and format_vkey(key) in led
-                and self.succession.led[-1].next == (certificate.log_key)
-            ):  # the pinned key has signed over to the certificate's, through all in between
-                self.key = hint
-                self.first_genesis = self.succession.led[led.index(format_vkey(key))].ended
+        if isinstance(self.succession, Succession) and key is not None and key != hint:
+            known = self.succession.known_genesis(format_vkey(key), certificate.log_key)
+            if known is not None:
+                self.key, self.first_genesis = hint, known
         self.names_its_key = hint == self.key
         #: the journal's checkpoint, once its signature was seen to hold
         self.checkpoint: Checkpoint | None = None
@@ -410,6 +405,17 @@ def _recovery(case: _Case) -> str:
     )
     demand(index < ended.signed, "the journal had ended before this draw")
     when = records.format_instant(ended.time)
+    if not ended.is_loss:
+        checkpoint = case.signed_checkpoint()
+        demand(
+            checkpoint.size < ended.signed
+            or (checkpoint.size, checkpoint.root) == (ended.signed, ended.root),
+            "the certificate is of another journal than the one that the statement ended",
+        )
+        return (
+            f"the lottery replaced its keys on {when}, and stated that nothing was lost; this "
+            "result is from before"
+        )
     if index >= ended.kept:
         return f"the lottery stated on {when} that it lost this result after it was published"
     return f"the lottery stated on {when} that it lost later records; this result is from before"

@@ -57,6 +57,7 @@ from tests.fairness.test_recovery import (
     LOST,
     NEXT,
     NOTE,
+    REPLACED,
     STATEMENT,
     STRANGER,
 )
@@ -166,16 +167,20 @@ def by_browser(page: Page, certificate: bytes, **given: object) -> Found:
 # --- statements of losses ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["honest", "signed by a stranger", "of another journal", "cut"])
-@pytest.mark.parametrize("pinned", [KEY, NEXT])
+@pytest.mark.parametrize(
+    "name", ["honest", "of new keys", "signed by a stranger", "of another journal", "cut"]
+)
+@pytest.mark.parametrize("pinned", [KEY, NEXT, STRANGER])
 def test_statements_are_followed_as_in_python(page: Page, name: str, pinned: SigningKey) -> None:
     note = {
         "honest": NOTE,
+        "of new keys": REPLACED,
         "signed by a stranger": sign_recovery(STATEMENT, [STRANGER, NEXT]),
         "of another journal": sign_recovery(STATEMENT._replace(begins=bytes(32)), [KEY, NEXT]),
         "cut": NOTE[:-1],
     }[name]
-    for certificate in (AFTER.certificate(), BEFORE.certificate()):
+    another = forge.Day(day=BEFORE.day, draw=1, size=14)  # which the same key has signed
+    for certificate in (AFTER.certificate(), BEFORE.certificate(), another.certificate()):
         for receipt in (None, LOST.receipt(3, 10), LOST.receipt(3, 15), LOST.receipt(11, 15)):
             given: dict[str, Any] = {"recoveries": [note]}
             if receipt:
@@ -1284,6 +1289,31 @@ def test_the_saved_file_names_what_does_not_hold(saved: Page, day: Day, tmp_path
     expect(saved.locator("output")).to_contain_text("Failed: holders.")
     assert saved.locator("[data-name=holders]").get_attribute("data-verdict") == "FAIL"
     expect(saved.locator("[data-name=holders]")).to_contain_text("Failed")
+
+
+def test_the_saved_file_follows_several_statements(saved: Page, tmp_path: Path) -> None:
+    third = SigningKey(KEY.name, b"\x0a" * 32)
+    last = forge.Day(day=AFTER.day + timedelta(days=1), draw=0, key=third)
+    again = STATEMENT._replace(
+        key=STATEMENT.next,
+        ended=STATEMENT.begins,
+        signed=2,
+        next=format_vkey(third.verifier),
+        begins=sha256(format_genesis(last.genesis)).digest(),
+        first=last.day,
+        ballots=(),
+    )
+    notes = {"1": REPLACED, "2": sign_recovery(again, [NEXT, third])}
+    for name, text in notes.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    saved.get_by_label("The lottery’s key").fill(format_vkey(KEY.verifier))
+    drop(saved, "certificate.json", last.certificate())
+    expect(saved.locator("output")).to_contain_text("Failed: checkpoint")
+
+    saved.get_by_label("Statements").set_input_files([tmp_path / name for name in notes])
+
+    expect(saved.locator("output")).to_contain_text("This draw is correct: all 12 checks")
+    expect(saved.get_by_text("Chosen: 1, 2")).to_be_visible()
 
 
 def test_the_saved_file_takes_a_policy(saved: Page) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from lottery_system.fairness import commitment
 from lottery_system.fairness.__main__ import FAILS, HOLDS, UNREADABLE, main
-from lottery_system.fairness.checks import Check, Verdict
+from lottery_system.fairness.checks import RECOVERY, Check, Verdict
 from lottery_system.fairness.cosignature import ML_DSA_44
 from lottery_system.fairness.journal import HEAD, JOURNAL_CHECKS, check_head, check_journal
 from lottery_system.fairness.note import Checkpoint, SigningKey, format_vkey, sign_checkpoint
@@ -25,9 +25,10 @@ from lottery_system.fairness.records import (
     format_freeze,
     format_genesis,
 )
+from lottery_system.fairness.recovery import sign_recovery
 from lottery_system.fairness.witnessed import WITNESSED
 from tests.fairness.forge import KEY, NO_WITNESS, TIP, WITNESSES, Day, Log, policy_of
-from tests.fairness.test_recovery import AFTER, BEFORE, NEXT, NOTE
+from tests.fairness.test_recovery import AFTER, BEFORE, NEXT, NOTE, STATEMENT, STRANGER
 from tests.stand_ins.cosigning import CosigningKey
 
 FIRST = date(2026, 11, 19)
@@ -297,4 +298,65 @@ def test_a_monitor_under_a_new_key_says_to_begin_anew(
     Journal(key=other).write(folder)
 
     assert main(["journal", str(folder), "--key", format_vkey(other.verifier)]) == FAILS
-    assert "after a recovery, begin a new folder" in capsys.readouterr().out
+    assert "or new keys, begin a new folder" in capsys.readouterr().out
+
+
+def h(genesis: Genesis) -> bytes:
+    return sha256(format_genesis(genesis)).digest()
+
+
+#: what follows where the keys of the honest one are replaced
+FOLLOWING = Journal(
+    days=2, key=NEXT, genesis=GENESIS._replace(first=FIRST + timedelta(days=HONEST.days))
+)
+REPLACEMENT = STATEMENT._replace(
+    ended=h(GENESIS),
+    signed=len(HONEST.records),
+    root=Log(HONEST.records).root,
+    kept=len(HONEST.records),
+    left=Log(HONEST.records).root,
+    begins=h(FOLLOWING.genesis),
+    first=FOLLOWING.genesis.first,
+    ballots=(),
+)
+NEW_KEYS = [sign_recovery(REPLACEMENT, [KEY, NEXT])]
+
+
+def test_either_pin_leads_to_both_journals() -> None:
+    for pin in (PIN, Pin(NEXT.verifier, h(FOLLOWING.genesis))):
+        for journal in (HONEST, FOLLOWING):
+            checks = check_journal(journal.note, journal.records, pin, recoveries=NEW_KEYS)
+            assert checks[0].name == RECOVERY
+            assert failed(checks) == []
+    assert failed(check_journal(FOLLOWING.note, FOLLOWING.records, PIN))[0] == "checkpoint"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Journal(days=6),  # it goes on behind its end
+        Journal(change=later(places=9)),  # it is another one up to there
+    ],
+)
+def test_a_journal_that_is_not_the_one_that_was_ended_is_found(other: Journal) -> None:
+    for pin in (PIN, Pin(NEXT.verifier, h(FOLLOWING.genesis))):
+        assert failed(check_journal(other.note, other.records, pin)) in (
+            [],
+            ["checkpoint", "genesis"],
+        )
+        assert failed(check_journal(other.note, other.records, pin, recoveries=NEW_KEYS)) == [HEAD]
+
+
+def test_statements_lead_a_monitor_from_no_other_pin(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, note = FOLLOWING.write(tmp_path / "journal"), tmp_path / "statement"
+    note.write_text(NEW_KEYS[0])
+    stranger, other = format_vkey(STRANGER.verifier), format_pin(KEY.verifier, bytes(32))
+    for pin, code, said in (
+        (PIN_LINE, HOLDS, "ok   recovery: a signed statement leads"),
+        (stranger, FAILS, "FAIL recovery: no statement leads"),
+        (other, FAILS, "FAIL recovery: this is another opening record"),
+    ):
+        assert main(["journal", str(folder), "--key", pin, "--recovery", str(note)]) == code
+        assert said in capsys.readouterr().out

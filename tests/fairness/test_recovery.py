@@ -4,10 +4,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lottery_system.fairness.checks import CHECKS, RECOVERY, Check, Verdict, holds
+from lottery_system.fairness.checks import (
+    CHECKS,
+    OF_RECEIPTS,
+    RECOVERY,
+    Check,
+    Verdict,
+    holds,
+)
 from lottery_system.fairness.note import NoteError, SigningKey, format_vkey, sign
 from lottery_system.fairness.records import Ballot, Genesis, RecordError, format_genesis
 from lottery_system.fairness.recovery import (
@@ -148,6 +156,54 @@ def test_through_several_statements_in_any_order() -> None:
     assert failed(verify(last.certificate(), key=KEY.verifier, recoveries=notes[:1])) == [
         "checkpoint", RECOVERY,
     ]  # fmt: skip
+
+
+#: nothing is lost, so that it replaces the keys; and the day that went on with all of its ballots
+REPLACED = sign_recovery(STATEMENT._replace(ballots=()), [KEY, NEXT])
+GONE_ON = Day(day=BEACON_DAY, draw=0, size=ACKNOWLEDGED, key=NEXT)
+PINS = ((KEY, BEFORE.genesis), (NEXT, AFTER.genesis))
+
+
+@pytest.mark.parametrize(("key", "genesis"), PINS)
+def test_where_keys_are_replaced_either_pin_stands_for_both_journals(
+    key: SigningKey, genesis: Genesis
+) -> None:
+    pin: dict[str, Any] = {"key": key.verifier, "genesis": h(genesis)}
+
+    before = verify(BEFORE.certificate(), recoveries=[REPLACED], **pin)
+    after = verify(
+        GONE_ON.certificate(),
+        recoveries=[REPLACED],
+        receipt=LOST.receipt(3, 15),
+        ballots=GONE_ON.log.records,
+        **pin,
+    )
+
+    assert failed(before) == failed(after) == []
+    assert holds(before)
+    assert holds(after, OF_RECEIPTS)
+    assert (
+        "stated that nothing was lost; this result is from before" in named(before, RECOVERY).detail
+    )
+    other = {**pin, "genesis": bytes(32)}
+    assert failed(verify(BEFORE.certificate(), recoveries=[REPLACED], **other)) == ["genesis"]
+
+
+def test_a_replaced_key_cannot_go_on_or_sign_another_end() -> None:
+    longer = Day(day=BEACON_DAY, draw=2)
+    another = Day(day=BEACON_DAY - ONE_DAY, draw=1, size=14)
+
+    for day, says in ((longer, "had ended before this draw"), (another, "of another journal")):
+        for key in (KEY, NEXT):
+            checks = verify(day.certificate(), key=key.verifier, recoveries=[REPLACED])
+            assert failed(checks) == [RECOVERY]
+            assert says in named(checks, RECOVERY).detail
+
+
+def test_a_key_that_took_nothing_over_leads_to_no_earlier_one() -> None:
+    checks = verify(BEFORE.certificate(), key=STRANGER.verifier, recoveries=[REPLACED])
+
+    assert failed(checks) == ["checkpoint", RECOVERY]
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,10 @@ export const UNPINNED = N_("the checkpoint of the public log is signed with the 
 export const WITHOUT_BEACON = N_("the lottery's server made the draw, without a public random number");
 export const NO_BEACON = N_("there is no public random number to check");
 
-/** one more, made only where a statement of a loss is given */
+/** one more, made only where a statement of a loss, or of new keys, is given */
 export const RECOVERY = "recovery";
 export const RECOVERY_HOLDS =
-  "a signed statement of a loss leads from the key given to this journal's";
+  "a signed statement leads from the key given to this journal's";
 
 /** for whoever has a list, a policy or a receipt; the others every certificate needs */
 export const NOT_NEEDED = new Set(

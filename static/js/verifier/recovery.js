@@ -1,7 +1,8 @@
 /**
  * Recovery statements: what was lost with a database, signed (daily-draw/v1, section 16: recovery).
  *
- * A statement ends one journal and begins the next; the keys of both sign it.
+ * A statement ends one journal and begins the next; the keys of both sign it. One that states no
+ * loss replaces the keys.
  */
 
 import { equal, fromHex } from "./bytes.js";
@@ -66,7 +67,10 @@ export function parseRecovery(text) {
     key: found.key,
     ended: fromHex(found.ended),
     signed: BigInt(found.signed),
+    root: fromHex(found.root),
     kept: BigInt(found.kept),
+    /** if not, the keys were replaced and all else is left */
+    isLoss: ballots.length > 0 || found.signed !== found.kept || found.root !== found.left,
     next: found.next,
     begins: fromHex(found.begins),
     first,

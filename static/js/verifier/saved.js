@@ -26,6 +26,8 @@ const list = document.querySelector("[data-checks]");
 const verdict = document.querySelector("output");
 /** what was chosen, by its kind @type {Map<string, Uint8Array>} */
 const files = new Map();
+/** the lottery's statements, those that were chosen or dropped at once @type {string[]} */
+let recoveries = [];
 /** the day's list of ballots, in bundles @type {Map<string, File>} */
 let bundles = new Map();
 
@@ -53,13 +55,17 @@ addEventListener("drop", (event) => {
 
 /** Keep files, each as what it says it is, whichever field it came by. */
 async function take(chosen) {
+  const statements = new Map();
   for (const file of chosen) {
     // one that is too large is no more read than its first bytes too many
     const bytes = new Uint8Array(await file.slice(0, MAX_OFFERS_BYTES + 1).arrayBuffer());
     const kind = kindOf(bytes);
-    files.set(kind, bytes);
-    form.querySelector(`[data-chosen="${kind}"]`).textContent = `Chosen: ${file.name}`;
+    if (kind === STATEMENT) statements.set(new TextDecoder().decode(bytes), file.name);
+    else files.set(kind, bytes);
+    const names = kind === STATEMENT ? [...statements.values()].join(", ") : file.name;
+    form.querySelector(`[data-chosen="${kind}"]`).textContent = `Chosen: ${names}`;
   }
+  if (statements.size) recoveries = [...statements.keys()];
   if (chosen.length) await check();
 }
 
@@ -101,7 +107,6 @@ async function outcome() {
   const policy = files.get(POLICY);
   const needed = policy ? ["witnessed"] : [];
   const [receipt, offers] = BESIDE.map((kind) => files.get(kind));
-  const recoveries = files.has(STATEMENT) ? [new TextDecoder().decode(files.get(STATEMENT))] : [];
   try {
     const checks = await verify(files.get(CERTIFICATE), {
       key, receipt, recoveries, offers, policy,

@@ -139,12 +139,10 @@ class Case {
       return;
     }
     if (isSameKey(hint, this.key)) return;
-    const { led } = this.succession;
-    const known = led.find(({ key }) => isSameKey(parseVkey(key), this.key));
-    // the pinned key has signed over to the certificate's, through all in between
-    if (known && led.at(-1).next === this.certificate.logKey) {
+    const known = genesisOf(this.succession, this.key, this.certificate.logKey);
+    if (known) {
       this.key = hint;
-      this.firstGenesis = known.ended;
+      this.firstGenesis = known;
     }
   }
 
@@ -315,8 +313,21 @@ const OF_THE_CERTIFICATE = new Map(Object.entries({
   },
 }));
 
-/** Check what statements of losses say of the certificate's journal. */
-function checkRecovery({ fault, succession, namesItsKey, certificate, genesis, freeze }) {
+/**
+ * H of the genesis of the journal of a pinned key that leads to a certificate's key: either it has
+ * signed over to that one, through all in between; or it has taken over from it, and names it as that
+ * of the journal that ended. Undefined if it has done neither.
+ */
+function genesisOf({ led, after }, pinned, ofCertificate) {
+  const isPinned = (key) => isSameKey(parseVkey(key), pinned);
+  const before = led.at(-1)?.next === ofCertificate && led.find(({ key }) => isPinned(key));
+  if (before) return before.ended;
+  return after[0]?.key === ofCertificate ? after.find(({ next }) => isPinned(next))?.begins : undefined;
+}
+
+/** Check what statements of losses, or of new keys, say of the certificate's journal. */
+function checkRecovery(found) {
+  const { fault, succession, namesItsKey, certificate, genesis, freeze } = found;
   if (fault) throw fault;
   const { led, after: [ended] } = succession;
   if (led.length) {
@@ -338,6 +349,15 @@ function checkRecovery({ fault, succession, namesItsKey, certificate, genesis, f
   const index = freeze.draw + 1n;
   demand(index < ended.signed, "the journal had ended before this draw");
   const when = formatInstant(ended.time);
+  if (!ended.isLoss) {
+    const { size, root } = found.checkpoint;
+    demand(
+      size < ended.signed || (size === ended.signed && equal(root, ended.root)),
+      "the certificate is of another journal than the one that the statement ended",
+    );
+    return `the lottery replaced its keys on ${when}, and stated that nothing was lost; this result `
+      + "is from before";
+  }
   return index >= ended.kept
     ? `the lottery stated on ${when} that it lost this result after it was published`
     : `the lottery stated on ${when} that it lost later records; this result is from before`;
