@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from lottery_system import claims, draws
 from lottery_system.closing_check import ClosingCheck
+from lottery_system.errors import Paused, UnfitKeys
 from lottery_system.extensions import reading
+from lottery_system.keys import CAUSE as KEYS
 from lottery_system.parts import Parts
 from lottery_system.witnesses import CAUSE as WITNESS
 
@@ -27,14 +29,20 @@ def run(session: Session, now: datetime, parts: Parts, check: ClosingCheck) -> l
         The days that this call drew.
 
     Raises:
-        Paused: no draws may be made.
-        UnfitKeys: keys or witnesses are another lottery's.
+        Paused: no draws may be made; also where the keys are those of another journal.
+        UnfitKeys: witnesses are another lottery's.
     """
     rollback, settings, witnesses = parts.rollback, parts.settings, parts.witnesses
     with reading() as connection:
         rollback.look(connection)
-    parts.pause.refuse_draws(besides=WITNESS)
-    log_keys = parts.keyring.begin(now)
+    parts.pause.refuse_draws(KEYS, WITNESS)  # which are looked at here
+    try:
+        log_keys = parts.keyring.begin(now)
+    except UnfitKeys as error:
+        # a host without the present keys gives no receipts, so that it should take no ballots
+        parts.pause.set(KEYS, str(error))
+        raise Paused(str(error)) from None
+    parts.pause.clear(KEYS)
     with reading() as connection:  # which makes the mark of a lottery that has just begun
         rollback.raise_all(connection)
     witnesses.look(log_keys)

@@ -3,14 +3,14 @@
 from flask import Flask
 from sqlalchemy.pool import QueuePool
 
-from lottery_system import clock_check, free_space, metrics, rollback, witnesses
+from lottery_system import clock_check, free_space, keys, metrics, rollback, witnesses
 from lottery_system.extensions import db
 from lottery_system.parts import parts_of
 from lottery_system.runtime.database import READING
 
 #: what alarms go by is there from the start as 0: of a counter that begins at 1 Prometheus does not
 #: know that it has grown
-CAUSES = (clock_check.CAUSE, free_space.CAUSE, rollback.CAUSE, witnesses.CAUSE)
+CAUSES = (clock_check.CAUSE, free_space.CAUSE, keys.CAUSE, rollback.CAUSE, witnesses.CAUSE)
 REASONS = ("not_admitted", "no_answer", "queue_full", "paused")
 
 

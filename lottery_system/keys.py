@@ -43,14 +43,16 @@ from lottery_system.fairness.note import (
     NoteError,
     SigningKey,
     format_signing_key,
-    open_checkpoint,
+    format_vkey,
     parse_signing_key,
 )
 from lottery_system.fairness.records import BEACON, OPERATOR, Genesis, format_genesis
-from lottery_system.models import Draw, JournalRecord, LogKeys
+from lottery_system.models import Draw, JournalRecord, LogKeys, Recovery
 
 log = logging.getLogger(__name__)
 
+#: by which the pause knows what is found here
+CAUSE = "keys"
 LOG_KEY, CHAIN_TIP, BEACON_CHAIN = "log_key", "chain_tip", "beacon_chain"
 #: behind the names of keys whose journal is not committed yet
 DRAFT = ".draft"
@@ -98,11 +100,13 @@ def begin(session: Session, settings: Settings, now: datetime, fetch_info: Fetch
     return load(session, settings)
 
 
-def load(session: Session, settings: Settings) -> Keys:
+def load(session: Session, settings: Settings, *, to_end: bool = False) -> Keys:
     """Read the keys, which must fit the journal; changes nothing.
 
     Args:
         session: without a transaction begun.
+        to_end: the keys are only to end the journal, which takes no secret: none is read, so that
+            the chain may be lost.
 
     Raises:
         UnfitKeys: with a sentence that says what to restore or to set.
@@ -116,7 +120,10 @@ def load(session: Session, settings: Settings) -> Keys:
                 "or run `flask --app lottery_system draw run`."
             )
         _demand_own_kind(settings, genesis)
-        key, tip = _log_key(settings, LOG_KEY), _chain_tip(settings, CHAIN_TIP)
+        key = _log_key(settings, LOG_KEY)
+        if not last.is_signed_by(key) and Recovery.has_ended(session, format_vkey(key.verifier)):
+            raise UnfitKeys(_copy(settings))
+        tip = b"" if to_end else _chain_tip(settings, CHAIN_TIP)
         log_keys = LogKeys(key, tip, _chain(settings))
         _check(settings, log_keys, genesis, last)
         return Keys(log_keys, last.timeline)
@@ -178,15 +185,20 @@ def adopt_drafts(session: Session, settings: Settings) -> None:
     """Give drafts whose journal is committed their own names; take away those of another one.
 
     Keys that stood there before are of the journal that a recovery ended, and are kept beside.
+    Whoever ends a journal holds the days from before its drafts are made until it has committed, so
+    that no draft is taken away in between.
 
     Args:
         session: in a transaction that sees the journal.
     """
+    if not any((settings.storage / (name + DRAFT)).exists() for name in (LOG_KEY, CHAIN_TIP)):
+        return
+    Draw.hold_all(session.connection())
     genesis, last = JournalRecord.genesis(session), JournalRecord.last(session)
     if genesis is None or last is None:
         return
     ended = f".ended-{last.timeline - 1}" if last.timeline else ""
-    _adopt(settings, LOG_KEY, ended, lambda name: _has_signed(_log_key(settings, name), last))
+    _adopt(settings, LOG_KEY, ended, lambda name: last.is_signed_by(_log_key(settings, name)))
     _adopt(
         settings,
         CHAIN_TIP,
@@ -286,20 +298,12 @@ def _check(settings: Settings, log_keys: LogKeys, genesis: Genesis, last: Journa
             f"This lottery was begun with a gap of {genesis.gap} seconds, which never changes. "
             f"Set LOTTERY_BEACON_GAP={genesis.gap}."
         )
-    if not _has_signed(log_keys.key, last):
+    if not last.is_signed_by(log_keys.key):
         raise UnfitKeys(_restore(settings, LOG_KEY, "did not sign this lottery's journal"))
-    if anchor_of(log_keys.tip) != genesis.anchor:
+    if log_keys.tip and anchor_of(log_keys.tip) != genesis.anchor:
         raise UnfitKeys(
             _restore(settings, CHAIN_TIP, "is not what this lottery's genesis promised")
         )
-
-
-def _has_signed(key: SigningKey, last: JournalRecord) -> bool:
-    try:
-        open_checkpoint(last.checkpoint, key.verifier)
-    except NoteError:
-        return False
-    return True
 
 
 def _log_key(settings: Settings, name: str, make: Callable[[], str] | None = None) -> SigningKey:
@@ -366,9 +370,31 @@ def _text(settings: Settings, name: str, make: Callable[[], str] | None) -> str:
 
 
 def _restore(settings: Settings, name: str, what: str) -> str:
-    return (
+    return _taken_over(settings, name, what) or (
         f"{settings.storage / name} {what}. Restore this file from the backup, or copy it from the "
         "host on which the lottery was begun; without it no day can be closed."
+        + " If it is lost, `flask --app lottery_system draw replace-keys` makes another one."
+        * (name == CHAIN_TIP)
+    )
+
+
+def _copy(settings: Settings) -> str:
+    what = "is the key of a journal that has ended"
+    return _taken_over(settings, LOG_KEY, what) or (
+        f"{settings.storage / LOG_KEY} {what}, and signs nothing more. Copy {LOG_KEY} and "
+        f"{CHAIN_TIP}, both, from the host on which the present ones were made, or from their "
+        "backup; without them this host signs no receipt and closes no day."
+    )
+
+
+def _taken_over(settings: Settings, name: str, what: str) -> str | None:
+    """Say that the next start gives a draft its name, where there is one; else None."""
+    if not (settings.storage / (name + DRAFT)).exists():
+        return None
+    return (
+        f"{settings.storage / name} {what}, and {name}{DRAFT} is beside it: whoever ended the "
+        "journal was interrupted. The next start of the server on this host, or `flask --app "
+        "lottery_system draw run`, takes it over."
     )
 
 
@@ -409,7 +435,7 @@ class Keyring:
         return self._keys.log_keys
 
     def log_keys(self, connection: Connection | None = None) -> LogKeys:
-        """Return the keys, read once; changes nothing.
+        """Return the keys of the journal at hand, read once for each; changes nothing.
 
         Args:
             connection: that the caller holds already, who must not wait for a second one.
@@ -417,10 +443,37 @@ class Keyring:
         Raises:
             UnfitKeys: with a sentence that says what to restore or to set.
         """
-        if self._keys is None:
-            with Session(connection) if connection else self._reading_session() as session:
-                self._keys = load(session, self._settings)
-        return self._keys.log_keys
+        with Session(connection) if connection else self._reading_session() as session:
+            keys = self._keys
+            if keys is not None:
+                with session.begin():
+                    timeline = JournalRecord.timeline_at_hand(session)
+                if keys.timeline != timeline:
+                    keys = None  # another process has ended the journal: they sign nothing more
+            if keys is None:
+                self._keys = keys = load(session, self._settings)
+        return keys.log_keys
+
+    def load_to_end(self) -> LogKeys:
+        """Return the keys with which the journal can be ended; without its secret chain.
+
+        Raises:
+            UnfitKeys: with a sentence that says what to restore or to set.
+        """
+        with self._reading_session() as session:
+            return load(session, self._settings, to_end=True).log_keys
+
+    def chain(self, connection: Connection | None = None) -> ChainInfo | None:
+        """Return the beacon's network, the same for all journals; None in mode operator.
+
+        Args:
+            connection: that the caller holds already, who must not wait for a second one.
+
+        Raises:
+            UnfitKeys: with a sentence that says what to restore or to set.
+        """
+        keys = self._keys
+        return (keys.log_keys if keys else self.log_keys(connection)).chain
 
     def load(self, connection: Connection) -> LogKeys:
         """Return the keys of a journal that has begun; writes nothing, asks nobody.

@@ -62,15 +62,15 @@ class Pause:
         if reasons and reasons[0]:
             raise Paused(reasons[0])
 
-    def refuse_draws(self, besides: str | None = None) -> None:
+    def refuse_draws(self, *besides: str) -> None:
         """Refuse to go on while paused for a cause for which no draws are made.
 
         Args:
-            besides: a cause that does not count.
+            besides: causes that do not count.
 
         Raises:
             Paused: with the first of their reasons.
         """
         for cause in self._reasons:
-            if cause not in self._ballots_only and cause != besides:
+            if cause not in self._ballots_only and cause not in besides:
                 self.refuse(cause)

@@ -223,6 +223,7 @@ class Draw(Base):
         Raises:
             TooEarly: the midnight that ends the day has not come.
             RuntimeError: the journal has not begun.
+            UnfitKeys: the keys are those of a journal that has ended since.
         """
         if now < closes_at(day):
             raise TooEarly(f"{day} closes at {closes_at(day):%Y-%m-%d %H:%M} UTC.")
@@ -241,7 +242,7 @@ class Draw(Base):
         if log_keys.chain is not None:
             due = beacon.due_time(closes_at(day), frozen, genesis.gap)
             number = beacon.round_at(log_keys.chain, due)
-        last = JournalRecord.before(session, draw)
+        last = JournalRecord.before(session, draw, log_keys.key)
         freeze = Freeze(
             draw=draw,
             day=day,

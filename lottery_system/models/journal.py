@@ -13,9 +13,16 @@ from typing import NamedTuple
 from sqlalchemy import CheckConstraint, LargeBinary, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from lottery_system.errors import UnfitKeys
 from lottery_system.fairness.beacon import ChainInfo
 from lottery_system.fairness.merkle import Frontier, leaf_hash
-from lottery_system.fairness.note import Checkpoint, SigningKey, sign_checkpoint
+from lottery_system.fairness.note import (
+    Checkpoint,
+    NoteError,
+    SigningKey,
+    open_checkpoint,
+    sign_checkpoint,
+)
 from lottery_system.fairness.records import (
     Freeze,
     Genesis,
@@ -74,6 +81,11 @@ class JournalRecord(Base):
         return parse_genesis(record) if record else None
 
     @classmethod
+    def timeline_at_hand(cls, session: Session) -> int | None:
+        """Return the timeline of the journal at hand; None before the first start."""
+        return session.scalar(select(func.max(cls.timeline)))
+
+    @classmethod
     def last(cls, session: Session) -> "JournalRecord | None":
         """Return the newest record."""
         newest = select(cls).order_by(cls.timeline.desc(), cls.number.desc()).limit(1)
@@ -98,13 +110,20 @@ class JournalRecord(Base):
         )
 
     @classmethod
-    def before(cls, session: Session, draw: int) -> "JournalRecord":
+    def before(cls, session: Session, draw: int, key: SigningKey) -> "JournalRecord":
         """Return the newest record, behind which the freeze of a draw belongs.
 
         Raises:
             RuntimeError: the draw is not the next one, which must be impossible.
+            UnfitKeys: the key is another journal's: this one began after whoever closes the day
+                read the keys.
         """
         last = cls.last(session)
+        if last is not None and not last.is_signed_by(key):
+            raise UnfitKeys(
+                "The day stays open: the keys at hand are not those of the journal, which another "
+                "process has begun meanwhile."
+            )
         if last is None or last.number != draw:
             raise RuntimeError(f"the journal is not where draw {draw} follows")
         return last
@@ -113,6 +132,14 @@ class JournalRecord(Base):
     def hash(self) -> bytes:
         """Return what the record behind this one names as the one before."""
         return sha256(self.record.encode()).digest()
+
+    def is_signed_by(self, key: SigningKey) -> bool:
+        """Tell whether a key is that of this record's journal."""
+        try:
+            open_checkpoint(self.checkpoint, key.verifier)
+        except NoteError:
+            return False
+        return True
 
     def freeze(self, session: Session, freeze: Freeze, key: SigningKey) -> None:
         """Write the freeze of a day behind this record, in the transaction that closes the day."""

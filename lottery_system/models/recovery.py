@@ -1,7 +1,7 @@
 """Recovery statements: why a journal ended and the next one began."""
 
-from sqlalchemy import CheckConstraint, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, Text, exists, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from lottery_system.models.base import Base
 
@@ -18,3 +18,8 @@ class Recovery(Base):
     statement: Mapped[str] = mapped_column(Text)
     #: the key of the journal that it ended, `name+id+key`
     ended_key: Mapped[str] = mapped_column(Text)
+
+    @classmethod
+    def has_ended(cls, session: Session, key: str) -> bool:
+        """Tell whether a key, `name+id+key`, is that of a journal that has ended."""
+        return bool(session.scalar(select(exists().where(cls.ended_key == key))))

@@ -150,7 +150,8 @@ def test_a_week_restored_from_its_third_day_signs_nothing_until_the_loss_is_stat
     assert checkpoint(app).startswith("lottery.local\n2\n")
     assert cosigners(checkpoint(app), one, two) == []
     assert "it holds a journal that ended (8 records). Send its operator" in caplog.text
-    begun = parts_of(app).keyring.log_keys().key.verifier
+    with app.app_context():
+        begun = parts_of(app).keyring.log_keys().key.verifier
     one.known = {(begun.name, begun.key_id): begun}
     one.newest.clear()
     scheduler.tick(app)

@@ -43,7 +43,7 @@ def test_prometheus_reads_the_figures(
     assert "lottery_draws_overdue 1.0" in lines
     [drawn_at] = [line.split()[1] for line in lines if line.startswith(LAST_DRAWN)]
     assert float(drawn_at) == starts_at(FIRST_DAY).timestamp()
-    for cause in ("clock", "disk", "mark", "witness"):
+    for cause in ("clock", "disk", "keys", "mark", "witness"):
         assert f'lottery_paused{{cause="{cause}"}} 0.0' in lines
 
 
