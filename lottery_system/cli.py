@@ -26,6 +26,10 @@ from lottery_system.commands import DatabaseGroup, ReportingGroup, reason_of, re
 from lottery_system.demo.month import Month
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
+from lottery_system.fairness.note import note_text, parse_vkey
+from lottery_system.fairness.pin import format_pin
+from lottery_system.fairness.recovery import parse_recovery
+from lottery_system.keys import CHAIN_TIP, LOG_KEY
 from lottery_system.log_export import Exporter
 from lottery_system.mark import Mark
 from lottery_system.models import AccountEvent, AccountEventKind, Limits, Lottery, Mail, User
@@ -40,7 +44,15 @@ from lottery_system.queries.claims import to_hand_over
 from lottery_system.queries.day import look_up
 from lottery_system.queries.logs import last_record
 from lottery_system.queries.site import load_site
-from lottery_system.recovery import NothingLost, assess, describe, recover
+from lottery_system.recovery import (
+    NothingLost,
+    assess,
+    describe,
+    describe_replacement,
+    intact,
+    recover,
+    replace_keys,
+)
 from lottery_system.rollback import Rollback
 from lottery_system.runtime.database import READING, reading_engine, snapshot, wait_for_access
 from lottery_system.usernames import enforce_username
@@ -52,6 +64,11 @@ draw = DatabaseGroup("draw", help="The draws of the days.")
 mail = DatabaseGroup("mail", help="Mails that wait, and those that could not be sent.")
 prize = DatabaseGroup("prize", help="The prizes that were won, and who claims them.")
 demo = ReportingGroup("demo", help="A month to look at, in which nothing counts.")
+
+NO_MARK = (
+    "There is no high-water mark, so that nothing is known of a loss. The lottery makes one when "
+    "it starts."
+)
 
 #: mails that `mail list` prints
 MAILS_LISTED = 100
@@ -307,7 +324,7 @@ def recover_draws() -> None:
         is_sound = rollback.look(connection)
         if not is_sound:
             _demand_lost(connection, mark)
-    log_keys, witnesses = parts().keyring.log_keys(), parts().witnesses
+    log_keys, witnesses = parts().keyring.load_to_end(), parts().witnesses
     # where the mark knows of no loss, they are asked as each tick asks, so that claims count, too
     if is_sound:
         witnesses.look(log_keys)
@@ -326,11 +343,54 @@ def recover_draws() -> None:
         statement = recover(session, settings, log_keys, mark=mark, shown=shown, now=now)
         with reading() as connection:
             rollback.begin_anew(connection)
+    _show_statement(statement, shown.timeline + 1)
+
+
+@draw.command("replace-keys")
+def replace_log_keys() -> None:
+    """Go on under new keys, such as after a leak, or where chain_tip is lost; asks first.
+
+    Nothing may be lost: a loss is stated by `draw recover`, which makes new keys, too.
+    """
+    rollback, pause, witnesses = parts().rollback, parts().pause, parts().witnesses
+    with new_session() as session:
+        now = parts().clock_check.look(session)
+    log_keys = parts().keyring.load_to_end()
+    if rollback.read() is None:
+        raise click.ClickException(NO_MARK)
+    with reading() as connection:
+        rollback.look(connection)
+    witnesses.look(log_keys)
+    pause.refuse()
+    with reading() as connection:
+        mark = rollback.read()
+        assert mark is not None
+        shown = intact(connection, mark)
+    with new_session() as session:
+        waiting = [freeze.day for freeze in draws.waiting(session)]
+    click.echo(describe_replacement(shown, waiting))
+    _demand_name("Type the lottery's name to replace its keys")
+    mark = rollback.read() or mark  # which may have risen while this waited
+    with new_session() as session:
+        statement = replace_keys(
+            session, parts().settings, log_keys, mark=mark, shown=shown, now=now
+        )
+        with reading() as connection:
+            rollback.begin_anew(connection)
+    _show_statement(statement, shown.timeline + 1)
+
+
+def _show_statement(statement: str, timeline: int) -> None:
+    """Print the statement that began a journal, and say what is to be done next."""
+    storage, witnesses = parts().settings.storage, parts().witnesses
+    stated = parse_recovery(note_text(statement))
+    pin = format_pin(parse_vkey(stated.next), stated.begins)
+    ended = " and ".join(f"{name}.ended-{timeline - 1}" for name in (LOG_KEY, CHAIN_TIP))
     click.echo(statement)
     click.echo(
-        f"The statement is published at /log/recovery/{shown.timeline + 1}. New keys are in "
-        f"{settings.storage}: back them up, copy them to all hosts, and publish the new key. Then "
-        "start the lottery."
+        f"The statement is published at /log/recovery/{timeline}. New keys are in {storage}: back "
+        f"them up, copy them to all hosts, and publish the new pin. The old ones stay there as "
+        f"{ended}. Then start the lottery. The pin:\n{pin}"
     )
     if witnesses.policy is not None:
         click.echo(
@@ -366,10 +426,7 @@ def _mark_read(rollback: Rollback, connection: Connection) -> Mark | None:
         click.echo("The high-water mark is that of the database now.")
         return None
     if mark is None:
-        raise click.ClickException(
-            "There is no high-water mark, so that nothing is known of a loss. The lottery makes "
-            "one when it starts."
-        )
+        raise click.ClickException(NO_MARK)
     return mark
 
 

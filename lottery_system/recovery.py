@@ -1,13 +1,14 @@
-"""Recovery after data loss: states what was lost, ends the journal and begins the next.
+"""Recovery statements in the making: end the journal, and begin the next under new keys.
 
-What the high-water mark records and the database lacks is lost. The loss is stated, signed and
-published; the journal ends, and the next one begins under new keys. A day whose published result
-was lost is never drawn again, since another result would contradict it. Later days go on with the
-ballots that are left.
+After data loss: what the high-water mark records and the database lacks is lost. The loss is
+stated, signed and published. A day whose published result was lost is never drawn again, since
+another result would contradict it. Later days go on with the ballots that are left.
+
+Keys are replaced by the same statement, of no loss.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ class NothingLost(LotteryError):
 
 
 class Changed(LotteryError):
-    """The loss differs from the one that was shown."""
+    """The journal, or what is lost of it, differs from what was shown."""
 
 
 class LostDay(NamedTuple):
@@ -47,8 +48,8 @@ class LostDay(NamedTuple):
     left: Sequence[tuple[str, int]]
 
 
-class Loss(NamedTuple):
-    """What was published and is not in the database."""
+class Ending(NamedTuple):
+    """How a journal ends: what was published of it, and what of that is not in the database."""
 
     timeline: int
     genesis: Genesis
@@ -64,21 +65,16 @@ class Loss(NamedTuple):
     ballots: Sequence[LostBallots]
 
 
-def assess(connection: Connection, mark: Mark) -> Loss:
+def assess(connection: Connection, mark: Mark) -> Ending:
     """Return what the mark records and the database lacks.
 
     Raises:
         NothingLost: the database has all of it.
         Paused: the database has no journal, or is another lottery's.
     """
-    genesis, last = journal_record(connection, 0), last_record(connection)
-    if genesis is None or last is None or hash_of(genesis) != mark.genesis:
-        demand_journal(connection, mark)  # which says why
-        raise AssertionError("a journal that cannot be known fits its mark")
-    began = parse_genesis(genesis.record)
-    left = journal_head(connection, last.number + 1)
-    assert left is not None
+    timeline, began, left = _journal(connection, mark)
     first = began.first + timedelta(days=max(mark.journal.size, left.size) - 1)
+    last_number = left.size - 1
     if left.size >= mark.journal.size:
         known = journal_head(connection, mark.journal.size)
         if known is None or known.root != mark.journal.root:
@@ -92,8 +88,8 @@ def assess(connection: Connection, mark: Mark) -> Loss:
             count = draw.ballot_count if draw else 0
             # where other ballots stand in the place of those that were acknowledged, none is left
             ballots.append(LostBallots(day, head.size, count if count < head.size else 0))
-    loss = Loss(
-        timeline=last.timeline,
+    loss = Ending(
+        timeline=timeline,
         genesis=began,
         ended=mark.genesis,
         signed=mark.journal,
@@ -101,7 +97,7 @@ def assess(connection: Connection, mark: Mark) -> Loss:
         first=first,
         days=[
             LostDay(day, _holders(connection, day))
-            for number in range(last.number, mark.journal.size - 1)
+            for number in range(last_number, mark.journal.size - 1)
             for day in [began.first + timedelta(days=number)]
         ],
         ballots=ballots,
@@ -115,7 +111,44 @@ def assess(connection: Connection, mark: Mark) -> Loss:
     return loss
 
 
-def describe(loss: Loss) -> str:
+def intact(connection: Connection, mark: Mark) -> Ending:
+    """Return how the journal ends where nothing is lost, and only its keys are replaced.
+
+    Raises:
+        Paused: the database lacks what the mark records, or is another lottery's.
+    """
+    demand_journal(connection, mark)
+    for day in mark.days:
+        demand_day(connection, mark, day, draw_of(connection, day))
+    timeline, began, head = _journal(connection, mark)
+    return Ending(
+        timeline=timeline,
+        genesis=began,
+        ended=mark.genesis,
+        signed=head,
+        left=head,
+        first=began.first + timedelta(days=head.size - 1),
+        days=(),
+        ballots=(),
+    )
+
+
+def _journal(connection: Connection, mark: Mark) -> tuple[int, Genesis, Head]:
+    """Return the timeline, genesis and head of the journal at hand, which is that of the mark.
+
+    Raises:
+        Paused: there is none, or another one.
+    """
+    genesis, last = journal_record(connection, 0), last_record(connection)
+    if genesis is None or last is None or hash_of(genesis) != mark.genesis:
+        demand_journal(connection, mark)  # which says why
+        raise AssertionError("a journal that cannot be known fits its mark")
+    head = journal_head(connection, last.number + 1)
+    assert head is not None
+    return last.timeline, parse_genesis(genesis.record), head
+
+
+def describe(loss: Ending) -> str:
     """Say what is lost, and what is done about it, for the operator."""
     lines = ["This database lacks data that was published."]
     if loss.days:
@@ -146,13 +179,34 @@ def describe(loss: Loss) -> str:
     return "\n".join(lines)
 
 
+def describe_replacement(ending: Ending, waiting: Sequence[date]) -> str:
+    """Say what is done where keys are replaced, for the operator.
+
+    Args:
+        waiting: days that are closed and not drawn.
+    """
+    lines = [
+        "Nothing is lost. The lottery gets a new log_key and a new chain_tip.",
+        f"  The journal ends with {ending.signed.size} records, and a signed statement that "
+        "nothing of it is lost.",
+        f"  The next one begins with {ending.first}. Open days keep their ballots and numbers, and "
+        "results their certificates.",
+    ]
+    lines += [f"  {day}: closed already, so that it is drawn as it was frozen." for day in waiting]
+    lines += [
+        "This can't be undone. Stop the lottery on all hosts first. The new keys must then be",
+        "backed up and copied to all hosts, and the new pin published.",
+    ]
+    return "\n".join(lines)
+
+
 def recover(
     session: Session,
     settings: Settings,
     log_keys: LogKeys,
     *,
     mark: Mark,
-    shown: Loss,
+    shown: Ending,
     now: datetime,
 ) -> str:
     """End the journal with a signed statement of the loss, and begin the next one.
@@ -169,15 +223,69 @@ def recover(
     Raises:
         Changed: something else is lost by now; nothing was done.
     """
-    following = make_drafts(settings, log_keys.chain)
+    return _end(
+        session, settings, log_keys, lambda found: assess(found, mark), shown=shown, now=now
+    )
+
+
+def replace_keys(
+    session: Session,
+    settings: Settings,
+    log_keys: LogKeys,
+    *,
+    mark: Mark,
+    shown: Ending,
+    now: datetime,
+) -> str:
+    """End the journal with a signed statement of no loss, and begin the next one under new keys.
+
+    Args:
+        session: without a transaction begun.
+        log_keys: those that are replaced; their secret chain is not needed.
+        mark: what was published.
+        shown: what whoever decided this has seen.
+
+    Returns:
+        The statement, a signed note.
+
+    Raises:
+        Changed: the journal has grown since; nothing was done.
+        Paused: something is lost; nothing was done.
+    """
+    return _end(
+        session, settings, log_keys, lambda found: intact(found, mark), shown=shown, now=now
+    )
+
+
+def _end(
+    session: Session,
+    settings: Settings,
+    log_keys: LogKeys,
+    look: Callable[[Connection], Ending],
+    *,
+    shown: Ending,
+    now: datetime,
+) -> str:
+    """End the journal as was shown, if that is still so, and begin the next one.
+
+    The new keys are on the disk, as drafts, before anything is committed; whoever starts next
+    takes them over, or clears them away if nothing was (`keys`).
+
+    Args:
+        look: returns how it would end now, under the lock.
+    """
     with session.begin():
-        # concurrent closes and ballots wait, and then find the day over
-        session.execute(select(Draw.day).where(Draw.status == OPEN).with_for_update())
-        if assess(session.connection(), mark) != shown:
+        # concurrent ballots and closes wait, and then find the day over or their keys unfit;
+        # whoever adopts drafts waits, too
+        Draw.hold_all(session.connection())
+        if look(session.connection()) != shown:
             raise Changed(
                 "The database has changed meanwhile: nothing was done. Stop the lottery on all "
                 "hosts, then start again."
             )
+        # drafts that an attempt left may be known to whoever took a copy of the folder since
+        adopt_drafts(session, settings)
+        following = make_drafts(settings, log_keys.chain)
         _end_days(session, shown.first, now)
         begins = begin_journal(
             session,
@@ -213,7 +321,7 @@ def recover(
         )
     with session.begin():
         adopt_drafts(session, settings)
-    log.warning("recovery: journal %d ended, journal %d begun", shown.timeline, shown.timeline + 1)
+    log.warning("journal %d ended, journal %d begun", shown.timeline, shown.timeline + 1)
     return statement
 
 

@@ -306,7 +306,8 @@ def demand_journal(connection: Connection, mark: Mark) -> Genesis:
             "The database and the high-water mark are of different lotteries: the journals begin "
             f"with {hash_of(genesis).hex()} and {mark.genesis.hex()}. Set LOTTERY_DATABASE_URL and "
             "LOTTERY_STORAGE to the same lottery. If the database is a backup from before a "
-            "recovery, restore a newer one; if the mark is left from another lottery, move it away."
+            "recovery, or from before keys were replaced, restore a newer one; if the mark is left "
+            "from another lottery, move it away."
         )
     began = parse_genesis(genesis.record)
     size = last.number + 1

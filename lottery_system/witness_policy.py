@@ -64,7 +64,7 @@ def demand_own_log(policy: Policy, key: VerifierKey) -> None:
     if policy.logs and all(each.key != key for each in policy.logs):
         raise UnfitKeys(
             "LOTTERY_WITNESSES has a log with another key than this lottery. The key is new after "
-            f"a recovery; the line is: log {format_vkey(key)}"
+            f"a recovery, or where keys were replaced; the line is: log {format_vkey(key)}"
         )
 
 

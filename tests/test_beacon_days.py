@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from lottery_system import draws
 from lottery_system.clock import closes_at, starts_at
 from lottery_system.errors import BadBeacon
-from lottery_system.extensions import db
+from lottery_system.extensions import db, reading
 from lottery_system.fairness.beacon import QUICKNET, round_at, time_of
 from lottery_system.fairness.checks import holds
 from lottery_system.fairness.note import Checkpoint, sign_checkpoint
 from lottery_system.fairness.verify import verify
 from lottery_system.models import CLOSED, DRAWN, OPEN, Draw, JournalRecord, Winner
+from lottery_system.parts import parts_of
 from tests.conftest import running, settings_for
 from tests.stand_ins.log_keys import begin, keep_keys
 from tests.stand_ins.rounds import BEACON_DAY, BEACON_GAP, BEACON_OPERATOR, BEACON_ROUND, SIGNATURES
@@ -91,6 +92,29 @@ def test_a_day_is_closed_at_midnight_and_drawn_when_its_round_is_there(
 
     assert status_of(session) == DRAWN
     assert relays.asked == [BEACON_ROUND]
+
+
+def test_a_day_that_waits_for_its_round_is_drawn_as_it_was_frozen_though_keys_are_replaced(
+    app: Flask, session: Session, relays: Relays
+) -> None:
+    parts, runner, visitor = parts_of(app), app.test_cli_runner(), Visitor(app.test_client())
+    with app.app_context(), reading() as connection:
+        parts.rollback.look(connection)
+    tick(session, MIDNIGHT, relays)
+    frozen = visitor.get(f"/draws/{BEACON_DAY}/freeze.tlog-proof").data
+
+    with time_machine.travel(MIDNIGHT, tick=False):
+        done = runner.invoke(args=["draw", "replace-keys"], input="lottery.local\n")
+        assert f"{BEACON_DAY}: closed already, so that it is drawn as it was frozen." in done.output
+    new = parts.keyring.begin(DUE)
+    assert new.key != BEACON_OPERATOR.key
+    assert draws.run_due(session, DUE, 1, new, relays) == [BEACON_DAY]
+
+    certificate = visitor.get(f"/draws/{BEACON_DAY}/certificate.json").data
+    assert visitor.get(f"/draws/{BEACON_DAY}/freeze.tlog-proof").data == frozen
+    notes = [visitor.get("/log/recovery/1").text]
+    for key in (BEACON_OPERATOR.key.verifier, new.key.verifier):
+        assert holds(verify(certificate, key=key, recoveries=notes))
 
 
 def test_witnesses_are_asked_once_a_day_is_closed_and_not_when_its_round_is_out(

@@ -64,6 +64,8 @@ class RecoveryNote(NamedTuple):
     lost_count: int
     #: whether another result of it may have been published
     is_in_doubt: bool
+    #: whether nothing at all was lost: the keys were replaced
+    is_replacement: bool
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def beacon_time(freeze: Freeze | None, connection: Connection | None = None) -> 
     """
     if freeze is None or freeze.round is None:
         return None
-    chain = parts().keyring.log_keys(connection).chain
+    chain = parts().keyring.chain(connection)
     return datetime.fromtimestamp(time_of(chain, freeze.round), UTC) if chain else None
 
 
@@ -210,7 +212,11 @@ def _recovery_notes(connection: Connection, draw: DrawOfDay | None) -> list[Reco
         is_lost = draw.status == LOST and is_before
         if lost or is_lost or (is_before and draw.status == DRAWN):
             in_doubt = is_before and not statement.kept
-            notes.append(RecoveryNote(timeline, statement.time, is_lost, lost, in_doubt))
+            notes.append(
+                RecoveryNote(
+                    timeline, statement.time, is_lost, lost, in_doubt, not statement.is_loss
+                )
+            )
         if is_lost:
             break  # what is lost cannot be lost again
     return notes

@@ -1,6 +1,9 @@
 """Receipts that the browser keeps by itself from the press on, and checks once the day is drawn."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +18,7 @@ from tests.browser.conftest import browsing, database, log_in
 from tests.browser.test_journey import log_out, submit_one
 from tests.browser.test_stories import Site, open_lotteries, site
 from tests.conftest import FIRST_DAY, FIRST_NOON, PASSWORD
+from tests.stand_ins.processes import PATIENCE, ROOT
 
 RECEIPTS = "**/receipt.json"
 DRAW = f"/draws/{FIRST_DAY}"
@@ -105,6 +109,51 @@ def test_a_burst_of_presses_keeps_its_newest_receipt_which_the_draw_checks_unask
         with page.expect_download() as download:
             page.get_by_role("link", name="Download the receipt for ballot 5").click()
         assert download.value.path().read_text() == kept(page)[key_of("bob", 5)]
+
+
+def test_a_receipt_that_was_kept_before_the_keys_were_replaced_is_good(
+    chromium: Browser, sqlite_file: Path, tmp_path: Path
+) -> None:
+    """The server is left running meanwhile, and the second receipt is signed with the new key."""
+    with (
+        playing(sqlite_file, tmp_path) as lottery,
+        browsing(chromium, lottery.server.url) as page,
+    ):
+        log_in(page, "bob")
+        keep_one(page)
+        replaced = subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "lottery_system", "draw", "replace-keys"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                **lottery.server.clock.environ,
+                "LOTTERY_DATABASE_URL": lottery.url,
+                "LOTTERY_STORAGE": str(tmp_path),
+                "LOTTERY_CLOCK_TOLERANCE": "off",
+            },
+            input="lottery.local\n",
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert "The statement is published at /log/recovery/1." in replaced.stdout, replaced.stderr
+        log_out(page, "bob")
+        log_in(page, "charlie")
+        keep_one(page)
+        signed = {json.loads(text)["checkpoint"].split()[-1][:5] for text in kept(page).values()}
+        assert len(signed) == 2  # a signature begins with its key's number
+        log_out(page, "charlie")
+
+        lottery.next_noon(page)
+
+        for name in ("bob", "charlie"):
+            log_in(page, name)
+            page.goto(DRAW)
+            expect(verdict(page)).to_have_text(
+                "All receipts that this browser saved match the final list (1)."
+            )
+            log_out(page, name)
 
 
 def test_a_list_without_the_kept_ballot_is_convicted_with_no_hand_of_its_holder(

@@ -221,7 +221,7 @@ def test_a_crash_after_the_commit_is_made_up_by_the_next_start(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("lottery_system.recovery.adopt_drafts", crash)
+        patch.setattr("lottery_system.keys._adopt", crash)
         type_("draw recover", "lottery.local\n")
     assert (scene.storage / "log_key.draft").exists()
 

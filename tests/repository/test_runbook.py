@@ -297,7 +297,7 @@ def test_keys_and_databases_of_before_and_after_a_recovery_are_told_apart(
     for name in KEYS:
         (site.storage / name).rename(site.storage / f"{name}.newer")
         shutil.copy(site.storage / f"{name}.ended-0", site.storage / name)
-    assert "did not sign this lottery's journal. Restore this file" in site.refusal_at_start()
+    assert "Copy log_key and chain_tip, both, from the host" in site.refusal_at_start()
 
     for name in KEYS:
         (site.storage / f"{name}.newer").rename(site.storage / name)
@@ -306,7 +306,11 @@ def test_keys_and_databases_of_before_and_after_a_recovery_are_told_apart(
     assert said.startswith(
         "paused: The database and the high-water mark are of different lotteries"
     )
-    assert "a backup from before a recovery, restore a newer one" in said
+    assert "a backup from before a recovery, or from before keys were replaced, restore" in said
     site.choose("after")
     site.type(site.restore)
+    assert site.said_at_start() == "ready\n"
+
+    said = site.type("replace-keys", "lottery.local\n")
+    assert "The statement is published at /log/recovery/2." in said
     assert site.said_at_start() == "ready\n"
