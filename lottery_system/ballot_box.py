@@ -40,8 +40,9 @@ EACH = 1 / 10
 BATCH_BALLOTS = 10_000
 #: ballots after which it takes no further submission of the same participant
 SHARE_BALLOTS = 1000
-#: seconds after which a waiting caller gets NotAdmitted
-PATIENCE = 60
+#: seconds after which a waiting caller gets NotAdmitted: more than a batch waits for a lock, or for
+#: a standby (`runtime/database.py`, `runtime/eager.py`), and less than anybody may wait at all
+PATIENCE = 6
 
 
 class Waiting(NamedTuple):

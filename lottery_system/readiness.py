@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 PERIOD = 3
 #: seconds that the probe may take, less than whoever asks waits (`config/probe.py`)
 BOUND = 3
-#: seconds that a batch of ballots may take, as long as it waits for a lock
+#: seconds that a batch of ballots may take, more than it waits for a lock or a standby
 BUSY = 10
 
 NO_ANSWER = f"the database does not answer within {BOUND} seconds"

@@ -23,10 +23,14 @@ try:  # the wheel brings an SQLite without the WAL-reset fault of 3.7.0 to 3.51.
 except ImportError:  # it is made for Linux on x86-64 only
     sqlite = sqlite3
 
+# Nobody who sends a request waits longer than ten seconds for an answer, whatever is wrong with
+# PostgreSQL (`make ha`). A request may meet with several of these limits.
 #: seconds that a write waits for a lock before it fails
-LOCK_TIMEOUT = 10
-#: seconds that a connection to PostgreSQL may take
-CONNECT_TIMEOUT = 5
+LOCK_TIMEOUT = 4
+#: seconds that a connection to PostgreSQL may take; with several hosts, to each of them
+CONNECT_TIMEOUT = 2
+#: seconds that a request waits for a connection of its process's pool
+POOL_TIMEOUT = 3
 #: seconds between two attempts at a database that may be starting
 WAIT_FOR_ACCESS = 1
 #: seconds that any statement may take on PostgreSQL
@@ -37,13 +41,13 @@ READING = "reading"
 IDLE = 300
 #: where a pool's entry has the time since which it is idle, by the monotonic clock
 IDLE_SINCE = "idle since"
-#: keepalives that detect a vanished host, as after a power cut; with the defaults the ballot box
-#: would wait for about two hours
+#: keepalives that detect a vanished host within five seconds, as after a power cut or when its link
+#: is cut; with the defaults the ballot box would wait for about two hours
 VANISHED = {
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 4,
-    "tcp_user_timeout": 30_000,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5_000,
 }
 
 # Flushing to disk is what blocks in SQLite. One thread is enough: only one transaction can commit.
@@ -118,7 +122,12 @@ def _options(url: str, settings: dict[str, str]) -> dict[str, Any]:
         written = " ".join(f"-c {name}={value}" for name, value in (SETTINGS | settings).items())
         arguments = _ARGUMENTS | {"options": written}
     # the one used last is taken first, so that those beyond need stay idle, and are let go
-    return {"connect_args": arguments, "max_overflow": 0, "pool_use_lifo": True}
+    return {
+        "connect_args": arguments,
+        "max_overflow": 0,
+        "pool_use_lifo": True,
+        "pool_timeout": POOL_TIMEOUT,
+    }
 
 
 def is_pooled(url: URL) -> bool:

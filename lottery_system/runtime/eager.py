@@ -1,12 +1,13 @@
-"""PostgreSQL connections that block briefly before they yield, to hold the day's lock shortly."""
+"""PostgreSQL connections that write: they block briefly before they yield, and bound commits."""
 
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import psycopg
-from gevent import get_hub, monkey
+from gevent import Timeout, get_hub, monkey
 from psycopg.abc import RV, PQGen
 from psycopg.waiting import Ready, Wait
 from sqlalchemy import Connection
@@ -14,6 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 #: milliseconds to block for an answer before yielding
 MOMENT = 1
+#: seconds that a commit may take. With synchronous replication it waits for a standby, for ever if
+#: there is none, and no timeout of PostgreSQL's ends that.
+COMMIT_TIMEOUT = 5
 
 
 class EagerConnection(psycopg.Connection[Any]):
@@ -22,6 +26,33 @@ class EagerConnection(psycopg.Connection[Any]):
     A greenlet that yields resumes after all others of its worker. If it holds the day's row, all
     workers stall for that long; and the answer usually arrives sooner.
     """
+
+    #: until when the commit that runs may take, by the monotonic clock; None while none does
+    _commit_ends_at: float | None = None
+    _is_warned = False
+
+    def commit(self) -> None:
+        """Commit, and return only once as many hosts have it as PostgreSQL was told to wait for.
+
+        Raises:
+            OperationalError: it took too long, or somebody cancelled the wait for a standby, by
+                which PostgreSQL commits all the same. The connection is closed. What was written
+                may be there, and may be lost with this host.
+        """
+        self._is_warned, self._commit_ends_at = False, monotonic() + COMMIT_TIMEOUT
+        self.add_notice_handler(self._note_warning)
+        try:
+            super().commit()
+        finally:
+            self._commit_ends_at = None
+            self.remove_notice_handler(self._note_warning)
+        if self._is_warned:
+            self.close()
+            raise psycopg.OperationalError("the commit was not confirmed by a standby")
+
+    def _note_warning(self, notice: psycopg.errors.Diagnostic) -> None:
+        """Take any warning for that one: a commit knows no other, and its text is translated."""
+        self._is_warned |= notice.severity_nonlocalized == "WARNING"
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Run a psycopg generator to its end, and return its result."""
@@ -32,12 +63,29 @@ class EagerConnection(psycopg.Connection[Any]):
             wanted = next(gen)
             while True:
                 if not _is_ready(socket, wanted):
-                    hub = get_hub()
-                    hub.wait(hub.loop.io(socket, int(wanted)))
+                    self._yield_until_ready(socket, wanted)
                 wanted = gen.send(Ready(int(wanted)))
         except StopIteration as end:
             result: RV = end.value
             return result
+
+    def _yield_until_ready(self, socket: int, wanted: Wait) -> None:
+        hub = get_hub()
+        if self._commit_ends_at is None:
+            hub.wait(hub.loop.io(socket, int(wanted)))
+            return
+        late = Timeout.start_new(max(0, self._commit_ends_at - monotonic()))
+        try:
+            hub.wait(hub.loop.io(socket, int(wanted)))
+        except Timeout as timeout:
+            if timeout is not late:
+                raise
+            self.close()
+            raise psycopg.OperationalError(
+                f"the commit was not confirmed within {COMMIT_TIMEOUT} seconds"
+            ) from None
+        finally:
+            late.close()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Failover of PostgreSQL: a lagging standby lacks ballots, a synchronous one none."""
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
+from lottery_system.runtime.eager import COMMIT_TIMEOUT
 from tests.conftest import FIRST_DAY, migrate
 from tests.faults.conftest import MIDNIGHT
 from tests.stand_ins.players import Player, has_winner, let_play, playing
@@ -52,6 +54,13 @@ def served_url(proxy: Proxy) -> str:
 def ask(server: Server, query: str) -> list[tuple[object, ...]]:
     with psycopg.connect(server.url("lottery")) as connection:
         return connection.execute(query).fetchall()
+
+
+def wait_for_standby(server: Server, name: str) -> None:
+    """Let commits wait for a standby, or with an empty name for none."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 BALLOTS = "SELECT day, number, user_id, submitted_at FROM ballots ORDER BY day, number"
@@ -99,9 +108,7 @@ def test_a_standby_that_lags_takes_no_ballot_and_is_not_written_to(
 def test_with_a_synchronous_standby_nothing_is_lost_and_nothing_stops(
     primary: Server, standby: Server, proxy: Proxy, server: Gunicorn, players: list[Player]
 ) -> None:
-    with psycopg.connect(primary.url("postgres"), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
-        connection.execute("SELECT pg_reload_conf()")
+    wait_for_standby(primary, "standby")
     is_synchronous = "SELECT sync_state FROM pg_stat_replication"
     wait_for(lambda: ask(primary, is_synchronous) == [("sync",)], "the standby is synchronous")
 
@@ -110,9 +117,7 @@ def test_with_a_synchronous_standby_nothing_is_lost_and_nothing_stops(
         primary.stop("immediate")
         until_turned_away(players)
         standby.promote()
-        with psycopg.connect(standby.url("postgres"), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
-            connection.execute("SELECT pg_reload_conf()")
+        wait_for_standby(standby, "")
         proxy.fail_over(standby.port)
         let_play(players, 3)
         server.clock.run_from(MIDNIGHT + timedelta(seconds=1))
@@ -120,6 +125,29 @@ def test_with_a_synchronous_standby_nothing_is_lost_and_nothing_stops(
 
     assert not [line for line in complaints(server) if "paused" in line]
     engine = create_engine(standby.url("lottery"))
+    with Session(engine) as session:
+        check(server, players, session)
+    engine.dispose()
+
+
+def test_without_the_standby_nobody_gets_a_receipt_nor_waits_longer_than_ten_seconds(
+    primary: Server, proxy: Proxy, server: Gunicorn, players: list[Player]
+) -> None:
+    """PostgreSQL itself would let them wait until the standby is back."""
+    forms = [(player, player.form()) for player in players[:2]]
+    wait_for_standby(primary, "gone")
+    for player, form in forms:  # the second waits for the lock that the first one's commit holds
+        began = time.monotonic()
+        assert player.try_once(form, 1) is None
+        assert time.monotonic() - began < 10
+    wait_for_standby(primary, "")
+    for player, form in forms:
+        player.receipts.append(player.submit(form, 1))
+
+    assert any(
+        f"not confirmed within {COMMIT_TIMEOUT} seconds" in line for line in complaints(server)
+    )
+    engine = create_engine(primary.url("lottery"))
     with Session(engine) as session:
         check(server, players, session)
     engine.dispose()
