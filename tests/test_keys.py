@@ -236,7 +236,7 @@ def test_a_server_with_the_wrong_key_does_not_start_and_says_what_to_restore(
     done = subprocess.run(
         [sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py"],
         cwd=ROOT,
-        env=server._environ,
+        env=server.environ,
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -199,7 +199,7 @@ def test_the_start_refuses_a_database_of_another_version(
     done = subprocess.run(
         [sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py"],
         cwd=ROOT,
-        env=Gunicorn(empty_url, tmp_path)._environ,
+        env=Gunicorn(empty_url, tmp_path).environ,
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -86,7 +86,7 @@ def test_requests_wait_at_a_socket_of_systemd_while_the_lottery_restarts(
                     ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh",
                      Path(sys.executable).with_name("gunicorn"), "--config", server._config],
                     cwd=server._config.parent.parent,
-                    env={**server._environ, "LISTEN_FDS": "1"},
+                    env={**server.environ, "LISTEN_FDS": "1"},
                     stdout=log,
                     stderr=log,
                     start_new_session=True,

@@ -141,7 +141,7 @@ class Player:
         )
 
     def _try(self, method: str, path: str, fields: dict[str, str]) -> tuple[int, str] | None:
-        connection = HTTPConnection("127.0.0.1", self.server.port, timeout=2 * PATIENCE)
+        connection = self._connection()
         try:
             connection.request(method, path, urlencode(fields), self._headers())
             answer = connection.getresponse()
@@ -155,29 +155,31 @@ class Player:
         for line in answer.headers.get_all("Set-Cookie", []):
             self._cookies |= {name: each.value for name, each in SimpleCookie(line).items()}
         if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            _check_promise(answer.headers, text, fields.get("submission"))
+            self._check_promise(answer.headers, text, fields.get("submission"))
             self.turned_away_count += 1
             return None
         return answer.status, text
+
+    def _connection(self) -> HTTPConnection:
+        return HTTPConnection("127.0.0.1", self.server.port, timeout=2 * PATIENCE)
+
+    def _check_promise(self, headers: HTTPMessage, text: str, token: str | None) -> None:
+        """Whoever is refused is told when to come again, what counts and that it is safe."""
+        assert headers["Retry-After"].isdigit()
+        if "The lottery is paused" in text:
+            assert "ballots only count if you see a receipt" in text
+        else:
+            assert "only count if you see a receipt" in text
+            assert "It’s safe to try again" in text
+        assert "Traceback" not in text
+        if token is not None:
+            assert f'name="submission" value="{token}"' in text
 
     def _headers(self) -> dict[str, str]:
         return {
             "Content-Type": "application/x-www-form-urlencoded",
             "Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items()),
         }
-
-
-def _check_promise(headers: HTTPMessage, text: str, token: str | None) -> None:
-    """Whoever is refused is told when to come again, what counts and that it is safe."""
-    assert headers["Retry-After"].isdigit()
-    if "The lottery is paused" in text:
-        assert "ballots only count if you see a receipt" in text
-    else:
-        assert "only count if you see a receipt" in text
-        assert "It’s safe to try again" in text
-    assert "Traceback" not in text
-    if token is not None:
-        assert f'name="submission" value="{token}"' in text
 
 
 def _find(pattern: str, text: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -88,7 +88,7 @@ class MovedClock:
 
 
 class Gunicorn:
-    """The lottery, served by `config/gunicorn.py` on a free port of the loopback address.
+    """The lottery, served by `config/gunicorn.py`, on a free port of the loopback address.
 
     Args:
         database_url: of a database with the newest schema.
@@ -97,6 +97,7 @@ class Gunicorn:
             again, or stop it, there is `clock`. The usual clock if omitted.
         config: for gunicorn, another one than that of `make run`.
         preload: a library that takes the place of some of the system's calls.
+        within: a command that runs another one elsewhere, such as in a network namespace.
         settings: further ones, by their names in the environment.
     """
 
@@ -109,15 +110,17 @@ class Gunicorn:
         at: datetime | None = None,
         config: Path = CONFIG,
         preload: Path | None = None,
+        within: Sequence[str] = (),
         **settings: str,
     ) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.port = int(settings.get("LOTTERY_PORT") or free_port())
+        self.url = f"http://{settings.get('LOTTERY_HOST', '127.0.0.1')}:{self.port}"
+        self._within = within
         self._config = config
         self.log_file = storage / "gunicorn.log"
         self.log_file.touch()
         self.clock = MovedClock(storage / "clock")
-        self._environ = {
+        self.environ = {
             **{
                 name: value for name, value in os.environ.items() if not name.startswith("LOTTERY_")
             },
@@ -131,10 +134,10 @@ class Gunicorn:
             self.clock.run_from(at)
             # PostgreSQL goes on by the usual clock, and tests make midnight come
             unchecked = {"LOTTERY_CLOCK_TOLERANCE": "off"}
-            self._environ = unchecked | self._environ | self.clock.environ
+            self.environ = unchecked | self.environ | self.clock.environ
         if preload is not None:
-            others = self._environ.get("LD_PRELOAD", "")
-            self._environ["LD_PRELOAD"] = f"{others} {preload}".strip()
+            others = self.environ.get("LD_PRELOAD", "")
+            self.environ["LD_PRELOAD"] = f"{others} {preload}".strip()
         self._master: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -178,9 +181,14 @@ class Gunicorn:
         with self.log_file.open("ab") as log:
             self._master = subprocess.Popen(
                 # not `python -m`, which after USR2 would find gunicorn's own `http` first
-                [Path(sys.executable).with_name("gunicorn"), "--config", str(self._config)],
+                [
+                    *self._within,
+                    Path(sys.executable).with_name("gunicorn"),
+                    "--config",
+                    str(self._config),
+                ],
                 cwd=ROOT,
-                env=self._environ,
+                env=self.environ,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # a process group of its own

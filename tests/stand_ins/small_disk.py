@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from errno import ENOSPC
 from pathlib import Path
 
+MEGABYTE = 1 << 20
+
 
 class NoDisk(Exception):
     """This machine gives us no disk of our own."""
@@ -18,12 +20,12 @@ class SmallDisk:
         self.folder = folder
         self._balloon = folder / "balloon"
 
-    def fill(self) -> None:
-        """Leave no room for a single byte."""
+    def fill(self, megabytes: int | None = None) -> None:
+        """Take so much room; if omitted, leave none for a single byte."""
         with self._balloon.open("ab", buffering=0) as balloon:
             try:
-                while True:
-                    balloon.write(bytes(4096))
+                while megabytes is None or balloon.tell() < megabytes * MEGABYTE:
+                    balloon.write(bytes(MEGABYTE))
             except OSError as error:
                 if error.errno != ENOSPC:
                     raise
