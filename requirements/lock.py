@@ -11,6 +11,7 @@ LOCKS = {
     "fuzz.in": "fuzz.txt",
     "lint.in": "lint.txt",
     "foreign.in": "foreign.txt",
+    "ha.in": "ha.txt",
 }
 #: what needs a newer Python than ours, in an environment of its own
 NEWER = {"foreign.in": "3.12"}
