@@ -43,6 +43,9 @@ fuzz: $(VENV)/fuzz $(VENV)/browser ## fuzz the verifier with atheris, then again
 	@SECONDS_TO_FUZZ=$${SECONDS_TO_FUZZ:-60} $(BIN)/python -m pytest -n0 tests/browser/test_verifier.py \
 		-k same_of_what_chance_makes
 
+ha: $(VENV)/ha/installed ## high availability: fail over between hosts in network namespaces; as root. WEEK=1: a week in an hour
+	@$(BIN)/python -m tests.ha $(if $(WEEK),--week)
+
 bench: $(VENV)/dev ## measure speed on this machine, as ratios within one run
 	@$(BIN)/python -m tests.bench
 
@@ -112,4 +115,9 @@ $(VENV)/browser: $(VENV)/dev tests/setup.sh requirements/floors/package-lock.jso
 	@PLAYWRIGHT=$(BIN)/playwright FLOORS=$(VENV)/floors FOREIGN=$(VENV)/foreign tests/setup.sh
 	@touch $@
 
-.PHONY: help run demo test coverage faults fuzz bench texts pictures lint lint-pages format lock sbom
+# Patroni in an environment of its own, servers in folders of their own.
+$(VENV)/ha/installed: $(VENV)/dev tests/ha/setup.sh requirements/ha.txt
+	@HA=$(VENV)/ha UV=$(BIN)/uv tests/ha/setup.sh
+	@touch $@
+
+.PHONY: help run demo test coverage faults fuzz ha bench texts pictures lint lint-pages format lock sbom
