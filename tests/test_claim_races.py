@@ -50,7 +50,7 @@ class Worker:
 @pytest.fixture
 def workers(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Worker]]:
     """Return six workers, who wait for a lock however busy the machine is."""
-    monkeypatch.setattr(database, "LOCK_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", PATIENCE)
     workers = [Worker(database_url) for _ in range(6)]
     yield workers
     for each in workers:

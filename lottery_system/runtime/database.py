@@ -25,8 +25,11 @@ except ImportError:  # it is made for Linux on x86-64 only
 
 # Nobody who sends a request waits longer than ten seconds for an answer, whatever is wrong with
 # PostgreSQL (`make ha`). A request may meet with several of these limits.
-#: seconds that a write waits for a lock before it fails
+#: seconds that a write to PostgreSQL waits for a lock before it fails
 LOCK_TIMEOUT = 4
+#: the same for SQLite, where all writers share one lock and none has a place in a queue; less than
+#: a caller of the ballot box waits, who would otherwise not know what became of the ballots
+BUSY_TIMEOUT = 5
 #: seconds that a connection to PostgreSQL may take; with several hosts, to each of them
 CONNECT_TIMEOUT = 2
 #: seconds that a request waits for a connection of its process's pool
@@ -83,7 +86,7 @@ class CooperativeConnection(sqlite.Connection):  # type: ignore[misc]
 
 _SQLITE_OPTIONS = {
     "module": sqlite,
-    "connect_args": {"factory": CooperativeConnection, "timeout": LOCK_TIMEOUT},
+    "connect_args": {"factory": CooperativeConnection, "timeout": BUSY_TIMEOUT},
     "max_overflow": 0,
 }
 
@@ -320,7 +323,7 @@ def _begin_immediate(connection: Connection) -> None:
     the lock would stay held until the greenlet's turn.
     """
     raw: Any = connection.connection.dbapi_connection
-    give_up_at = monotonic() + LOCK_TIMEOUT
+    give_up_at = monotonic() + BUSY_TIMEOUT
     while _is_busy(raw) and monotonic() < give_up_at:
         sleep(0.001)
     if not raw.in_transaction:

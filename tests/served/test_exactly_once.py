@@ -314,7 +314,7 @@ def begin(role: Callable[[], None]) -> BaseProcess:
 
 def patiently(role: Callable[[], None]) -> None:
     """Play a role; of sixteen processes one may wait for the lock longer than a worker would."""
-    database.LOCK_TIMEOUT = PATIENCE
+    database.BUSY_TIMEOUT = PATIENCE
     role()
 
 
