@@ -26,6 +26,7 @@ from sqlalchemy import Connection, Engine, Select, create_engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from lottery_system import ballot_box
 from lottery_system.ballot_box import BallotBox
 from lottery_system.clock import ONE_DAY, starts_at
 from lottery_system.errors import (
@@ -314,7 +315,7 @@ def begin(role: Callable[[], None]) -> BaseProcess:
 
 def patiently(role: Callable[[], None]) -> None:
     """Play a role; of sixteen processes one may wait for the lock longer than a worker would."""
-    database.BUSY_TIMEOUT = PATIENCE
+    database.BUSY_TIMEOUT = ballot_box.PATIENCE = PATIENCE
     role()
 
 
