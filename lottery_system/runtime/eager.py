@@ -42,7 +42,7 @@ class EagerConnection(psycopg.Connection[Any]):
         self._is_warned, self._commit_ends_at = False, monotonic() + COMMIT_TIMEOUT
         self.add_notice_handler(self._note_warning)
         try:
-            super().commit()
+            super().commit()  # nosemgrep: commit-outside-the-edge - what the edge calls
         finally:
             self._commit_ends_at = None
             self.remove_notice_handler(self._note_warning)
