@@ -41,7 +41,7 @@ BATCH_BALLOTS = 10_000
 #: ballots after which it takes no further submission of the same participant
 SHARE_BALLOTS = 1000
 #: seconds after which a waiting caller gets NotAdmitted: more than a batch waits for a lock, or for
-#: a standby (`runtime/database.py`, `runtime/eager.py`), and less than anybody may wait at all
+#: a standby (`runtime/database.py`, `runtime/eager.py`), and less than anybody should wait at all
 PATIENCE = 6
 
 
@@ -87,6 +87,8 @@ class BallotBox:
         #: clock
         self.stored_at: float | None = None
         self.busy_since: float | None = None
+        #: whether the database refused the newest batch
+        self.has_failed = False
 
     def submit(self, submission: AskedBallots) -> GrantedBallots:
         """Admit a submission and wait until it is stored permanently.
@@ -111,6 +113,7 @@ class BallotBox:
         try:
             return waiting.answer.result(PATIENCE)
         except NoAnswer:
+            waiting.answer.cancel()  # unless a batch has it, it is not stored later
             log.error("ballot box: no answer within %s seconds", PATIENCE)
             BALLOTS_REFUSED.labels("no_answer").inc(submission.ballot_count)
             raise NotAdmitted from None
@@ -163,9 +166,11 @@ class BallotBox:
     def _admit_all(self) -> None:
         while self._queue.wait():
             sleep(0)  # yield once, so that runnable greenlets can join this batch
-            self.busy_since = steady()
-            self._admit(self._queue.take(BATCH_BALLOTS, SHARE_BALLOTS))
-            self.busy_since = None
+            taken = self._queue.take(BATCH_BALLOTS, SHARE_BALLOTS)
+            if batch := [each for each in taken if each.answer.set_running_or_notify_cancel()]:
+                self.busy_since = steady()
+                self._admit(batch)
+                self.busy_since = None
 
     def _admit(self, batch: Sequence[Waiting]) -> None:
         try:
@@ -181,6 +186,7 @@ class BallotBox:
                 return
             answers = _not_admitted(batch, error)
         except SQLAlchemyError as error:
+            self.has_failed = True
             answers = _not_admitted(batch, error)
         except Exception as error:
             log.exception("ballot box: a fault of ours")
@@ -216,7 +222,7 @@ class BallotBox:
                 ballots_per_hour=self._ballots_per_hour,
                 gap=self._gap,
             )
-        self.stored_at = steady()
+        self.stored_at, self.has_failed = steady(), False
         BATCH_SIZE.observe(len(batch))
         BALLOTS_STORED.inc(admitted.stored)
         if self._rollback is not None and mark is not None:

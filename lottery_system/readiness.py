@@ -64,6 +64,8 @@ class Readiness:
         if stored_at is not None and now - stored_at < PERIOD:
             return ()
         if busy_since is not None:  # a probe would wait for the same lock
+            if self._ballot_box.has_failed:  # and each batch may end before it has taken too long
+                return (FAILED,)
             return (STUCK,) if now - busy_since > BUSY else ()
         probe = self._newest(now)
         try:

@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -276,7 +277,7 @@ def test_one_at_fault_does_not_spoil_the_batch(
 
 def test_when_the_database_fails_nothing_counts_and_the_box_goes_on(
     session: Session, engine: Engine, cast: Cast, big_chance: Lottery, submit: Submit,
-    caplog: pytest.LogCaptureFixture,
+    box: BallotBox, caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     def fail(*arguments: object) -> None:
         raise OperationalError("COMMIT", None, Exception("disk full"))
@@ -290,51 +291,85 @@ def test_when_the_database_fails_nothing_counts_and_the_box_goes_on(
     assert ballots(session) == []
     assert len(caplog.records) == 1
     assert "disk full" in caplog.text
+    assert box.has_failed
     assert submit(cast.bob, big_chance, 3, token).first_number == 1
+    assert not box.has_failed
     assert len(ballots(session)) == 3
 
 
-def test_a_full_box_turns_away_at_once(
-    session: Session,
-    engine: Engine,
-    cast: Cast,
-    big_chance: Lottery,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """One is being admitted and one waits in a box of one place: the third is too many."""
-    box = BallotBox(engine, capacity=1)
-    admitting, go_on = threading.Event(), threading.Event()
+@dataclass
+class Slow:
+    """A ballot box that admits nothing until it may."""
 
-    def admit_slowly(*arguments: Any, **more: Any) -> Admitted:
-        admitting.set()
-        assert go_on.wait(PATIENCE)
-        return admit(*arguments, **more)
+    box: BallotBox
+    bob: User
+    lottery: Lottery
+    admitting: threading.Event
+    go_on: threading.Event
 
-    def submit() -> GrantedBallots:
-        return box.submit(
+    def submit(self) -> GrantedBallots:
+        return self.box.submit(
             AskedBallots.of(
                 token=uuid4(),
-                user_id=cast.bob.id,
+                user_id=self.bob.id,
                 username="bob",
-                lottery_id=big_chance.id,
+                lottery_id=self.lottery.id,
                 ballot_count=1,
             )
         )
 
+
+@pytest.fixture
+def slow(
+    engine: Engine, cast: Cast, big_chance: Lottery, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Slow]:
+    """Return a box of one place."""
+    slow = Slow(
+        BallotBox(engine, capacity=1), cast.bob, big_chance, threading.Event(), threading.Event()
+    )
+
+    def admit_slowly(*arguments: Any, **more: Any) -> Admitted:
+        slow.admitting.set()
+        assert slow.go_on.wait(PATIENCE)
+        return admit(*arguments, **more)
+
     monkeypatch.setattr(ballot_box, "admit", admit_slowly)
+    yield slow
+    slow.go_on.set()
+    slow.box.drain()
+
+
+def test_a_full_box_turns_away_at_once(session: Session, slow: Slow) -> None:
+    """One is being admitted and one waits in a box of one place: the third is too many."""
     with ThreadPoolExecutor(3) as threads:
-        first = threads.submit(submit)
-        assert admitting.wait(PATIENCE)
-        others = {threads.submit(submit), threads.submit(submit)}
+        first = threads.submit(slow.submit)
+        assert slow.admitting.wait(PATIENCE)
+        others = {threads.submit(slow.submit), threads.submit(slow.submit)}
         done, waiting = wait(others, return_when=FIRST_COMPLETED)
-        go_on.set()
+        slow.go_on.set()
 
         (refused,) = done
         assert isinstance(refused.exception(), NotAdmitted)
         assert first.result().first_number == 1
         assert [each.result().first_number for each in waiting] == [2]
-    box.drain()
+    slow.box.drain()
     assert len(ballots(session)) == 2
+
+
+def test_what_was_turned_away_before_a_batch_took_it_is_not_stored_later(
+    session: Session, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch that runs stores its own, whatever its callers were told."""
+    monkeypatch.setattr(ballot_box, "PATIENCE", 0.2)
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(slow.submit)
+        assert slow.admitting.wait(PATIENCE)
+        with pytest.raises(NotAdmitted):
+            slow.submit()
+        slow.go_on.set()
+    slow.box.drain()
+
+    assert len(ballots(session)) == 1
 
 
 def test_draining_admits_all_that_waits(

@@ -30,6 +30,7 @@ class Box:
     def __init__(self) -> None:
         self.stored_at: float | None = None
         self.busy_since: float | None = None
+        self.has_failed = False
         self.tried = 0
         self.fails = False
         self.may_go_on = threading.Event()
@@ -92,6 +93,13 @@ def test_a_batch_that_is_not_stored_for_long_is_told(case: Case) -> None:
     case.box.busy_since = case.now - BUSY - 1
 
     assert case.readiness.look() == (STUCK,)
+
+
+def test_batches_that_fail_one_after_the_other_are_told_though_each_is_short(case: Case) -> None:
+    case.box.has_failed = True
+    case.box.busy_since = case.now - 1
+
+    assert case.readiness.look() == (FAILED,)
 
 
 def test_a_database_that_hangs_is_waited_for_once_and_asked_once(
