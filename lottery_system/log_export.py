@@ -173,7 +173,7 @@ class Exporter:
             ended = root / "ended" / str(timeline)
             end = last_record(self._connection, timeline)
             if end is not None and not (ended / CHECKPOINT).exists():
-                self._export_journal(ended, end, end.checkpoint)
+                self._export_journal(ended, end, cosigned_checkpoint(self._connection, end))
         self._export_journal(root, last, cosigned_checkpoint(self._connection, last))
 
     def _export_journal(self, folder: Path, last: StoredRecord, checkpoint: str) -> None:

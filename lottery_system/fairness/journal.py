@@ -60,6 +60,8 @@ class _Journal:
     def __init__(self, note: str, entries: Iterable[bytes], pin: Pin) -> None:
         self.note = note
         self.pin = pin
+        #: the key that was given, from which statements may lead to that of `pin`
+        self._given = pin.key
         self.entries = list(entries)
         self._checkpoint: Checkpoint | None = None
         #: the statement that ended it, if one was given
@@ -75,6 +77,7 @@ class _Journal:
         succession = succession_of([open_recovery(note) for note in notes], genesis)
         led, after = succession
         key, pinned = (led[-1].next if led else after[0].key), format_vkey(self.pin.key)
+        demand(not after or after[0].key == key, "the statement of its end is of another key")
         known = genesis if pinned == key else succession.known_genesis(pinned, key)
         demand(known is not None, "no statement leads from the key given to this journal's")
         demand(self.pin.genesis in (None, known), _OTHER_GENESIS)
@@ -167,7 +170,7 @@ class _Journal:
         if policy is None:
             raise NotMade(NO_POLICY)
         _ = self.signed
-        demand_log(policy, self.pin.key)
+        demand_log(policy, self.pin.key, self._given)
         return demand_witnesses(self.note, policy)
 
 

@@ -145,8 +145,8 @@ def parse_recovery(text: str) -> Recovery:
             raise RecordError(f"the line {line} of this recovery: {error}") from None
         if key.name != match["name"]:
             raise RecordError(f"the line {line} of this recovery bears another name")
-    if match["key"] == match["next"]:
-        raise RecordError("this recovery leads from a key to itself")
+    if match["key"] == match["next"] or match["ended"] == match["begins"]:
+        raise RecordError("this recovery leads from a key or journal to itself")
     return Recovery(
         name=match["name"],
         key=match["key"],

@@ -86,8 +86,8 @@ def recovery(timeline: int) -> Response:
 def ended_checkpoint(timeline: int) -> Response:
     """Show the last checkpoint of a journal that a recovery ended, as far as it is left."""
     with reading() as connection:
-        last = _last_of_ended(connection, timeline)
-    return public(last.checkpoint, TEXT, FOR_EVER)
+        checkpoint = cosigned_checkpoint(connection, _last_of_ended(connection, timeline))
+    return public(checkpoint, TEXT, A_MOMENT)
 
 
 @blueprint.get("/ended/<int(max=9999):timeline>/tile/<path:path>")

@@ -58,8 +58,8 @@ export function parseRecovery(text) {
       throw new RecordError(`the line ${line} of this recovery bears another name`);
     }
   }
-  if (found.key === found.next) {
-    throw new RecordError("this recovery leads from a key to itself");
+  if (found.key === found.next || found.ended === found.begins) {
+    throw new RecordError("this recovery leads from a key or journal to itself");
   }
   return {
     text,
