@@ -95,6 +95,7 @@ class _Calendar:
             self._failed_at, self._wait = None, timedelta(0)
         else:
             self._failed_at, self._wait = now, min(2 * self._wait or FIRST_WAIT, BETWEEN)
+            self._asked_at = None  # the wait alone says when what it promised is asked for again
         if reason == self._told:
             return
         if reason is None:

@@ -23,8 +23,8 @@ try:  # the wheel brings an SQLite without the WAL-reset fault of 3.7.0 to 3.51.
 except ImportError:  # it is made for Linux on x86-64 only
     sqlite = sqlite3
 
-# Nobody who sends a request waits longer than ten seconds for an answer, whatever is wrong with
-# PostgreSQL (`make ha`). A request may meet with several of these limits.
+# Nobody who sends a request should wait longer than ten seconds for an answer, whatever is wrong
+# with PostgreSQL (`make ha`). A request may meet with several of these limits.
 #: seconds that a write to PostgreSQL waits for a lock before it fails
 LOCK_TIMEOUT = 4
 #: the same for SQLite, where all writers share one lock and none has a place in a queue; less than
