@@ -1,5 +1,6 @@
 """`flask draw replace-keys`: the lottery goes on under new keys, and nothing is lost."""
 
+import html
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -167,6 +168,10 @@ def test_pages_say_that_nothing_was_lost(scene: Scene) -> None:
         in text_of(page)
     )
     assert "/log/recovery/1&#34;]" in page.text
+    # the leaked key is no one to compare with; the new one's program needs the statement
+    pin = format_pin(scene.new_pin.key, scene.statement.begins)
+    assert f"--key '{pin}' --recovery recovery-1" in html.unescape(page.text)
+    assert format_pin(OLD, scene.pin.genesis or b"") not in html.unescape(page.text)
     assert "/log/recovery/1" not in scene.visitor().get(f"/winners/{FIRST_DAY}").text
 
 

@@ -23,7 +23,7 @@ from lottery_system.fairness.records import parse_freeze, parse_genesis
 from lottery_system.models import DRAWN
 from lottery_system.parts import parts
 from lottery_system.queries.day import look_up
-from lottery_system.queries.logs import freeze_of, journal_record
+from lottery_system.queries.logs import StoredRecord, freeze_of, journal_record
 from lottery_system.queries.my_ballots import submissions_of
 from lottery_system.web.days import DayPage, DayState, beacon_time, day_or_404, day_page
 from lottery_system.web.drawing import tree_of
@@ -60,9 +60,13 @@ def show(day: str) -> tuple[str, int]:
         frozen = freeze_of(connection, utc_day)
         timeline = frozen.timeline if frozen else None
         begun = journal_record(connection, 0, timeline)
-        key = (
-            certificates.key_of(connection, timeline, parts().keyring.log_keys(connection))
-            if begun
+        recovered = (page.draw and page.draw.recovered) or 0
+        has_ended = timeline is not None and timeline < recovered
+        # of the journal that goes on: whoever has that of an earlier one follows the statements
+        newest = journal_record(connection, 0) if has_ended else begun
+        pin = (
+            format_pin(parts().keyring.log_keys(connection).key.verifier, _hash_of(newest))
+            if newest
             else None
         )
         runs = submissions_of(
@@ -73,7 +77,7 @@ def show(day: str) -> tuple[str, int]:
     genesis = parse_genesis(begun.record) if begun else None
     freeze = parse_freeze(frozen.record) if frozen else None
     has_offers = frozen is not None and frozen.offers_note is not None
-    winners, recovered = page.winners, (page.draw and page.draw.recovered) or 0
+    winners = page.winners
     text = render_template(
         "draws/show.html",
         page=page,
@@ -85,7 +89,7 @@ def show(day: str) -> tuple[str, int]:
         and freeze.round is not None
         and beacon.is_late(freeze.closes, freeze.frozen, genesis.gap),
         has_log=genesis is not None and utc_day >= genesis.first,
-        pin=format_pin(key, sha256(begun.record.encode()).digest()) if key and begun else None,
+        pin=pin,
         has_offers=has_offers,
         is_stamped=frozen is not None and frozen.is_stamped,
         # all of them, since a verifier follows the line of journals that they make
@@ -99,6 +103,10 @@ def show(day: str) -> tuple[str, int]:
         runs=runs,
     )
     return text, 200
+
+
+def _hash_of(genesis: StoredRecord) -> bytes:
+    return sha256(genesis.record.encode()).digest()
 
 
 @blueprint.get("/<day>/certificate.json")
