@@ -22,6 +22,7 @@ from lottery_system.clock import ONE_DAY
 from lottery_system.evidence import Evidence, Proof
 from lottery_system.extensions import reading, transaction
 from lottery_system.fairness import tiles
+from lottery_system.fairness.commitment import DRAWS
 from lottery_system.fairness.note import (
     Checkpoint,
     CryptographyMissing,
@@ -210,7 +211,9 @@ class Witnesses:
         heads = [
             Head(each.head.size, each.head.root)
             for each in self._evidence.proofs(log_keys.key.verifier)
-            if _contradiction(connection, each.head) is not None
+            # a longer one is no lottery's: whoever signed it has its key, and has lost nothing
+            if each.head.size <= DRAWS + 1
+            and _contradiction(connection, each.head) is not None
         ]
         if not heads or genesis is None:
             return mark
@@ -336,6 +339,13 @@ class Witnesses:
                 return None, (
                     f"it has cosigned {head.size} records of a journal that ended, and the "
                     f"statement /log/recovery/{timeline} says that {statement.signed} were signed"
+                )
+            known = journal_head(connection, head.size, timeline - 1)
+            if known is not None and known.root != head.root:
+                return None, (
+                    f"it shows another journal of the key that ended, of {head.size} records. "
+                    "Whoever signed it had that key. Keep what it shows, and send its operator the "
+                    f"statement /log/recovery/{timeline}"
                 )
             return None, (
                 f"it holds a journal that ended ({head.size} records). Send its operator the "

@@ -15,7 +15,7 @@ from lottery_system import scheduler, witness_client, witnesses
 from lottery_system.clock import ONE_DAY
 from lottery_system.errors import Paused
 from lottery_system.fairness.cosignature import ML_DSA_44
-from lottery_system.fairness.note import SigningKey, format_vkey
+from lottery_system.fairness.note import Checkpoint, SigningKey, format_vkey, sign_checkpoint
 from lottery_system.models import Lottery
 from lottery_system.witness_policy import read_policy
 from tests.conftest import FIRST_NOON, Backup, Cast, Clock, Submit, settings_for
@@ -381,6 +381,26 @@ def test_a_proof_that_cannot_be_written_counts_and_is_written_once_it_can_be(
     scheduler.tick(begun)
     assert f"Its proof is {folder}" in reasons(begun)
     assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_journal_that_a_thief_of_the_ended_key_has_shown_a_witness_is_told_as_what_it_is(
+    begun: Flask, one: Witness, two: Witness, caplog: pytest.LogCaptureFixture
+) -> None:
+    one.stop()
+    two.stop()
+    command = begun.test_cli_runner().invoke
+    done = command(args=["draw", "replace-keys"], input="lottery.local\n")
+    assert done.exit_code == 0, done.output
+    of_the_thief = Checkpoint("lottery.local", 1, bytes(32))
+    note = sign_checkpoint(of_the_thief, LOG_KEYS.key)
+    one.newest["lottery.local"] = (of_the_thief, note)
+    one.start()
+
+    scheduler.tick(begun)
+
+    assert "it shows another journal of the key that ended, of 1 records" in caplog.text
+    assert not reasons(begun)
 
 
 def text_of_ready(app: Flask) -> str:
