@@ -212,8 +212,7 @@ class Witnesses:
             Head(each.head.size, each.head.root)
             for each in self._evidence.proofs(log_keys.key.verifier)
             # a longer one is no lottery's: whoever signed it has its key, and has lost nothing
-            if each.head.size <= DRAWS + 1
-            and _contradiction(connection, each.head) is not None
+            if each.head.size <= DRAWS + 1 and _contradiction(connection, each.head) is not None
         ]
         if not heads or genesis is None:
             return mark

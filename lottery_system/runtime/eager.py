@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 from gevent import Timeout, get_hub, monkey
+from psycopg import waiting
 from psycopg.abc import RV, PQGen
 from psycopg.waiting import Ready, Wait
 from sqlalchemy import Connection
@@ -35,9 +36,9 @@ class EagerConnection(psycopg.Connection[Any]):
         """Commit, and return only once as many hosts have it as PostgreSQL was told to wait for.
 
         Raises:
-            OperationalError: it took too long, or somebody cancelled the wait for a standby, by
-                which PostgreSQL commits all the same. The connection is closed. What was written
-                may be there, and may be lost with this host.
+            OperationalError: it took too long in a server, or somebody cancelled the wait for a
+                standby, by which PostgreSQL commits all the same. The connection is closed. What
+                was written may be there, and may be lost with this host.
         """
         self._is_warned, self._commit_ends_at = False, monotonic() + COMMIT_TIMEOUT
         self.add_notice_handler(self._note_warning)
@@ -57,7 +58,9 @@ class EagerConnection(psycopg.Connection[Any]):
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Run a psycopg generator to its end, and return its result."""
         if timeout is not None or not monkey.is_module_patched("select"):
-            return super().wait(gen, interval, timeout)
+            if self._commit_ends_at is None:
+                return super().wait(gen, interval, timeout)
+            return self._wait_without_cancelling(gen, interval)
         socket = self.pgconn.socket
         try:
             wanted = next(gen)
@@ -68,6 +71,17 @@ class EagerConnection(psycopg.Connection[Any]):
         except StopIteration as end:
             result: RV = end.value
             return result
+
+    def _wait_without_cancelling(self, gen: PQGen[RV], interval: float) -> RV:
+        """Wait for a commit of a command, however long; Ctrl-C leaves open what becomes of it.
+
+        psycopg would cancel it, by which PostgreSQL commits without a standby.
+        """
+        try:
+            return waiting.wait(gen, self.pgconn.socket, interval=interval)
+        except (KeyboardInterrupt, SystemExit):
+            self.close()
+            raise
 
     def _yield_until_ready(self, socket: int, wanted: Wait) -> None:
         hub = get_hub()

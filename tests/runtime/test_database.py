@@ -2,6 +2,7 @@
 
 import os
 import socket
+from _thread import interrupt_main
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -46,15 +47,39 @@ def no_standby(postgres: Server, engine: Engine) -> Iterator[psycopg.Connection]
             connection.execute("SELECT pg_reload_conf()")
 
 
+def write(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_logical_emit_message(true, 'written', '')"))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_ctrl_c_in_a_command_does_not_cancel_a_commit_that_waits_for_a_standby(
+    engine: Engine, no_standby: psycopg.Connection
+) -> None:
+    """PostgreSQL would commit, and show what one host alone has."""
+
+    def those_that_wait() -> list[tuple[int]]:
+        return no_standby.execute(
+            "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        ).fetchall()
+
+    def interrupt() -> list[tuple[int]]:
+        found = wait_for(those_that_wait, "a commit waits for the standby")
+        interrupt_main()
+        return found
+
+    with ThreadPoolExecutor(1) as pool:
+        interrupted = pool.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            write(engine)
+        assert those_that_wait() == interrupted.result(PATIENCE)
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_commit_whose_wait_for_a_standby_was_cancelled_is_no_success(
     engine: Engine, no_standby: psycopg.Connection
 ) -> None:
     """PostgreSQL answers COMMIT and warns: the standby, which may take over, lacks it."""
-
-    def write() -> None:
-        with engine.begin() as connection:
-            connection.execute(text("SELECT pg_logical_emit_message(true, 'written', '')"))
 
     def cancel() -> bool:
         return bool(
@@ -64,7 +89,7 @@ def test_a_commit_whose_wait_for_a_standby_was_cancelled_is_no_success(
         )
 
     with ThreadPoolExecutor(1) as pool:
-        written = pool.submit(write)
+        written = pool.submit(write, engine)
         wait_for(cancel, "a commit waits for the standby")
         with pytest.raises(OperationalError, match="not confirmed by a standby"):
             written.result(PATIENCE)
