@@ -364,16 +364,17 @@ class Witnesses:
                 is_older = proof.head.size > last.number + 1
                 yield f"{reason} {_place_of(proof)} {RESTORE if is_older else _RECOVER_FORK}"
         ended = max((each.signed for _, each in recoveries(connection)), default=0)
+        # a witness may still hold the journal that ended, unless it has signed the present one
+        is_here = newest_cosigned(connection, last.timeline) if ended else {}
         for digest, size in self._claims.items():
-            # a witness may still hold the journal that a recovery ended
-            if size > max(last.number + 1, ended):
+            if size > max(last.number + 1, 0 if digest in is_here else ended):
                 yield (
                     f"The witness {self._name(digest)} says that it has cosigned {size} records of "
                     f"the journal, and the database has {last.number + 1}; it does not show them. "
                     f"{_LOOK}"
                 )
         for digest in self._forks:
-            if not ended:
+            if not ended or digest in is_here:
                 yield (
                     f"The witness {self._name(digest)} says that it has cosigned another journal "
                     f"of this lottery; it does not show it. {_LOOK}"

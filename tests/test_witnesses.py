@@ -17,6 +17,7 @@ from lottery_system.errors import Paused
 from lottery_system.fairness.cosignature import ML_DSA_44
 from lottery_system.fairness.note import Checkpoint, SigningKey, format_vkey, sign_checkpoint
 from lottery_system.models import Lottery
+from lottery_system.parts import parts_of
 from lottery_system.witness_policy import read_policy
 from tests.conftest import FIRST_NOON, Backup, Cast, Clock, Submit, settings_for
 from tests.stand_ins.cosigning import CosigningKey
@@ -381,6 +382,36 @@ def test_a_proof_that_cannot_be_written_counts_and_is_written_once_it_can_be(
     scheduler.tick(begun)
     assert f"Its proof is {folder}" in reasons(begun)
     assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_a_witness_of_the_new_key_claims_counts_though_the_ended_journal_was_longer(
+    begun: Flask, clock: Clock, one: Witness, two: Witness, backup: Backup, tmp_path: Path
+) -> None:
+    two.stop()
+    for _ in range(3):
+        clock.turn(ONE_DAY)
+        scheduler.tick(begun)
+    command = begun.test_cli_runner().invoke
+    done = command(args=["draw", "replace-keys"], input="lottery.local\n")
+    assert done.exit_code == 0, done.output
+    with begun.app_context():
+        key = parts_of(begun).keyring.log_keys().key.verifier
+    one.known = {(key.name, key.key_id): key}
+    one.newest.clear()
+    scheduler.tick(begun)
+    assert cosigners(checkpoint(begun), one) == ["w1.example"]
+    mark, restore = (tmp_path / "mark").read_bytes(), backup()
+    clock.turn(ONE_DAY)
+    scheduler.tick(begun)
+    restore()
+    (tmp_path / "mark").write_bytes(mark)
+    restarted(begun)
+    one.shows = False
+
+    scheduler.tick(begun)
+
+    assert "w1.example says that it has cosigned 2 records" in reasons(begun)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
