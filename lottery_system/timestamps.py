@@ -8,6 +8,8 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from lottery_system import timestamp_client
 from lottery_system.extensions import reading, transaction
 from lottery_system.models import Timestamp
@@ -51,19 +53,14 @@ class Timestamps:
         heard: dict[_Calendar, list[Heard]] = {}
         for (calendar, _, _), answer in zip(asked, answers, strict=True):
             heard.setdefault(calendar, []).append(answer)
+        try:
+            _store(asked, answers)
+        except SQLAlchemyError:
+            for calendar in heard:
+                calendar.put_off(now)
+            raise
         for calendar, its_answers in heard.items():
             calendar.remember(its_answers, now)
-        if any(answer.proof for answer in answers):
-            with transaction() as session:
-                for (calendar, of, _), answer in zip(asked, answers, strict=True):
-                    if answer.proof:
-                        Timestamp.keep(
-                            session.connection(),
-                            of.timeline,
-                            of.number,
-                            calendar.name,
-                            answer.proof,
-                        )
 
 
 class _Calendar:
@@ -94,8 +91,7 @@ class _Calendar:
         if reason is None:
             self._failed_at, self._wait = None, timedelta(0)
         else:
-            self._failed_at, self._wait = now, min(2 * self._wait or FIRST_WAIT, BETWEEN)
-            self._asked_at = None  # the wait alone says when what it promised is asked for again
+            self.put_off(now)
         if reason == self._told:
             return
         if reason is None:
@@ -103,6 +99,11 @@ class _Calendar:
         else:
             log.warning("timestamp: %s: %s", self.name, reason)
         self._told = reason
+
+    def put_off(self, now: datetime) -> None:
+        """Ask it less often: it failed, or what it answered could not be stored."""
+        self._failed_at, self._wait = now, min(2 * self._wait or FIRST_WAIT, BETWEEN)
+        self._asked_at = None  # the wait alone says when what it promised is asked for again
 
     def _stamps(self, stored: Sequence[Stamped]) -> Iterator[tuple[Stamped, Question]]:
         for stamped in stored:
@@ -115,6 +116,17 @@ class _Calendar:
             if stored_proof is not None and not stored_proof.is_complete:
                 promise = stamped.paths_by(self.name)[0]
                 yield stamped, Question(self._url, stamped.digest, promise)
+
+
+def _store(asked: Sequence[tuple[_Calendar, Stamped, Question]], answers: Sequence[Heard]) -> None:
+    if not any(answer.proof for answer in answers):
+        return
+    with transaction() as session:
+        for (calendar, of, _), answer in zip(asked, answers, strict=True):
+            if answer.proof:
+                Timestamp.keep(
+                    session.connection(), of.timeline, of.number, calendar.name, answer.proof
+                )
 
 
 def _is_within(before: datetime | None, now: datetime, span: timedelta) -> bool:

@@ -18,6 +18,7 @@ from opentimestamps.core.notary import (
 from opentimestamps.core.serialize import BytesDeserializationContext
 from opentimestamps.core.timestamp import DetachedTimestampFile
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
@@ -25,7 +26,7 @@ from lottery_system import scheduler, timestamp_client, timestamps
 from lottery_system.clock import ONE_DAY
 from lottery_system.extensions import db
 from lottery_system.fairness.note import open_checkpoint
-from lottery_system.models import Lottery
+from lottery_system.models import Lottery, Timestamp
 from lottery_system.parts import parts_of
 from tests.conftest import FIRST_DAY, FIRST_NOON, Backup, Cast, Clock, Submit
 from tests.stand_ins.calendar import Calendar, attested, root_for
@@ -261,6 +262,27 @@ def test_a_failing_calendar_is_asked_again_after_twice_as_long_each_time(
         clock.turn(timedelta(minutes=1))
 
     assert asked_at == [0, 1, 3, 7, 15, 31, 63, 123, 183]
+
+
+@on_sqlite
+def test_what_cannot_be_stored_is_not_asked_for_again_and_again(
+    closed: Flask, clock: Clock, one: Calendar, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: draws go on, and calendars are others' servers, for nothing."""
+
+    def fail(*_: object) -> None:
+        raise OperationalError("INSERT", None, Exception("disk full"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Timestamp, "keep", fail)
+        for _ in range(6):  # asked at the start, and after one minute, and two more
+            scheduler.stamp(closed)
+            clock.turn(timedelta(minutes=1))
+    assert len(one.asked) == 3
+
+    clock.turn(timedelta(hours=1))
+    scheduler.stamp(closed)
+    assert stored(session) == 2
 
 
 @on_sqlite
