@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from websockets.sync.client import connect
 
+from tests.browser.conftest import IS_FASTER
 from tests.browser.engines.bidi import Bidi
 from tests.browser.engines.page import HEIGHT, WIDTH, Gone
 from tests.browser.engines.programs import program, running
@@ -59,6 +60,7 @@ class FirefoxTab:
             for entry in entries
             if entry["source"].get("context") == self._context
             and not END_OF_NEWS.search(entry["text"])
+            and not entry["text"].startswith(IS_FASTER)
         ]
 
     def _perform(self, actions: Actions) -> None:
