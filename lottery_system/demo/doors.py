@@ -17,7 +17,7 @@ class Door(StrEnum):
 
     #: has just won, and a prize to claim if anybody has one
     WINNER = "winner"
-    #: plays, and has not won
+    #: has not won, neither yesterday nor before
     PLAYER = "player"
     ORGANISER = "organiser"
 
@@ -34,6 +34,11 @@ _is_over = (
     .where(_after.day == ClaimEvent.day, _after.place == ClaimEvent.place, _after.kind != OFFERED)
     .exists()
 )
+_played_yesterday = (
+    select(Holding.day)
+    .where(Holding.user_id == User.id, Holding.day == bindparam("lately"))
+    .exists()
+)
 _PEOPLE = select(User).where(
     User.username.in_((*NAMES, *ORGANISERS)), User.closed_at.is_(None), User.blocked_at.is_(None)
 )
@@ -45,6 +50,8 @@ _QUERIES: dict[Door, Select[User]] = {
     .order_by(case((_is_over, 1), else_=0), ClaimEvent.day.desc(), ClaimEvent.place),
     Door.PLAYER: _PARTICIPANTS.order_by(
         select(func.count()).where(_offer.holder_id == User.id).scalar_subquery(),
+        # who played yesterday is told that they haven't won
+        case((_played_yesterday, 0), else_=1),
         select(func.count(distinct(Holding.day)))
         .where(Holding.user_id == User.id, Holding.day >= bindparam("lately"))
         .scalar_subquery()

@@ -116,6 +116,23 @@ def test_who_enters_as_another_player_has_played_and_has_not_won(session: Sessio
     assert TODAY - ONE_DAY in session.scalars(played).all()
 
 
+def test_of_those_who_never_won_who_played_yesterday_comes_before_who_plays_today_alone(
+    session: Session, now: datetime
+) -> None:
+    """They are told that they haven't won."""
+    order = []
+    while (user := find_user(session, Door.PLAYER, TODAY)) is not None:
+        played = select(Holding).where(Holding.user_id == user.id, Holding.day == TODAY - ONE_DAY)
+        if not session.scalars(select(ClaimEvent).where(ClaimEvent.holder_id == user.id)).all():
+            order.append(bool(session.scalars(played).all()))
+        user.close(now)
+        session.flush()
+    session.rollback()
+
+    assert order[0]
+    assert order == sorted(order, reverse=True)
+
+
 def test_who_enters_as_an_organiser_finds_a_claim_to_hand_over(session: Session) -> None:
     user = find_user(session, Door.ORGANISER, TODAY)
     rows = to_hand_over(session.connection())
