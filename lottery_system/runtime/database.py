@@ -30,8 +30,8 @@ LOCK_TIMEOUT = 4
 #: the same for SQLite, where all writers share one lock and none has a place in a queue; less than
 #: a caller of the ballot box waits, who would otherwise not know what became of the ballots
 BUSY_TIMEOUT = 5
-#: seconds that a connection to PostgreSQL may take; with several hosts, to each of them
-CONNECT_TIMEOUT = 2
+#: seconds that a connection to PostgreSQL may take, and with several hosts, to each of them
+CONNECT_TIMEOUT, CONNECT_TIMEOUT_EACH = 5, 2
 #: seconds that a request waits for a connection of its process's pool
 POOL_TIMEOUT = 3
 #: seconds between two attempts at a database that may be starting
@@ -56,7 +56,6 @@ VANISHED = {
 # Flushing to disk is what blocks in SQLite. One thread is enough: only one transaction can commit.
 _commit = Offload(threads=1)
 
-_ARGUMENTS: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, **VANISHED}
 #: what each connection to PostgreSQL is set to, written as `current_setting` shows it
 SETTINGS = {
     "statement_timeout": f"{STATEMENT_TIMEOUT}s",
@@ -117,13 +116,15 @@ def reading_options(url: str, connections: int = MOST) -> dict[str, Any]:
 def _options(url: str, settings: dict[str, str]) -> dict[str, Any]:
     if _is_sqlite(url):
         return dict(_SQLITE_OPTIONS)
-    if is_pooled(make_url(url)):
+    address = make_url(url)
+    arguments: dict[str, Any] = {"connect_timeout": _connect_timeout(address), **VANISHED}
+    if is_pooled(address):
         # Its next transaction may use another connection, which knows none of our statements; and
         # it takes no settings with the start of a connection (pgbouncer 1.18, "Limitations").
-        arguments = _ARGUMENTS | {"prepare_threshold": None}
+        arguments |= {"prepare_threshold": None}
     else:
         written = " ".join(f"-c {name}={value}" for name, value in (SETTINGS | settings).items())
-        arguments = _ARGUMENTS | {"options": written}
+        arguments |= {"options": written}
     # the one used last is taken first, so that those beyond need stay idle, and are let go
     return {
         "connect_args": arguments,
@@ -131,6 +132,12 @@ def _options(url: str, settings: dict[str, str]) -> dict[str, Any]:
         "pool_use_lifo": True,
         "pool_timeout": POOL_TIMEOUT,
     }
+
+
+def _connect_timeout(url: URL) -> int:
+    hosts = url.query.get("host", ())
+    count = hosts.count(",") + 1 if isinstance(hosts, str) else len(hosts)
+    return CONNECT_TIMEOUT_EACH if count > 1 else CONNECT_TIMEOUT
 
 
 def is_pooled(url: URL) -> bool:

@@ -11,6 +11,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
+from config.database_address import checked_address
+from lottery_system.runtime.database import CONNECT_TIMEOUT, CONNECT_TIMEOUT_EACH, engine_options
 from tests.stand_ins.postgres import Server
 from tests.stand_ins.processes import PATIENCE, wait_for
 
@@ -32,6 +34,18 @@ def test_a_database_host_that_vanishes_is_noticed_within_seconds(engine: Engine)
             assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             assert patience <= 5
             assert option(socket.TCP_USER_TIMEOUT) <= 5_000
+
+
+@pytest.mark.parametrize(
+    ("hosts", "seconds"), [("h1", CONNECT_TIMEOUT), ("h1:5432,h2:5432", CONNECT_TIMEOUT_EACH)]
+)
+def test_each_of_several_hosts_has_less_time_to_answer_than_one_alone(
+    hosts: str, seconds: int
+) -> None:
+    """They are tried one after the other, while somebody waits."""
+    url = checked_address(f"postgresql://{hosts}/lottery?target_session_attrs=read-write")
+
+    assert engine_options(url)["connect_args"]["connect_timeout"] == seconds
 
 
 @pytest.fixture

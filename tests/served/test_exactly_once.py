@@ -314,8 +314,10 @@ def begin(role: Callable[[], None]) -> BaseProcess:
 
 
 def patiently(role: Callable[[], None]) -> None:
-    """Play a role; of sixteen processes one may wait for the lock longer than a worker would."""
+    """Play a role; one of sixteen processes may wait longer than a worker would for anything."""
     database.BUSY_TIMEOUT = ballot_box.PATIENCE = PATIENCE
+    database.CONNECT_TIMEOUT = database.POOL_TIMEOUT = PATIENCE
+    database.SETTINGS["lock_timeout"] = f"{PATIENCE}s"
     role()
 
 
