@@ -197,9 +197,7 @@ def freeze_proof_of(connection: Connection, day: date) -> tuple[str, bool]:
     Raises:
         NotClosed: there is none, or not yet.
     """
-    frozen = freeze_of(connection, day)
-    if frozen is None:
-        raise _not_closed(day)
+    frozen = _closing(connection, day)
     draw, _ = look_up(connection, day, user_id=None)
     size = frozen.number + 1
     proof = format_proof(
@@ -221,10 +219,7 @@ def closing_checkpoint_of(connection: Connection, day: date) -> str:
     Raises:
         NotClosed: there is none, or not yet.
     """
-    frozen = freeze_of(connection, day)
-    if frozen is None:
-        raise _not_closed(day)
-    return frozen.checkpoint
+    return _closing(connection, day).checkpoint
 
 
 def timestamp_of(connection: Connection, day: date) -> bytes:
@@ -385,11 +380,14 @@ def _ballot(
     return record.decode(), Holder(username, run.salts), proof
 
 
-def _not_closed(day: date) -> NotClosed:
-    return NotClosed(
-        "There’s no closing record for %(day)s, or not yet. It’s made when the day closes.",
-        day=day,
-    )
+def _closing(connection: Connection, day: date) -> StoredRecord:
+    frozen = freeze_of(connection, day)
+    if frozen is None:
+        raise NotClosed(
+            "There’s no closing record for %(day)s, or not yet. It’s made when the day closes.",
+            day=day,
+        )
+    return frozen
 
 
 def _demand_sound(day: date, certificate: str, key: VerifierKey) -> None:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from hashlib import sha256
+from typing import TypeVar
 
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_login import current_user
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from lottery_system import certificates
@@ -34,6 +36,8 @@ from lottery_system.web.public import A_MOMENT, FOR_EVER, public
 from lottery_system.web.remembered import apart
 from lottery_system.web.texts import words_of
 from lottery_system.web.words import translated
+
+Content = TypeVar("Content")
 
 blueprint = Blueprint("draws", __name__, url_prefix="/draws")
 
@@ -124,57 +128,44 @@ def certificate(day: str) -> Response:
 @everybody
 def offers(day: str) -> Response:
     """Serve the signed list of a closed day's offers."""
-    of_day = day_or_404(day)
-    try:
-        with reading() as connection:
-            parts().rollback.publish_newest(connection)
-            signed = certificates.signed_offers_of(
-                connection, of_day, parts().keyring.log_keys(connection)
-            )
-        return public(signed, JSON, FOR_EVER)
-    except NoOffers as error:
-        abort(404, translated(error))
+
+    def signed(connection: Connection, of_day: date) -> str:
+        log_keys = parts().keyring.log_keys(connection)
+        return certificates.signed_offers_of(connection, of_day, log_keys)
+
+    return public(_of_closed_day(day, signed), JSON, FOR_EVER)
 
 
 @blueprint.get("/<day>/freeze.tlog-proof")
 @everybody
 def freeze_proof(day: str) -> Response:
     """Serve the proof that a closed day's freeze is in the journal, for other logs' readers."""
-    of_day = day_or_404(day)
-    try:
-        with reading() as connection:
-            parts().rollback.publish_newest(connection)
-            proof, is_final = certificates.freeze_proof_of(connection, of_day)
-        return public(proof, TEXT, FOR_EVER if is_final else A_MOMENT)
-    except NotClosed as error:
-        abort(404, translated(error))
+    proof, is_final = _of_closed_day(day, certificates.freeze_proof_of)
+    return public(proof, TEXT, FOR_EVER if is_final else A_MOMENT)
 
 
 @blueprint.get("/<day>/checkpoint")
 @everybody
 def closing_checkpoint(day: str) -> Response:
     """Serve the checkpoint that a day was closed with, as calendars have stamped it."""
-    of_day = day_or_404(day)
-    try:
-        with reading() as connection:
-            parts().rollback.publish_newest(connection)
-            checkpoint = certificates.closing_checkpoint_of(connection, of_day)
-        return public(checkpoint, TEXT, FOR_EVER)
-    except NotClosed as error:
-        abort(404, translated(error))
+    return public(_of_closed_day(day, certificates.closing_checkpoint_of), TEXT, FOR_EVER)
 
 
 @blueprint.get("/<day>/checkpoint.ots")
 @everybody
 def timestamp(day: str) -> Response:
     """Serve the proofs of calendars that it existed (OpenTimestamps); a block may still come."""
+    return public(_of_closed_day(day, certificates.timestamp_of), BYTES, A_MOMENT)
+
+
+def _of_closed_day(day: str, read: Callable[[Connection, date], Content]) -> Content:
+    """Return what is published of a closed day; 404 says why there is none, or not yet."""
     of_day = day_or_404(day)
     try:
         with reading() as connection:
             parts().rollback.publish_newest(connection)
-            stamped = certificates.timestamp_of(connection, of_day)
-        return public(stamped, BYTES, A_MOMENT)
-    except NotStamped as error:
+            return read(connection, of_day)
+    except (NoOffers, NotClosed, NotStamped) as error:
         abort(404, translated(error))
 
 
