@@ -3,12 +3,8 @@
 A real server, whose answers are made by the format's reference library.
 """
 
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
 
 from opentimestamps.core.notary import (
     BitcoinBlockHeaderAttestation,
@@ -19,6 +15,7 @@ from opentimestamps.core.op import OpAppend, OpPrepend, OpSHA256
 from opentimestamps.core.serialize import BytesSerializationContext
 from opentimestamps.core.timestamp import Timestamp
 
+from tests.stand_ins.local_server import Handler, LocalServer
 from tests.stand_ins.witness import Reply
 
 #: seconds between two bytes of a calendar that drips: too often for a socket to time out
@@ -27,7 +24,7 @@ DRIP = 0.1
 BEFORE, BEHIND = b"\x01\x00\x00\x00", bytes(4)
 
 
-class Calendar:
+class Calendar(LocalServer):
     """Serves until its block ends.
 
     Args:
@@ -35,6 +32,7 @@ class Calendar:
     """
 
     def __init__(self, name: str) -> None:
+        super().__init__()
         self._name = name.encode()
         #: what it has promised
         self.promised: set[bytes] = set()
@@ -46,36 +44,21 @@ class Calendar:
         self.received: list[tuple[str, bytes]] = []
         #: whether it sends its answers byte by byte
         self.drips = False
-        self._end = threading.Event()
-        self._server: ThreadingHTTPServer | None = None
-        self._port = 0
-
-    @property
-    def url(self) -> str:
-        """Return where it is, also while it is down."""
-        return f"http://127.0.0.1:{self._port}"
 
     @property
     def asked(self) -> list[str]:
         """Return the first part of each path that it was asked for."""
         return [path.split("/")[1] for path, _ in self.received]
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Serve, at the port that it had before."""
+    def handler(self) -> type[Handler]:
+        """Return what answers."""
         calendar = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Answering(Handler):
+            def do_GET(self) -> None:  # noqa: N802 - as http.server calls it
                 self.reply(calendar.complete)
 
-            def do_POST(self) -> None:
+            def do_POST(self) -> None:  # noqa: N802 - as http.server calls it
                 self.reply(calendar.promise)
 
             def reply(self, honest: Callable[[str, bytes], Reply]) -> None:
@@ -93,29 +76,7 @@ class Calendar:
                 if not calendar.drips:
                     self.wfile.write(reply.body)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def handle(self) -> None:
-                with suppress(OSError):  # whoever asked has gone
-                    super().handle()
-
-        ThreadingHTTPServer.allow_reuse_address = True
-        self._end.clear()
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
-        self._server.daemon_threads = True
-        self._port = self._server.server_address[1]
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        ).start()
-
-    def stop(self) -> None:
-        """Go down, with all that it has promised."""
-        self._end.set()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        return Answering
 
     def promise(self, _: str, digest: bytes) -> Reply:
         """Answer `POST /digest`."""

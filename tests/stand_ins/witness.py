@@ -5,11 +5,9 @@ A real server with real signatures. It keeps the newest checkpoint of each log i
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from lottery_system.clock import utcnow
 from lottery_system.fairness.cosignature import ED25519
@@ -25,6 +23,7 @@ from lottery_system.fairness.note import (
     parse_checkpoint,
 )
 from tests.stand_ins.cosigning import CosigningKey
+from tests.stand_ins.local_server import Handler, LocalServer
 
 #: seconds after which a witness that stalls gives up, so that no test waits for ever
 ENOUGH = 20
@@ -39,7 +38,7 @@ class Reply(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Witness:
+class Witness(LocalServer):
     """Serves until its block ends.
 
     Args:
@@ -49,6 +48,7 @@ class Witness:
     """
 
     def __init__(self, name: str, *known: VerifierKey, algorithm: bytes = ED25519) -> None:
+        super().__init__()
         self.key = CosigningKey(name, sha256(name.encode()).digest(), algorithm)
         self.known = {(key.name, key.key_id): key for key in known}
         #: by origin: the newest checkpoint, and its note with the cosignature
@@ -63,38 +63,23 @@ class Witness:
         self.refused: list[bytes] = []
         self.asked = 0
         self.stalls = threading.Event()
-        self._end = threading.Event()
-        self._server: ThreadingHTTPServer | None = None
-        self._port = 0
         self._lock = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        """Return where it is, also while it is down."""
-        return f"http://127.0.0.1:{self._port}"
 
     @property
     def line(self) -> str:
         """Return its line of a policy."""
         return f"witness {self.key.name} {self.key.vkey} {self.url}\n"
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Serve, at the port that it had before."""
+    def handler(self) -> type[Handler]:
+        """Return what answers."""
         witness = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Answering(Handler):
+            def do_GET(self) -> None:  # noqa: N802 - as http.server calls it
                 witness.asked += 1
                 self.reply(witness.show(self.path))
 
-            def do_POST(self) -> None:
+            def do_POST(self) -> None:  # noqa: N802 - as http.server calls it
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 witness.asked += 1
                 witness.received.append(body)
@@ -111,28 +96,7 @@ class Witness:
                 self.end_headers()
                 self.wfile.write(reply.body)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def handle(self) -> None:
-                with suppress(OSError):  # whoever asked has gone
-                    super().handle()
-
-        ThreadingHTTPServer.allow_reuse_address = True
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
-        self._server.daemon_threads = True
-        self._port = self._server.server_address[1]
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        ).start()
-
-    def stop(self) -> None:
-        """Go down, with all that it has signed."""
-        self._end.set()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        return Answering
 
     def show(self, path: str) -> Reply:
         """Answer what it cosigned last."""
