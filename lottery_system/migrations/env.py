@@ -1,6 +1,7 @@
 """Alembic environment: migrations use the application's own engine."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from flask import current_app
 from sqlalchemy import Connection, MetaData, text
 
 from lottery_system.models.base import UTCDateTime
+from lottery_system.runtime.database import unbounded
 from lottery_system.schema import demand_known, demand_nothing_lost, filled_columns
 
 #: any number that no other program locks in this database
@@ -79,15 +81,30 @@ def migrate(connection: Connection, metadata: MetaData) -> None:
         return steps
 
     configure(fn=plan)
-    with context.begin_transaction():
+    with ExitStack() as stack:
+        stack.enter_context(context.begin_transaction())
         if not is_sqlite:
-            # hosts that start at once take turns; on SQLite the transaction is the lock
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+            stack.enter_context(unbounded(connection))
+            take_turn(connection)
         context.run_migrations()
         demand_nothing_lost(connection, held)
         if is_sqlite:
             broken = connection.execute(text("PRAGMA foreign_key_check")).all()
             assert not broken, f"rows that refer to nothing: {broken[:5]}"
+
+
+def take_turn(connection: Connection) -> None:
+    """Wait until no other host brings the schema up to date, however long that takes it.
+
+    On SQLite the transaction is the lock. The migrations themselves wait for locks as long as all
+    that writes: they fail where somebody still uses a table, instead of stopping all others.
+    """
+    timeout = connection.scalar(text("SELECT current_setting('lock_timeout')"))
+    connection.execute(text("SET LOCAL lock_timeout = 0"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+    connection.execute(
+        text("SELECT set_config('lock_timeout', :timeout, true)"), {"timeout": timeout}
+    )
 
 
 run()

@@ -14,6 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from config.database_address import POOLER, for_reading
 from lottery_system.errors import LotteryError
+from lottery_system.runtime.bounded import STATEMENT_TIMEOUT, BoundedConnection
 from lottery_system.runtime.connection_budget import MOST, split
 from lottery_system.runtime.eager import EagerConnection
 from lottery_system.runtime.offload import Offload
@@ -36,8 +37,6 @@ CONNECT_TIMEOUT, CONNECT_TIMEOUT_EACH = 5, 2
 POOL_TIMEOUT = 3
 #: seconds between two attempts at a database that may be starting
 WAIT_FOR_ACCESS = 1
-#: seconds that any statement may take on PostgreSQL
-STATEMENT_TIMEOUT = 30
 #: the engine that only reads, among those of Flask-SQLAlchemy
 READING = "reading"
 #: seconds after which a connection to PostgreSQL that nobody used is closed
@@ -169,8 +168,7 @@ def prepare(engine: Engine) -> None:
         event.listen(engine, "connect", _refuse_at_once)
         event.listen(engine, "begin", _begin_immediate)
     else:
-        _prepare_postgresql(engine)
-        event.listen(engine, "do_connect", _connect_eagerly)
+        _prepare_postgresql(engine, EagerConnection)
 
 
 def wait_for_access(engine: Engine, seconds: float) -> None:
@@ -196,7 +194,7 @@ def prepare_reading(engine: Engine) -> None:
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "connect", _refuse_writing)
     else:
-        _prepare_postgresql(engine)
+        _prepare_postgresql(engine, BoundedConnection)
 
 
 def let_idle_go(engine: Engine, seconds: float = IDLE) -> int:
@@ -252,10 +250,25 @@ def snapshot(engine: Engine, exported: str | None = None) -> Iterator[Connection
                 assert re.fullmatch(r"[0-9A-F-]+", exported), exported
                 # nosemgrep: text-built-sql - no value can be bound here; the pattern bounds it
                 connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{exported}'")
-            for timeout in ("statement_timeout", "idle_in_transaction_session_timeout"):
-                # nosemgrep: text-built-sql - a constant
-                connection.exec_driver_sql(f"SET LOCAL {timeout} = 0")
-            yield connection
+            with unbounded(connection):
+                yield connection
+
+
+@contextmanager
+def unbounded(connection: Connection) -> Iterator[None]:
+    """Let the statements of a transaction on PostgreSQL take as long as they need.
+
+    Locks are waited for as long as ever.
+    """
+    for timeout in ("statement_timeout", "idle_in_transaction_session_timeout"):
+        # nosemgrep: text-built-sql - a constant
+        connection.exec_driver_sql(f"SET LOCAL {timeout} = 0")
+    raw: Any = connection.connection.dbapi_connection
+    raw.is_unbounded = True
+    try:
+        yield
+    finally:
+        raw.is_unbounded = False
 
 
 def export_snapshot(connection: Connection) -> str | None:
@@ -270,23 +283,18 @@ def _is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
 
 
-def _prepare_postgresql(engine: Engine) -> None:
-    event.listen(engine, "do_connect", _leave_out_pooler)
+def _prepare_postgresql(engine: Engine, kind: type[BoundedConnection]) -> None:
+    def connect(dialect: object, record: object, args: Any, options: Any) -> BoundedConnection:
+        options.pop(POOLER, None)  # the part of the address that is ours, and not libpq's
+        return kind.connect(*args, **options)
+
+    event.listen(engine, "do_connect", connect)
     event.listen(engine, "checkout", _refuse_dead_connection)
     event.listen(engine, "checkin", _note_idle)
 
 
-def _leave_out_pooler(dialect: object, record: object, args: Any, options: Any) -> None:
-    """Keep from libpq the part of the address that is ours."""
-    options.pop(POOLER, None)
-
-
 def _note_idle(connection: object, record: ConnectionPoolEntry) -> None:
     record.info[IDLE_SINCE] = monotonic()
-
-
-def _connect_eagerly(dialect: object, record: object, args: Any, options: Any) -> EagerConnection:
-    return EagerConnection.connect(*args, **options)
 
 
 def _refuse_dead_connection(connection: Any, record: object, proxy: object) -> None:

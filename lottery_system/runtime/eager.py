@@ -4,7 +4,6 @@ import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any
 
 import psycopg
 from gevent import Timeout, get_hub, monkey
@@ -14,6 +13,8 @@ from psycopg.waiting import Ready, Wait
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from lottery_system.runtime.bounded import BoundedConnection
+
 #: milliseconds to block for an answer before yielding
 MOMENT = 1
 #: seconds that a commit may take. With synchronous replication it waits for a standby, for ever if
@@ -21,15 +22,14 @@ MOMENT = 1
 COMMIT_TIMEOUT = 5
 
 
-class EagerConnection(psycopg.Connection[Any]):
+class EagerConnection(BoundedConnection):
     """A connection that blocks briefly for an answer before it lets other greenlets run.
 
     A greenlet that yields resumes after all others of its worker. If it holds the day's row, all
     workers stall for that long; and the answer usually arrives sooner.
     """
 
-    #: until when the commit that runs may take, by the monotonic clock; None while none does
-    _commit_ends_at: float | None = None
+    _is_committing = False
     _is_warned = False
 
     def commit(self) -> None:
@@ -40,33 +40,51 @@ class EagerConnection(psycopg.Connection[Any]):
                 standby, by which PostgreSQL commits all the same. The connection is closed. What
                 was written may be there, and may be lost with this host.
         """
-        self._is_warned, self._commit_ends_at = False, monotonic() + COMMIT_TIMEOUT
+        self._is_warned, self._is_committing = False, True
         self.add_notice_handler(self._note_warning)
         try:
             super().commit()  # nosemgrep: commit-outside-the-edge - what the edge calls
         finally:
-            self._commit_ends_at = None
+            self._is_committing = False
             self.remove_notice_handler(self._note_warning)
         if self._is_warned:
             self.close()
             raise psycopg.OperationalError("the commit was not confirmed by a standby")
+
+    @property
+    def answer_timeout(self) -> float:
+        """Seconds to wait for PostgreSQL's answer, or its confirmation of a commit."""
+        return COMMIT_TIMEOUT if self._is_committing else super().answer_timeout
+
+    def given_up(self) -> psycopg.OperationalError:
+        """Close the connection, and return the error that says why."""
+        if not self._is_committing:
+            return super().given_up()
+        self.close()
+        return psycopg.OperationalError(
+            f"the commit was not confirmed within {COMMIT_TIMEOUT} seconds"
+        )
 
     def _note_warning(self, notice: psycopg.errors.Diagnostic) -> None:
         """Take any warning for that one: a commit knows no other, and its text is translated."""
         self._is_warned |= notice.severity_nonlocalized == "WARNING"
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Run a psycopg generator to its end, and return its result."""
+        """Run a psycopg generator to its end, and return its result.
+
+        Raises:
+            OperationalError: PostgreSQL did not answer. The connection is closed.
+        """
         if timeout is not None or not monkey.is_module_patched("select"):
-            if self._commit_ends_at is None:
-                return super().wait(gen, interval, timeout)
-            return self._wait_without_cancelling(gen, interval)
-        socket = self.pgconn.socket
+            if self._is_committing:
+                return self._wait_without_cancelling(gen, interval)
+            return super().wait(gen, interval, timeout)
+        socket, ends_at = self.pgconn.socket, monotonic() + self.answer_timeout
         try:
             wanted = next(gen)
             while True:
-                if not _is_ready(socket, wanted):
-                    self._yield_until_ready(socket, wanted)
+                if not _is_ready(socket, wanted) and not _becomes_ready(socket, wanted, ends_at):
+                    raise self.given_up()
                 wanted = gen.send(Ready(int(wanted)))
         except StopIteration as end:
             result: RV = end.value
@@ -82,24 +100,6 @@ class EagerConnection(psycopg.Connection[Any]):
         except (KeyboardInterrupt, SystemExit):
             self.close()
             raise
-
-    def _yield_until_ready(self, socket: int, wanted: Wait) -> None:
-        hub = get_hub()
-        if self._commit_ends_at is None:
-            hub.wait(hub.loop.io(socket, int(wanted)))
-            return
-        late = Timeout.start_new(max(0, self._commit_ends_at - monotonic()))
-        try:
-            hub.wait(hub.loop.io(socket, int(wanted)))
-        except Timeout as timeout:
-            if timeout is not late:
-                raise
-            self.close()
-            raise psycopg.OperationalError(
-                f"the commit was not confirmed within {COMMIT_TIMEOUT} seconds"
-            ) from None
-        finally:
-            late.close()
 
 
 @contextmanager
@@ -131,3 +131,18 @@ def _is_ready(socket: int, wanted: Wait) -> bool:
         socket, (wanted & Wait.R and select.POLLIN) | (wanted & Wait.W and select.POLLOUT)
     )
     return bool(poll.poll(MOMENT))
+
+
+def _becomes_ready(socket: int, wanted: Wait, ends_at: float) -> bool:
+    """Let other greenlets run until a socket is ready, and return whether it was in time."""
+    hub = get_hub()
+    late = Timeout.start_new(max(0, ends_at - monotonic()))
+    try:
+        hub.wait(hub.loop.io(socket, int(wanted)))
+    except Timeout as timeout:
+        if timeout is not late:
+            raise
+        return False
+    finally:
+        late.close()
+    return True

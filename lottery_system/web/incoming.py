@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from config.settings import LONGEST_UPLOAD
 from lottery_system.models.lottery import PRIZE_LENGTH
+from lottery_system.runtime.bounded import ANSWER_TIMEOUT_OF_REQUESTS, answers_within
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -69,7 +70,7 @@ def takes_upload(longest_field: int = LONGEST_FIELD) -> Callable[[View], View]:
 
 
 class Limits:
-    """Refuses addresses and headers that are too long, before anything else reads them."""
+    """Refuses addresses and headers that are too long, and bounds what a request waits for."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -86,7 +87,8 @@ class Limits:
         for name in ORIGINS:
             if name in environ and not _is_address(environ[name]):
                 environ[name] = NOWHERE
-        return self._app(environ, start_response)
+        with answers_within(ANSWER_TIMEOUT_OF_REQUESTS):
+            return self._app(environ, start_response)
 
 
 def _refusal(environ: WSGIEnvironment) -> Response | None:

@@ -1,5 +1,6 @@
 """PostgreSQL crashes, as by a power cut, and comes back."""
 
+import time
 from datetime import timedelta
 
 import psycopg
@@ -10,8 +11,8 @@ from tests.conftest import FIRST_DAY, migrate
 from tests.faults.conftest import MIDNIGHT
 from tests.stand_ins.players import Player, has_winner, let_play, playing
 from tests.stand_ins.postgres import Server
-from tests.stand_ins.processes import Gunicorn, wait_for
-from tests.stand_ins.strikes import SOON, check, suffer, until_turned_away
+from tests.stand_ins.processes import Gunicorn, answer_of, wait_for
+from tests.stand_ins.strikes import SOON, check, complaints, suffer, until_turned_away
 
 
 @pytest.fixture
@@ -47,6 +48,29 @@ def test_a_midnight_without_postgresql_is_made_up_within_a_minute_of_its_return(
         durable_postgres.start()
         let_play(players)
         wait_for(lambda: has_winner(server, FIRST_DAY), "a winner", SOON)
+
+    check(server, players, session)
+
+
+def test_a_postgresql_that_hangs_keeps_nobody_longer_than_ten_seconds(
+    durable_postgres: Server, server: Gunicorn, players: list[Player], session: Session
+) -> None:
+    """Its kernel still answers, so neither keepalives nor `statement_timeout` tell."""
+    player = players[0]
+    player.play()
+    form = player.form()
+    with durable_postgres.frozen():
+        took = []
+        for _ in range(2):  # on connections that are open, and on new ones
+            began = time.monotonic()
+            assert player.try_once(form, 1) is None
+            took.append(time.monotonic() - began)
+            began = time.monotonic()
+            assert answer_of(f"{server.url}/winners?q=player")[0] == 503
+            took.append(time.monotonic() - began)
+    assert max(took) < 10, took
+    assert any("did not answer within 8 seconds" in line for line in complaints(server))
+    player.play()
 
     check(server, players, session)
 

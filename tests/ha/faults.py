@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from glob import glob
 from pathlib import Path
 
@@ -39,6 +40,17 @@ def cut_the_leader(site: Site) -> str:
     after = site.cluster.another_leader(before)
     before.mend()
     return f"the leader's link cut for {CUT} s: {before.name} to {after.name}"
+
+
+def freeze_the_leader(site: Site) -> str:
+    """The leader's PostgreSQL hangs, as on a frozen disk; its kernel and Patroni go on."""
+    before = site.cluster.wait_until_whole()
+    processes = before.pids_of("postgres")
+    signal_all(processes, signal.SIGSTOP)
+    time.sleep(CUT)
+    after = site.cluster.another_leader(before)
+    signal_all(processes, signal.SIGCONT)
+    return f"the leader's PostgreSQL frozen for {CUT} s: {before.name} to {after.name}"
 
 
 def fill_the_leaders_disk(site: Site) -> str:
@@ -142,6 +154,13 @@ def switch_over(site: Site) -> str:
     return f"switchover: {before.name} to {after.name}"
 
 
+def signal_all(processes: list[int], number: signal.Signals) -> None:
+    """Send a signal to processes, of which some may have ended."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+
+
 def server_versions() -> list[Path]:
     """List the folders with minor versions, the older first; else that of the system."""
     unpacked = sorted((ROOT / ".venv" / "ha" / "postgresql").glob("*"))
@@ -157,10 +176,11 @@ def short(version: str) -> str:
 
 #: the drill's own, in this order
 DRILL: tuple[Fault, ...] = (
-    kill_the_leader, cut_the_leader, fill_the_leaders_disk, upgrade, kill_the_proxy,
+    kill_the_leader, cut_the_leader, freeze_the_leader, fill_the_leaders_disk, upgrade,
+    kill_the_proxy,
 )  # fmt: skip
 #: of which the week draws
 WEEK: tuple[Fault, ...] = (
-    kill_the_leader, cut_the_leader, fill_the_leaders_disk, kill_the_proxy,
+    kill_the_leader, cut_the_leader, freeze_the_leader, fill_the_leaders_disk, kill_the_proxy,
     kill_an_application_host, cut_the_standby, lose_both_standbys, switch_over,
 )  # fmt: skip

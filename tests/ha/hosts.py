@@ -148,6 +148,14 @@ class Host:
         )
         return [int(text) for text in listed.stdout.split()]
 
+    def pids_of(self, program: str) -> list[int]:
+        """List the processes of one program."""
+        return [
+            pid
+            for pid in self.pids()
+            if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == program
+        ]
+
     def _kill_all(self) -> bool:
         for pid in (pids := self.pids()):
             try:

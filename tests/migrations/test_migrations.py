@@ -1,10 +1,12 @@
 """Migrations: from an empty database to the newest schema and back, on both databases."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -17,7 +19,7 @@ from lottery_system import migrations
 from lottery_system.audit import audit
 from lottery_system.certificates import certificate_of
 from lottery_system.errors import DataWouldBeLost
-from lottery_system.extensions import db
+from lottery_system.extensions import db, reading
 from lottery_system.fairness.checks import Verdict, holds
 from lottery_system.fairness.selection import winning_ballots
 from lottery_system.fairness.verify import verify
@@ -45,10 +47,16 @@ from lottery_system.models.base import UTCDateTime
 from lottery_system.models.claim import claim
 from lottery_system.models.lottery_edit import edit_lottery
 from lottery_system.queries.logs import ballot_records
+from lottery_system.runtime.database import SETTINGS
+from lottery_system.schema import demand_current
 from lottery_system.usernames import look_alike_key
-from tests.conftest import running, settings_for
+from tests.conftest import migrate, running, settings_for
 from tests.stand_ins.log_keys import LOG_KEYS, begin, run_due
+from tests.stand_ins.postgres import Server
+from tests.stand_ins.processes import PATIENCE, wait_for
 
+#: the number that hosts lock while they bring the schema up to date
+MIGRATING = 0x10_77_E7
 VERSIONS = Path(migrations.__path__[0]) / "versions"
 
 #: what each migration is since it has landed; a new one is entered here when it is finished
@@ -111,6 +119,36 @@ def test_the_newest_schema_is_that_of_the_models(empty_url: str) -> None:
         with db.engine.connect() as connection:
             context = MigrationContext.configure(connection)
             assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_host_waits_while_another_migrates_however_long_that_takes(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limits of all other statements would end it, since a large table takes its time."""
+    url = postgres.create("migrated_by_two")
+    for limit in ("lock_timeout", "statement_timeout"):
+        monkeypatch.setitem(SETTINGS, limit, "100ms")
+    monkeypatch.setattr("lottery_system.runtime.bounded.ANSWER_TIMEOUT", 0.2)
+
+    def has_waited() -> bool:
+        return (
+            other.execute(
+                "SELECT true FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                "AND datname = current_database() AND now() - query_start > interval '500 ms'"
+            ).fetchone()
+            is not None
+        )
+
+    with psycopg.connect(url, autocommit=True) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])
+        migrated = pool.submit(migrate, url)
+        wait_for(lambda: migrated.done() or has_waited(), "the upgrade waits")
+        other.execute("SELECT pg_advisory_unlock(%s)", [MIGRATING])
+        migrated.result(PATIENCE)
+
+    with running(settings_for(url)) as app, app.app_context(), reading() as connection:
+        demand_current(connection)
+        assert connection.scalar(text("SELECT current_setting('lock_timeout')")) == "100ms"
 
 
 def test_every_step_can_be_taken_back_and_forth_again(empty_url: str) -> None:

@@ -3,9 +3,12 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from glob import glob
 from pathlib import Path
 
@@ -70,6 +73,25 @@ class Server:
     def promote(self) -> None:
         """Let a standby take over."""
         self._run("pg_ctl", "-D", "data", "-w", "promote")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let no process of it run within the block, as on a disk that no longer answers.
+
+        The kernel still keeps up its connections, and takes new ones.
+        """
+        postmaster = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGSTOP)  # first, so that it begets no others
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        processes = [postmaster, *map(int, children)]
+        try:
+            for process in processes:
+                os.kill(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in reversed(processes):
+                with suppress(ProcessLookupError):  # one that was about to end
+                    os.kill(process, signal.SIGCONT)
 
     def is_up(self) -> bool:
         """Return whether it has not given up; it may be mending itself."""
