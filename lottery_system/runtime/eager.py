@@ -4,6 +4,7 @@ import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import ClassVar
 
 import psycopg
 from gevent import Timeout, get_hub, monkey
@@ -20,6 +21,12 @@ MOMENT = 1
 #: seconds that a commit may take. With synchronous replication it waits for a standby, for ever if
 #: there is none, and no timeout of PostgreSQL's ends that.
 COMMIT_TIMEOUT = 5
+#: looks for a commit that waits for a standby for longer than so many seconds
+WAITING = """
+    SELECT true FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user AND wait_event = 'SyncRep'
+      AND clock_timestamp() - query_start > %s * interval '1 second' LIMIT 1
+"""
 
 
 class EagerConnection(BoundedConnection):
@@ -29,6 +36,8 @@ class EagerConnection(BoundedConnection):
     workers stall for that long; and the answer usually arrives sooner.
     """
 
+    #: whether a commit of this process was given up, so that PostgreSQL may still wait with it
+    _is_behind: ClassVar[bool] = False
     _is_committing = False
     _is_warned = False
 
@@ -39,7 +48,9 @@ class EagerConnection(BoundedConnection):
             OperationalError: it took too long in a server, or somebody cancelled the wait for a
                 standby, by which PostgreSQL commits all the same. The connection is closed. What
                 was written may be there, and may be lost with this host.
+                Or earlier commits still wait for a standby; then nothing was written.
         """
+        self._refuse_to_queue()
         self._is_warned, self._is_committing = False, True
         self.add_notice_handler(self._note_warning)
         try:
@@ -60,10 +71,23 @@ class EagerConnection(BoundedConnection):
         """Close the connection, and return the error that says why."""
         if not self._is_committing:
             return super().given_up()
+        EagerConnection._is_behind = True
         self.close()
         return psycopg.OperationalError(
             f"the commit was not confirmed within {COMMIT_TIMEOUT} seconds"
         )
+
+    def _refuse_to_queue(self) -> None:
+        """Refuse to commit while commits that were given up still wait for a standby.
+
+        Each keeps one of PostgreSQL's connections, and no limit of ours ends that: without a
+        standby, they would soon be all that it has.
+        """
+        if not EagerConnection._is_behind:
+            return
+        EagerConnection._is_behind = bool(self.execute(WAITING, [COMMIT_TIMEOUT]).fetchone())
+        if EagerConnection._is_behind:
+            raise psycopg.OperationalError("earlier commits still wait for a standby")
 
     def _note_warning(self, notice: psycopg.errors.Diagnostic) -> None:
         """Take any warning for that one: a commit knows no other, and its text is translated."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import psycopg
 import pytest
@@ -151,3 +152,20 @@ def test_without_the_standby_nobody_gets_a_receipt_nor_waits_longer_than_ten_sec
     with Session(engine) as session:
         check(server, players, session)
     engine.dispose()
+
+
+def test_without_the_standby_commits_do_not_use_up_the_connections_of_postgresql(
+    primary: Server, server: Gunicorn, players: list[Player]
+) -> None:
+    """Each that is given up stays there until the standby is back, so only few may be tried."""
+    forms = [(player, player.form()) for player in players]
+    wait_for_standby(primary, "gone")
+
+    assert {player.log_out_once(form) for player, form in forms} == {None}
+
+    left = ask(primary, "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+    assert 1 <= len(left) <= len(server.workers()) < len(players)
+    assert any("earlier commits still wait for a standby" in line for line in complaints(server))
+    wait_for_standby(primary, "")
+    for player, form in forms:
+        wait_for(partial(player.log_out_once, form), "commits go on")

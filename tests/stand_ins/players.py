@@ -100,6 +100,11 @@ class Player:
         found = self._try("POST", form.path, form.filled_in(ballot_count))
         return found[0] if found else None
 
+    def log_out_once(self, form: Form) -> int | None:
+        """Log out once, with the token of any form; as `try_once`."""
+        found = self._try("POST", "/logout", {"csrf_token": form.csrf_token})
+        return found[0] if found else None
+
     def play(self) -> None:
         self.receipts.append(self.submit(self.form(), random.randint(1, 20)))
 
