@@ -54,7 +54,7 @@ from lottery_system.queries.logs import (
     journal_tiles,
     runs,
 )
-from lottery_system.queries.recoveries import ended_key, recoveries
+from lottery_system.queries.recoveries import ended_key, ended_keys, recoveries
 from lottery_system.queries.timestamps import Stamped, stamped_of
 from lottery_system.queries.usernames import usernames_of
 from lottery_system.timestamp_proof import format_file
@@ -278,6 +278,11 @@ def key_of(connection: Connection, timeline: int | None, log_keys: LogKeys) -> V
     """Return the key of a journal, which may be one that ended; None is the present one."""
     ended = ended_key(connection, timeline) if timeline is not None else None
     return parse_vkey(ended) if ended else log_keys.key.verifier
+
+
+def keys_of(connection: Connection, log_keys: LogKeys) -> Sequence[VerifierKey]:
+    """Return the keys of all journals, by timeline; the last is the present one's."""
+    return [*map(parse_vkey, ended_keys(connection)), log_keys.key.verifier]
 
 
 def receipt_of(

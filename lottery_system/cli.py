@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from lottery_system import draws, due_draws
 from lottery_system.audit import audit
 from lottery_system.audit.heads import read_head
 from lottery_system.audit.progress import Progress, ProgressLine
+from lottery_system.certificates import keys_of
 from lottery_system.clock import day_of, parse_day, utcnow
 from lottery_system.clock_check import CAUSE as CLOCK
 from lottery_system.closing_check import ClosingCheck
@@ -26,7 +28,7 @@ from lottery_system.commands import DatabaseGroup, ReportingGroup, reason_of, re
 from lottery_system.demo.month import Month
 from lottery_system.errors import Paused
 from lottery_system.extensions import db, new_session, reading, transaction
-from lottery_system.fairness.note import note_text, parse_vkey
+from lottery_system.fairness.note import Checkpoint, note_text, parse_vkey
 from lottery_system.fairness.pin import format_pin
 from lottery_system.fairness.recovery import parse_recovery
 from lottery_system.keys import CHAIN_TIP, LOG_KEY
@@ -537,9 +539,13 @@ def _audit(
     watch = ProgressLine(sys.stderr, shows=shows_progress or sys.stderr.isatty())
     count = 0
     log_keys = parts().keyring.load(connection)
-    heads = [read_head(file, log_keys.key.verifier) for file in files]
+    keys = keys_of(connection, log_keys)
+    heads: defaultdict[int, list[Checkpoint]] = defaultdict(list)
+    for file in files:
+        timeline, head = read_head(file, keys)
+        heads[timeline].append(head)
     if mark is not None:
-        heads += mark.heads(log_keys.key.name)
+        heads[len(keys) - 1] += mark.heads(log_keys.key.name)
     for fault in audit(
         connection, log_keys, first=first, last=last, heads=heads, jobs=jobs, watch=watch
     ):

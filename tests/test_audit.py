@@ -275,7 +275,7 @@ class TestHeads:
                     )
                     for size in sizes
                 ]
-            assert list(audit(connection, LOG_KEYS, heads=heads)) == []
+            assert list(audit(connection, LOG_KEYS, heads={0: heads})) == []
         assert len(heads) == 9
 
     @pytest.mark.usefixtures("_days")
@@ -299,8 +299,8 @@ class TestHeads:
         head = Checkpoint(f"lottery.local{origin}", size, b"\7" * 32)
 
         with snapshot(reading) as connection:
-            # a range in which its day is not
-            found = list(audit(connection, LOG_KEYS, first=FIRST_DAY + 9 * ONE_DAY, heads=[head]))
+            later = FIRST_DAY + 9 * ONE_DAY  # a range in which its day is not
+            found = list(audit(connection, LOG_KEYS, first=later, heads={0: [head]}))
 
         assert len(found) == 1
         assert says in found[0]
@@ -315,7 +315,7 @@ class TestHeads:
             head = open_checkpoint(note, LOG_KEYS.key.verifier)
             unguard(session)
             session.execute(text("UPDATE submissions SET lottery_id = 1 WHERE first_number = 301"))
-            found = list(audit(connection, LOG_KEYS, heads=[head]))
+            found = list(audit(connection, LOG_KEYS, heads={0: [head]}))
             session.rollback()
 
         assert any("at size 302" in fault for fault in found), found

@@ -3,8 +3,10 @@
 Reads everything, in bounded memory, and writes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -35,7 +37,7 @@ def audit(
     *,
     first: date | None = None,
     last: date | None = None,
-    heads: Sequence[Checkpoint] = (),
+    heads: Mapping[int, Sequence[Checkpoint]] = MappingProxyType({}),
     jobs: int = 1,
     watch: Watch = no_progress,
 ) -> Iterator[Fault]:
@@ -49,8 +51,9 @@ def audit(
         log_keys: the keys with which the journal was begun.
         first: the first day to be checked. The journal is always checked whole.
         last: the last day to be checked.
-        heads: what logs are known to have been, taken on trust: the origin is the lottery's name,
-            or that and a day. Their days are checked whatever `first` and `last` are.
+        heads: what logs are known to have been, taken on trust, by the timeline of the journal
+            whose key signed it: the origin is the lottery's name, or that and a day. Their days
+            are checked whatever `first` and `last` are.
         jobs: processes at most.
         watch: told how far it is.
     """
@@ -69,20 +72,19 @@ def audit(
     genesis = geneses[-1]
     if anchor_of(log_keys.tip) != genesis.anchor:
         yield "the stored secret chain is not the one that the genesis commits to"
-    of_journal: list[Checkpoint] = []
-    by_day: dict[date, list[Checkpoint]] = {}
-    for head in heads:
+    by_timeline: defaultdict[int, list[Checkpoint]] = defaultdict(list)
+    by_day: defaultdict[date, list[Checkpoint]] = defaultdict(list)
+    for timeline, head in [(each, head) for each in heads for head in heads[each]]:
         day = day_of_head(head, genesis.name)
-        if day is not None:
-            by_day.setdefault(day, []).append(head)
+        if day is not None:  # its log is one and the same, whichever key signed how far it was
+            by_day[day].append(head)
         elif head.origin == genesis.name:
-            of_journal.append(head)
+            by_timeline[timeline].append(head)
         else:
             yield f"the head of {head.origin} is not of {genesis.name} or of one of its days"
     for timeline, each in enumerate(geneses):
-        known_heads = of_journal if each is genesis else ()
         key = key_of(connection, timeline, log_keys)
-        yield from check_journal(connection, timeline, each, key, known_heads)
+        yield from check_journal(connection, timeline, each, key, by_timeline[timeline])
     begins = geneses[0].first
     draws = draws_from(connection, begins)
     yield from _order(connection, draws, begins, genesis.first)

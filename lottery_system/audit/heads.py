@@ -1,6 +1,7 @@
 """Kept checkpoints: signed heads of logs that somebody saved, compared with the stored logs."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -20,12 +21,15 @@ class UnfitHead(LotteryError):
     """A file is not a checkpoint of a log of this lottery."""
 
 
-def read_head(file: Path, key: VerifierKey) -> Checkpoint:
-    """Read a checkpoint as `/log/checkpoint` and `/log/<day>/checkpoint` serve it.
+def read_head(file: Path, keys: Sequence[VerifierKey]) -> tuple[int, Checkpoint]:
+    """Read a checkpoint as `/log/checkpoint` and `/log/<day>/checkpoint` serve it, or once did.
 
     Args:
         file: untrusted input.
-        key: the lottery's, whose signature it must have.
+        keys: the lottery's, by timeline, of which one must have signed it.
+
+    Returns:
+        The timeline of the journal whose key that is, and the checkpoint.
 
     Raises:
         UnfitHead: with a sentence that names the file.
@@ -35,17 +39,25 @@ def read_head(file: Path, key: VerifierKey) -> Checkpoint:
             note = opened.read(LARGEST + 1)
         if len(note) > LARGEST:
             raise UnfitHead(f"{file} is not a checkpoint: it is longer than {LARGEST:,} bytes.")
-        head = open_checkpoint(note.decode(), key)
+        timeline, head = _open(note.decode(), keys)
     except OSError as error:
         raise UnfitHead(f"{file} cannot be read ({error.strerror}).") from None
     except (NoteError, UnicodeDecodeError) as error:
         raise UnfitHead(f"{file} is not a checkpoint signed by this lottery: {error}.") from None
-    if head.origin != key.name and day_of_head(head, key.name) is None:
+    name = keys[timeline].name
+    if head.origin != name and day_of_head(head, name) is None:
         raise UnfitHead(
-            f"{file} is the checkpoint of {head.origin}; it must be of {key.name} or of one of its "
-            f"days, like {key.name}/2026-12-31."
+            f"{file} is the checkpoint of {head.origin}; it must be of {name} or of one of its "
+            f"days, like {name}/2026-12-31."
         )
-    return head
+    return timeline, head
+
+
+def _open(note: str, keys: Sequence[VerifierKey]) -> tuple[int, Checkpoint]:
+    for timeline in reversed(range(1, len(keys))):
+        with suppress(NoteError):
+            return timeline, open_checkpoint(note, keys[timeline])
+    return 0, open_checkpoint(note, keys[0])
 
 
 def day_of_head(head: Checkpoint, name: str) -> date | None:

@@ -25,6 +25,7 @@ from lottery_system.fairness.note import (
     open_checkpoint,
     open_note,
     parse_vkey,
+    sign_checkpoint,
 )
 from lottery_system.fairness.pin import Pin, format_pin
 from lottery_system.fairness.recovery import Recovery, parse_recovery, sign_recovery
@@ -104,6 +105,39 @@ def scene(
         genesis = journal_record(connection, 0)
         assert genesis is not None
     return Scene(app, tmp_path, type_, Pin(OLD, hash_of(genesis)))
+
+
+def test_checkpoints_that_somebody_kept_from_before_are_audited_as_ever(
+    scene: Scene, submit: Submit, cast: Cast, big_chance: Lottery, clock: Clock, tmp_path: Path
+) -> None:
+    """Whichever key signed them; a journal that ended is compared with its own records."""
+    files = {name: tmp_path / name for name in ("journal", "day", "journal after", "day after")}
+    keep = scene.visitor().get
+    files["journal"].write_bytes(keep("/log/checkpoint").data)
+    files["day"].write_bytes(keep(f"/log/{TODAY}/checkpoint").data)
+    assert scene.replace().exit_code == 0
+    submit(cast.alice, big_chance, 4)
+    clock.turn(ONE_DAY)
+    scheduler.tick(scene.app)
+    files["journal after"].write_bytes(keep("/log/checkpoint").data)
+    files["day after"].write_bytes(keep(f"/log/{TODAY}/checkpoint").data)
+
+    def audit(*heads: Path) -> Result:
+        given = [argument for head in heads for argument in ("--head", str(head))]
+        return scene.app.test_cli_runner().invoke(args=["draw", "audit", *given])
+
+    assert audit(*files.values()).exit_code == 0, audit(*files.values()).output
+
+    head = open_checkpoint(files["journal"].read_text(), OLD)
+    for other, says in (
+        (head._replace(root=bytes(32)), "does not match: the stored log has another root"),
+        (head._replace(size=9), "does not match: only 2 of its records are stored"),
+    ):
+        files["journal"].write_text(sign_checkpoint(other, LOG_KEYS.key))
+        done = audit(files["journal"])
+        assert (done.exit_code, says in done.output) == (1, True), done.output
+    files["journal"].write_text(sign_checkpoint(head, SigningKey(OLD.name, bytes(32))))
+    assert "is not a checkpoint signed by this lottery" in audit(files["journal"]).output
 
 
 def test_the_lottery_goes_on_under_new_keys_and_either_pin_stands_for_all_of_it(
