@@ -42,7 +42,8 @@ from lottery_system.parts import parts_of
 from lottery_system.runtime.database import READING
 from tests.stand_ins.log_keys import keep_keys
 from tests.stand_ins.mail_server import MailBox, mail_server
-from tests.stand_ins.postgres import NoServer, Server, free_port
+from tests.stand_ins.ports import free_port
+from tests.stand_ins.postgres import NoServer, Server
 from tests.stand_ins.processes import PATIENCE
 
 #: the first day of every test's lottery, and an instant within it

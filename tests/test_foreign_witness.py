@@ -3,6 +3,7 @@
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from lottery_system.fairness.note import format_vkey, split_note
 from tests.conftest import FIRST_NOON, Backup, Clock
 from tests.stand_ins.foreign import foreign as program_of
 from tests.stand_ins.log_keys import LOG_KEYS, begin
-from tests.stand_ins.postgres import free_port
-from tests.stand_ins.processes import PATIENCE, wait_for
+from tests.stand_ins.ports import free_port
+from tests.stand_ins.processes import PATIENCE
+from tests.stand_ins.programs import running
 from tests.stand_ins.witnessed_site import certified, checkpoint, reasons, restarted
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -34,7 +36,7 @@ class Foreign:
         self.vkey = self.run("init", *listen).strip().splitlines()[-1]
         vkey = format_vkey(LOG_KEYS.key.verifier)
         self.run("add-log", "--origin", LOG_KEYS.key.name, "--vkey", vkey)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._running = ExitStack()
 
     def run(self, command: str, *arguments: str) -> str:
         """Run one of its commands, and return what it prints."""
@@ -48,11 +50,9 @@ class Foreign:
 
     def start(self) -> None:
         """Serve, once it can be reached."""
-        self._process = subprocess.Popen(
-            [*self._program, "serve", "--config", str(self._config)],
-            stderr=subprocess.DEVNULL,
-        )
-        wait_for(self._is_up, "the foreign witness answers")
+        command = [*self._program, "serve", "--config", str(self._config)]
+        log = self._config.with_name("witness.log")
+        self._running.enter_context(running(command, log, until=self._is_up))
 
     def _is_up(self) -> bool:
         with socket.socket() as probe:
@@ -60,10 +60,7 @@ class Foreign:
 
     def stop(self) -> None:
         """End it."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.communicate(timeout=PATIENCE)
-            self._process = None
+        self._running.close()
 
 
 @pytest.fixture

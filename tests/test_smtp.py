@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP
 from config.mail_server import MailServer, read_mail_server
 from lottery_system.smtp import PutOff, Refused, ServerTrouble, SmtpConnection
 from tests.stand_ins.mail_server import PASSWORD, USER, MailBox, certificate, mail_server
-from tests.stand_ins.postgres import free_port
+from tests.stand_ins.ports import free_port
 
 SENDER = "lottery@site.example"
 

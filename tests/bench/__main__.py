@@ -38,7 +38,8 @@ from tests.bench.plain import plain_rate
 from tests.bench.plans import plans
 from tests.bench.players import PASSWORD, Player, ballots, pages, sign_up_all, stranger
 from tests.stand_ins.log_keys import keep_keys
-from tests.stand_ins.postgres import Server, free_port
+from tests.stand_ins.ports import free_port
+from tests.stand_ins.postgres import Server
 from tests.stand_ins.processes import Gunicorn, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -17,7 +17,7 @@ from lottery_system.models.base import table_of
 from lottery_system.scheduler import MAIL_EVERY
 from tests.bench.load import load
 from tests.stand_ins.mail_server import MailBox, mail_server, settings_to_mail
-from tests.stand_ins.postgres import free_port
+from tests.stand_ins.ports import free_port
 from tests.stand_ins.processes import Gunicorn
 
 COUNT = 10_000

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from lottery_system.runtime import database
 from tests.conftest import running, settings_for
 from tests.stand_ins.log_keys import keep_keys
-from tests.stand_ins.postgres import free_port
+from tests.stand_ins.ports import free_port
 
 REFUSAL = "The database of LOTTERY_DATABASE_URL gave no access in 0 s: "
 

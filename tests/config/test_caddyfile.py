@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +12,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.stand_ins.postgres import free_port
+from tests.stand_ins.ports import free_port
 from tests.stand_ins.processes import PATIENCE, ROOT, wait_for
+from tests.stand_ins.programs import running
 
 CADDYFILE = (ROOT / "config" / "Caddyfile").read_text(encoding="utf-8")
 SECRET = "Li4nKt0kEn-c00kie"
@@ -43,18 +43,11 @@ def caddy(folder: Path, upstream: int) -> Iterator[tuple[str, Path]]:
     )
     file, log = folder / "Caddyfile", folder / "caddy.log"
     file.write_text(text.replace("{\n", "{\n\tadmin off\n\tauto_https off\n", 1))
-    with log.open("wb") as stream:
-        program = subprocess.Popen(
-            ["caddy", "run", "--config", file, "--adapter", "caddyfile"],
-            stderr=stream,
-            env={"SITE_ADDRESS": f"http://127.0.0.1:{port}", "HOME": str(folder)},
-            executable=shutil.which("caddy"),
-        )
-    try:
-        yield f"http://127.0.0.1:{port}", log
-    finally:
-        program.kill()
-        program.wait()
+    site = f"http://127.0.0.1:{port}"
+    command = ["caddy", "run", "--config", str(file), "--adapter", "caddyfile"]
+    environ = {"SITE_ADDRESS": site, "HOME": str(folder)}
+    with running(command, log, environ, until=lambda: ask(site)):
+        yield site, log
 
 
 def ask(site: str) -> int | None:
@@ -90,8 +83,7 @@ def events(log: Path, logger: str) -> list[dict[str, object]]:
 def test_a_request_has_a_line_with_its_id_and_without_its_secrets(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Lottery) as lottery:
         Thread(target=lottery.serve_forever, daemon=True).start()
-        with caddy(tmp_path, lottery.server_port) as (site, log):
-            wait_for(lambda: ask(site), "Caddy answers")
+        with caddy(tmp_path, lottery.server_port) as (_, log):
             [event, *_] = wait_for(lambda: events(log, "http.log.access"), "a line")
             text = log.read_text(encoding="utf-8")
         lottery.shutdown()
@@ -107,7 +99,7 @@ def test_a_request_has_a_line_with_its_id_and_without_its_secrets(tmp_path: Path
 
 def test_what_goes_wrong_is_told_without_secrets_too(tmp_path: Path) -> None:
     with caddy(tmp_path, free_port()) as (site, log):
-        status = wait_for(lambda: ask(site), "Caddy answers")
+        status = ask(site)
         wait_for(lambda: events(log, "http.log.error"), "a line")
         text = log.read_text(encoding="utf-8")
 

@@ -1,7 +1,6 @@
 """A real Caddy before Grafana and Prometheus: open by this machine's names only."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -10,8 +9,9 @@ from threading import Thread
 
 import pytest
 
-from tests.stand_ins.postgres import free_port
-from tests.stand_ins.processes import PATIENCE, ROOT, wait_for
+from tests.stand_ins.ports import free_port
+from tests.stand_ins.processes import PATIENCE, ROOT
+from tests.stand_ins.programs import running
 
 CADDYFILE = (ROOT / "config" / "monitoring" / "Caddyfile").read_text(encoding="utf-8")
 
@@ -39,18 +39,16 @@ def port(tmp_path: Path) -> Iterator[int]:
     text = CADDYFILE.replace(":3000", f":{port}").replace(":9090", f":{free_port()}")
     text = text.replace(f"grafana:{port}", f"127.0.0.1:{grafana.server_port}")
     (tmp_path / "Caddyfile").write_text(text.replace("{\n", "{\n\tadmin off\n", 1))
-    program = subprocess.Popen(
-        ["caddy", "run", "--config", tmp_path / "Caddyfile", "--adapter", "caddyfile"],
-        stderr=subprocess.DEVNULL,
-        env={"HOME": str(tmp_path)},
-        executable=shutil.which("caddy"),
-    )
+    command = ["caddy", "run", "--config", str(tmp_path / "Caddyfile"), "--adapter", "caddyfile"]
     try:
-        wait_for(lambda: status(port, "localhost"), "Caddy answers")
-        yield port
+        with running(
+            command,
+            tmp_path / "caddy.log",
+            {"HOME": str(tmp_path)},
+            until=lambda: status(port, "localhost"),
+        ):
+            yield port
     finally:
-        program.kill()
-        program.wait()
         grafana.shutdown()
         thread.join()
         grafana.server_close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stand_ins.postgres import free_port
+from tests.stand_ins.ports import free_port
 from tests.stand_ins.processes import PATIENCE, ROOT
 
 

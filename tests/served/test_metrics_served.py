@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,8 +13,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.stand_ins.postgres import free_port
+from tests.stand_ins.ports import free_port
 from tests.stand_ins.processes import ROOT, Gunicorn, answer_of, wait_for
+from tests.stand_ins.programs import running
 
 FOLDER = ROOT / "config" / "monitoring"
 #: what Prometheus makes itself
@@ -91,20 +91,17 @@ def prometheus(server: Gunicorn, folder: Path) -> Iterator[str]:
         given.replace("lottery:8080", f"127.0.0.1:{server.port}").replace("15s", "1s")
     )
     address = f"127.0.0.1:{free_port()}"
-    program = subprocess.Popen(
-        [
-            "prometheus",
-            f"--config.file={folder}/prometheus.yml",
-            f"--storage.tsdb.path={folder}/prometheus",
-            f"--web.listen-address={address}",
-            "--log.level=warn",
-        ]
-    )
-    try:
-        yield f"http://{address}"
-    finally:
-        program.kill()
-        program.wait()
+    command = [
+        "prometheus",
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/prometheus",
+        f"--web.listen-address={address}",
+        "--log.level=warn",
+    ]
+    site = f"http://{address}"
+    log = folder / "prometheus.log"
+    with running(command, log, until=lambda: result(site, "vector(1)")):
+        yield site
 
 
 def result(site: str, expression: str) -> list[dict[str, list[str]]]:

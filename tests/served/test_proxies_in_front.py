@@ -5,15 +5,16 @@ import re
 import shutil
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
 
-from tests.stand_ins.postgres import free_port
+from tests.stand_ins.ports import free_port
 from tests.stand_ins.processes import PATIENCE, ROOT, Gunicorn, wait_for
+from tests.stand_ins.programs import running
 
 #: a client that is not the proxy, and what it claims to be
 CLIENT, CLAIMED = "127.0.0.2", "203.0.113.9"
@@ -111,20 +112,6 @@ class Site:
             return False
 
 
-@contextmanager
-def running(command: list[str], folder: Path) -> Iterator[None]:
-    with (folder / "front.log").open("w") as log:
-        front = subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=folder, env={**os.environ, "HOME": str(folder)}
-        )
-        try:
-            yield
-        finally:
-            front.terminate()
-            front.wait(PATIENCE)
-    print((folder / "front.log").read_text(encoding="utf-8")[-3000:])
-
-
 @pytest.mark.parametrize("front", [nginx, caddy])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_lottery_behind_a_proxy_knows_client_and_scheme_and_streams(
@@ -137,9 +124,8 @@ def test_the_lottery_behind_a_proxy_knows_client_and_scheme_and_streams(
     port = free_port()
     with Gunicorn(database_url, tmp_path, LOTTERY_TRUSTED_PROXIES="1") as server:
         site = Site(port)
-        with running(front(server, folder, port), folder):
-            wait_for(site.answers, "the proxy answers")
-
+        command = front(server, folder, port)
+        with running(command, folder / "front.log", {"HOME": str(folder)}, until=site.answers):
             assert f'"https://localhost:{port}/welcome"' in site.get("/welcome")[1]
             assert site.get("/metrics")[0] == 403
             assert site.get("/login", "POST", "username=bob")[0] == 400  # without a CSRF token

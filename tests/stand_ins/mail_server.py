@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.stand_ins.postgres import free_port
+from tests.stand_ins.ports import free_port
 from tests.stand_ins.processes import wait_for
 
 USER, PASSWORD = "lottery@x.example", "hunter2:/@ %"

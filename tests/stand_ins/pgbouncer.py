@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import make_url
 
-from tests.stand_ins.postgres import free_port
+from tests.stand_ins.ports import free_port
 from tests.stand_ins.processes import PATIENCE, ROOT, wait_for
 
 CONFIG = ROOT / "config" / "pgbouncer.ini"

@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import psycopg
 from psycopg.sql import SQL, Identifier
+
+from tests.stand_ins.ports import free_port
 
 
 class NoServer(Exception):
@@ -141,11 +142,3 @@ def _bin() -> Path:
     if os.geteuid() == 0 and "postgres" not in {user.pw_name for user in pwd.getpwall()}:
         raise NoServer("PostgreSQL does not run as root and there is no user postgres")
     return Path(found).parent
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 
 import libfaketime
 
-from tests.stand_ins.postgres import free_port
+from tests.stand_ins.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 #: how the lottery is served

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, make_url, text
 import config
 from tests.conftest import Clock, running, settings_for
 from tests.stand_ins.log_keys import keep_keys
-from tests.stand_ins.postgres import free_port
+from tests.stand_ins.ports import free_port
 from tests.web.conftest import Visitor
 
 

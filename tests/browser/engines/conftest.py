@@ -10,9 +10,9 @@ import pytest
 from tests.browser.engines.chromium import Chromium
 from tests.browser.engines.firefox import Firefox
 from tests.browser.engines.page import Engine
-from tests.browser.engines.programs import Missing
 from tests.browser.engines.protocol import Refused
 from tests.browser.engines.webkit import WebKit
+from tests.stand_ins.programs import Missing
 
 OTHERS: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {
     "firefox": Firefox,

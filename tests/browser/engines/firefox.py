@@ -14,9 +14,9 @@ from websockets.sync.client import connect
 from tests.browser.conftest import IS_FASTER
 from tests.browser.engines.bidi import Bidi
 from tests.browser.engines.page import HEIGHT, WIDTH, Gone
-from tests.browser.engines.programs import program, running
 from tests.browser.engines.protocol import Actions, Refused, press, type_keys
 from tests.stand_ins.processes import PATIENCE, wait_for
+from tests.stand_ins.programs import program, running
 
 LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
 #: a stream of news ends with its page, and Firefox says so; it may not have been answered yet

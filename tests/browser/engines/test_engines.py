@@ -10,9 +10,9 @@ from tests.browser.conftest import DRAWN_DAY
 from tests.browser.engines.conftest import start
 from tests.browser.engines.firefox import Firefox
 from tests.browser.engines.page import HEIGHT, WIDTH, Engine, browsing
-from tests.browser.engines.programs import program, running
 from tests.browser.engines.webkit import WebKit
 from tests.stand_ins.processes import Gunicorn, wait_for
+from tests.stand_ins.programs import program, running
 
 BROKEN = "/bin/false"
 #: what visitors see, with names that are hard to fit in

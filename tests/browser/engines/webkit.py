@@ -9,11 +9,11 @@ from typing import Any, Self
 from urllib.error import URLError
 
 from tests.browser.engines.page import HEIGHT, WIDTH, Gone
-from tests.browser.engines.programs import Missing, program, running
 from tests.browser.engines.protocol import Actions, Refused, press, type_keys
 from tests.browser.engines.webdriver import ELEMENT, ask
-from tests.stand_ins.postgres import free_port
+from tests.stand_ins.ports import free_port
 from tests.stand_ins.processes import PATIENCE, wait_for
+from tests.stand_ins.programs import Missing, program, running
 
 #: where Debian has the browser, which is in nobody's path
 LIBRARIES, BROWSER = Path("/usr/lib"), "*/webkit*gtk-*/MiniBrowser"

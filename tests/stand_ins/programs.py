@@ -1,14 +1,15 @@
-"""Programs of a browser: each in a process group of its own, which ends with it."""
+"""Programs of others: each in a process group of its own, which ends with it."""
 
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
-from tests.stand_ins.processes import PATIENCE
+from tests.stand_ins.processes import PATIENCE, wait_for
 
 #: seconds in which a program may put things away before it is killed
 FAREWELL = 10
@@ -32,14 +33,25 @@ def program(package: str, *names: str) -> str:
 
 @contextmanager
 def running(
-    command: Sequence[str], log: Path, environ: Mapping[str, str], pass_fds: Sequence[int] = ()
+    command: Sequence[str],
+    log: Path,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    pass_fds: Sequence[int] = (),
+    *,
+    until: Callable[[], object] = lambda: True,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program; end it, and all that it started, whatever happens.
 
     Args:
-        log: a file for what it says.
+        log: a file for what it says, shown where a test fails.
         environ: what its environment has beside ours.
+        until: whether it does what it is for, which is waited for.
     """
+
+    def look() -> object:
+        assert started.poll() is None, f"{command[0]} has ended: {started.returncode}"
+        return until()
+
     with log.open("ab") as output:
         started = subprocess.Popen(
             command,
@@ -51,6 +63,7 @@ def running(
             start_new_session=True,
         )
     try:
+        wait_for(look, f"{command[0]} is ready")
         yield started
     finally:
         _signal(started.pid, signal.SIGTERM)
@@ -58,6 +71,7 @@ def running(
             started.wait(FAREWELL)
         _signal(started.pid, signal.SIGKILL)  # whatever is left of its group
         started.wait(PATIENCE)
+        print(f"... {log}:", log.read_text(errors="replace")[-3000:], sep="\n")
 
 
 def _signal(group: int, number: signal.Signals) -> None:
