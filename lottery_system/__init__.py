@@ -98,7 +98,7 @@ def create_app(settings: "Settings | None" = None, connections: int | None = Non
             timestamps=Timestamps(settings.timestamp_urls),
             ballot_box=ballot_box,
             readiness=readiness.Readiness(ballot_box, pause),
-            viewers=Gathering(web.login.viewers_of),
+            viewers=Gathering(web.login.viewers_of, database.OUTAGES),
             seen_log_ins=SeenLogIns(),
             log_in_waits=BoundedSemaphore(web.log_in_throttle.PLACES_TO_WAIT),
             downloads=DownloadTurns(app.app_context),

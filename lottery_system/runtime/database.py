@@ -10,6 +10,7 @@ from typing import Any
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoPlace
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from config.database_address import POOLER, for_reading
@@ -51,6 +52,9 @@ VANISHED = {
     "keepalives_count": 3,
     "tcp_user_timeout": 5_000,
 }
+
+#: errors of a database that cannot be reached, does not answer, or has no place in the pool
+OUTAGES = (OperationalError, NoPlace)
 
 # Flushing to disk is what blocks in SQLite. One thread is enough: only one transaction can commit.
 _commit = Offload(threads=1)

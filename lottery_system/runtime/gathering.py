@@ -29,10 +29,17 @@ class Gathering(Generic[Question, Answer]):
 
     Args:
         ask_all: answers several questions at once; what it leaves out has no answer.
+        outages: errors after which those who came meanwhile are not asked for: the next statement
+            would fail as this one did, and they have waited long enough.
     """
 
-    def __init__(self, ask_all: Callable[[Sequence[Question]], Mapping[Question, Answer]]) -> None:
+    def __init__(
+        self,
+        ask_all: Callable[[Sequence[Question]], Mapping[Question, Answer]],
+        outages: tuple[type[Exception], ...] = (),
+    ) -> None:
         self._ask_all = ask_all
+        self._outages = outages
         self._lock = threading.Lock()
         self._is_asking = False
         self._waiting: list[_Waiting[Question, Answer]] = []
@@ -41,7 +48,8 @@ class Gathering(Generic[Question, Answer]):
         """Return the answer to a question, or None if it has none.
 
         Raises:
-            Exception: whatever `ask_all` raised for those who asked together.
+            Exception: whatever `ask_all` raised for those who asked together, and an outage for
+                those before.
         """
         mine = _Waiting[Question, Answer](question)
         with self._lock:
@@ -63,6 +71,10 @@ class Gathering(Generic[Question, Answer]):
             for each in together:
                 each.answer = answers.get(each.question)
         except BaseException as error:
+            if isinstance(error, self._outages):
+                with self._lock:
+                    together += self._waiting
+                    self._waiting = []
             for each in together:
                 each.error = error
         with self._lock:

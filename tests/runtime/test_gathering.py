@@ -75,6 +75,31 @@ def test_an_error_reaches_all_who_asked_together_and_nobody_else(pool: ThreadPoo
             each.result(PATIENCE)
 
 
+def test_an_outage_reaches_those_who_came_meanwhile_and_nobody_later(
+    pool: ThreadPoolExecutor,
+) -> None:
+    """They have waited for one statement that failed, and would for the next."""
+    nod = Event()
+
+    def ask_all(questions: Sequence[int]) -> dict[int, int]:
+        if 13 not in questions:
+            return {each: each for each in questions}
+        assert nod.wait(PATIENCE)
+        raise ConnectionError("the database does not answer")
+
+    gathering = Gathering(ask_all, (ConnectionError,))
+    first = pool.submit(gathering.ask, 13)
+    wait_for(lambda: gathering._is_asking and not gathering._waiting, "the first is asked")
+    meanwhile = pool.submit(gathering.ask, 4)
+    wait_for(lambda: gathering._waiting, "another waits")
+    nod.set()
+
+    for each in (first, meanwhile):
+        with pytest.raises(ConnectionError):
+            each.result(PATIENCE)
+    assert gathering.ask(6) == 6
+
+
 def test_after_an_error_others_are_answered(pool: ThreadPoolExecutor) -> None:
     oracle = Oracle()
     gathering = Gathering(oracle)

@@ -16,6 +16,7 @@ from lottery_system.clock import day_of, utcnow
 from lottery_system.extensions import reading
 from lottery_system.parts import parts
 from lottery_system.queries.live import Moment, current_moment
+from lottery_system.runtime.bounded import ANSWER_TIMEOUT_OF_REQUESTS, answers_within
 from lottery_system.runtime.broadcast import Broadcast
 
 blueprint = Blueprint("live", __name__)
@@ -39,7 +40,8 @@ def broadcast_of(app: Flask) -> Broadcast[Moment]:
     """Make an application's broadcast."""
 
     def look() -> Moment:
-        with app.app_context(), reading() as connection:
+        within = answers_within(ANSWER_TIMEOUT_OF_REQUESTS)
+        with app.app_context(), within, reading() as connection:
             return current_moment(connection, day_of(utcnow()))
 
     return Broadcast(look)
