@@ -22,6 +22,8 @@ PASSWORD = "of the drill alone"
 #: megabytes of a database host's disk, and those that are taken from the start, so that it is
 #: filled in a moment
 DISK, TAKEN = 1000, 400
+#: of WAL that PostgreSQL keeps there; with its default of 1 GB the disks fill up by themselves
+WAL = "128MB"
 #: seconds within which a cluster has found itself again, on a busy machine
 RECOVERY = 180
 #: seconds that a question to Patroni may take
@@ -107,7 +109,7 @@ class DatabaseHost(Host):
         """Return the status with which Patroni answers; 0 if it does not."""
         return self.ask("GET", path)[0]
 
-    def ask(self, method: str, path: str, **fields: str) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, **fields: object) -> tuple[int, Any]:
         token = base64.b64encode(
             f"{self.environ['PATRONI_RESTAPI_USERNAME']}:{PASSWORD}".encode()
         ).decode()
@@ -187,10 +189,23 @@ class Cluster:
         assert status == 200, text
         return self.another_leader(leader)
 
+    def configure(self, **settings: object) -> None:
+        """Change what all hosts share of Patroni's configuration."""
+        status, text = self.wait_until_whole().ask("PATCH", "/config", **settings)
+        assert status == 200, text
+
+    def fit_the_disks(self) -> None:
+        """Let PostgreSQL keep as little WAL as the drill's disks have room for."""
+        self.configure(postgresql={"parameters": {"max_wal_size": WAL}})
+
+        def look() -> bool:
+            return all(self.shown(host, "max_wal_size") == WAL for host in self.hosts)
+
+        wait_for(look, f"all hosts keep {WAL} of WAL", RECOVERY, 0.5)
+
     def set_mode(self, mode: str) -> None:
         """Set how commits wait for standbys (Patroni's `synchronous_mode`)."""
-        status, text = self.wait_until_whole().ask("PATCH", "/config", synchronous_mode=mode)
-        assert status == 200, text
+        self.configure(synchronous_mode=mode)
 
         def look() -> bool:
             names = self.names_waited_for()
@@ -200,8 +215,12 @@ class Cluster:
 
     def names_waited_for(self) -> str:
         """Return which standbys commits wait for, as PostgreSQL writes it."""
-        with self.connect(self.wait_until_whole()) as connection:
-            row = connection.execute("SHOW synchronous_standby_names").fetchone()
+        return self.shown(self.wait_until_whole(), "synchronous_standby_names")
+
+    def shown(self, host: DatabaseHost, setting: str) -> str:
+        """Return a setting of one host's PostgreSQL."""
+        with self.connect(host) as connection:
+            row = connection.execute("SELECT current_setting(%s)", [setting]).fetchone()
         return str(row[0]) if row else ""
 
     def version(self, host: DatabaseHost) -> str:
