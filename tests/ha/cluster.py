@@ -22,8 +22,6 @@ PASSWORD = "of the drill alone"
 #: megabytes of a database host's disk, and those that are taken from the start, so that it is
 #: filled in a moment
 DISK, TAKEN = 1000, 400
-#: of WAL that PostgreSQL keeps there; with its default of 1 GB the disks fill up by themselves
-WAL = "128MB"
 #: seconds within which a cluster has found itself again, on a busy machine
 RECOVERY = 180
 #: seconds that a question to Patroni may take
@@ -194,14 +192,26 @@ class Cluster:
         status, text = self.wait_until_whole().ask("PATCH", "/config", **settings)
         assert status == 200, text
 
-    def fit_the_disks(self) -> None:
-        """Let PostgreSQL keep as little WAL as the drill's disks have room for."""
-        self.configure(postgresql={"parameters": {"max_wal_size": WAL}})
+    def keep_no_spare_wal(self) -> None:
+        """Let standbys find what they missed in their slots alone (Patroni keeps 128 MB beside)."""
+        self.configure(postgresql={"parameters": {"wal_keep_size": 0}})
 
         def look() -> bool:
-            return all(self.shown(host, "max_wal_size") == WAL for host in self.hosts)
+            return {self.shown(host, "wal_keep_size") for host in self.hosts} == {"0"}
 
-        wait_for(look, f"all hosts keep {WAL} of WAL", RECOVERY, 0.5)
+        wait_for(look, "no host keeps spare WAL", RECOVERY, 0.5)
+
+    def checkpoint(self) -> None:
+        """Let all hosts remove old WAL, as they do every five minutes.
+
+        Each new leader begins a file of 16 MB, and the drill changes leaders more often than that.
+        """
+        leader = self.wait_until_whole()
+        with self.connect(leader) as connection:
+            connection.execute("SELECT pg_switch_wal()")
+        for host in sorted(self.hosts, key=lambda host: host is not leader):
+            with self.connect(host) as connection:
+                connection.execute("CHECKPOINT")
 
     def set_mode(self, mode: str) -> None:
         """Set how commits wait for standbys (Patroni's `synchronous_mode`)."""

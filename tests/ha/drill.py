@@ -53,6 +53,7 @@ class Tally:
 
 def suffer(site: Site, fault: Fault, tally: Tally, *, midnight: bool) -> None:
     """Let a fault strike while all play, and print a line about what came of it."""
+    site.cluster.checkpoint()
     let_play(site.players, 2)
     began = time.monotonic()
     counts = {player: len(player.receipts) for player in site.players}

@@ -80,7 +80,7 @@ class Site:
     def __init__(self, folder: Path, patroni: Path, server: Path) -> None:
         self.cluster = Cluster(folder, patroni, server)
         self.cluster.wait_until_whole()
-        self.cluster.fit_the_disks()
+        self.cluster.keep_no_spare_wal()
         self.cluster.create_database()
         self.database_url = self.cluster.url
         migrate(self.database_url)
