@@ -22,6 +22,8 @@ PASSWORD = "of the drill alone"
 #: megabytes of a database host's disk, and those that are taken from the start, so that it is
 #: filled in a moment
 DISK, TAKEN = 1000, 400
+#: a file of WAL, the least that Patroni takes; less it takes for its default, 128 MB
+LITTLE = "16MB"
 #: seconds within which a cluster has found itself again, on a busy machine
 RECOVERY = 180
 #: seconds that a question to Patroni may take
@@ -194,10 +196,10 @@ class Cluster:
 
     def keep_no_spare_wal(self) -> None:
         """Let standbys find what they missed in their slots alone (Patroni keeps 128 MB beside)."""
-        self.configure(postgresql={"parameters": {"wal_keep_size": 0}})
+        self.configure(postgresql={"parameters": {"wal_keep_size": LITTLE}})
 
         def look() -> bool:
-            return {self.shown(host, "wal_keep_size") for host in self.hosts} == {"0"}
+            return {self.shown(host, "wal_keep_size") for host in self.hosts} == {LITTLE}
 
         wait_for(look, "no host keeps spare WAL", RECOVERY, 0.5)
 
