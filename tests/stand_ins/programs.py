@@ -38,20 +38,15 @@ def running(
     environ: Mapping[str, str] = MappingProxyType({}),
     pass_fds: Sequence[int] = (),
     *,
-    until: Callable[[], object] = lambda: True,
+    until: Callable[[], object] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program; end it, and all that it started, whatever happens.
 
     Args:
         log: a file for what it says, shown where a test fails.
         environ: what its environment has beside ours.
-        until: whether it does what it is for, which is waited for.
+        until: whether it does what it is for, to be waited for.
     """
-
-    def look() -> object:
-        assert started.poll() is None, f"{command[0]} has ended: {started.returncode}"
-        return until()
-
     with log.open("ab") as output:
         started = subprocess.Popen(
             command,
@@ -63,7 +58,8 @@ def running(
             start_new_session=True,
         )
     try:
-        wait_for(look, f"{command[0]} is ready")
+        if until is not None:
+            _wait(command[0], started, until)
         yield started
     finally:
         _signal(started.pid, signal.SIGTERM)
@@ -72,6 +68,14 @@ def running(
         _signal(started.pid, signal.SIGKILL)  # whatever is left of its group
         started.wait(PATIENCE)
         print(f"... {log}:", log.read_text(errors="replace")[-3000:], sep="\n")
+
+
+def _wait(name: str, started: subprocess.Popen[bytes], until: Callable[[], object]) -> None:
+    def look() -> object:
+        assert started.poll() is None, f"{name} has ended: {started.returncode}"
+        return until()
+
+    wait_for(look, f"{name} is ready")
 
 
 def _signal(group: int, number: signal.Signals) -> None:
