@@ -73,8 +73,7 @@ def create_app(settings: "Settings | None" = None, connections: int | None = Non
 
     db.init_app(app)
     with app.app_context():
-        database.prepare(db.engine)
-        database.prepare_reading(db.engines[database.READING])
+        database.prepare_engines(db.engine, db.engines[database.READING])
         ballot_box = BallotBox(
             db.engine,
             pause,

@@ -8,7 +8,17 @@ from time import monotonic, sleep
 from typing import Any
 
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    ExceptionContext,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoPlace
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
@@ -165,6 +175,13 @@ def demand_settings(connection: Connection) -> None:
             )
 
 
+def prepare_engines(engine: Engine, reading: Engine) -> None:
+    """Attach to an application's engines, of which one only reads, what their database needs."""
+    prepare(engine)
+    prepare_reading(reading)
+    _share_disconnects(engine, reading)
+
+
 def prepare(engine: Engine) -> None:
     """Attach to an engine that writes what its database needs."""
     if engine.dialect.name == "sqlite":
@@ -173,6 +190,23 @@ def prepare(engine: Engine) -> None:
         event.listen(engine, "begin", _begin_immediate)
     else:
         _prepare_postgresql(engine, EagerConnection)
+
+
+def _share_disconnects(*engines: Engine) -> None:
+    """Let engines of one database drop their idle connections when one of them loses its own.
+
+    Where a host that hangs has been replaced and comes to, it answers what was sent to it
+    meanwhile, with pages of before. An engine that nobody used would still be connected to it.
+    """
+
+    def tell_others(context: ExceptionContext) -> None:
+        if context.is_disconnect:
+            for other in engines:
+                if other is not context.engine:
+                    other.dispose()
+
+    for engine in engines:
+        event.listen(engine, "handle_error", tell_others)
 
 
 def wait_for_access(engine: Engine, seconds: float) -> None:

@@ -8,11 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from flask import Flask
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 from config.database_address import checked_address
-from lottery_system.runtime.database import CONNECT_TIMEOUT, CONNECT_TIMEOUT_EACH, engine_options
+from lottery_system.extensions import db
+from lottery_system.runtime.database import (
+    CONNECT_TIMEOUT,
+    CONNECT_TIMEOUT_EACH,
+    READING,
+    engine_options,
+)
 from tests.stand_ins.postgres import Server
 from tests.stand_ins.processes import PATIENCE, wait_for
 
@@ -107,3 +114,32 @@ def test_a_commit_whose_wait_for_a_standby_was_cancelled_is_no_success(
         wait_for(cancel, "a commit waits for the standby")
         with pytest.raises(OperationalError, match="not confirmed by a standby"):
             written.result(PATIENCE)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("loser", ["that writes", "that reads"])
+def test_an_engine_that_loses_its_host_lets_the_other_connect_anew(
+    app: Flask, postgres: Server, loser: str
+) -> None:
+    """A host that hangs and was replaced would answer it with pages of before."""
+    with app.app_context():
+        engines = {"that writes": db.engine, "that reads": db.engines[READING]}
+    lost = engines.pop(loser)
+    (other,) = engines.values()
+    before = backend(other)
+    assert backend(other) == before
+
+    with lost.connect() as connection:
+        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with psycopg.connect(postgres.url("postgres")) as administrator:
+            administrator.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+        with pytest.raises(OperationalError):
+            connection.execute(text("SELECT 1"))
+
+    assert backend(other) != before
+
+
+def backend(engine: Engine) -> int:
+    """Return the process of PostgreSQL that an engine's connection leads to."""
+    with engine.connect() as connection:
+        return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
