@@ -57,13 +57,6 @@ def ask(server: Server, query: str) -> list[tuple[object, ...]]:
         return connection.execute(query).fetchall()
 
 
-def wait_for_standby(server: Server, name: str) -> None:
-    """Let commits wait for a standby, or with an empty name for none."""
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
-        connection.execute("SELECT pg_reload_conf()")
-
-
 BALLOTS = "SELECT day, number, user_id, submitted_at FROM ballots ORDER BY day, number"
 
 
@@ -109,7 +102,7 @@ def test_a_standby_that_lags_takes_no_ballot_and_is_not_written_to(
 def test_with_a_synchronous_standby_nothing_is_lost_and_nothing_stops(
     primary: Server, standby: Server, proxy: Proxy, server: Gunicorn, players: list[Player]
 ) -> None:
-    wait_for_standby(primary, "standby")
+    primary.wait_for_standby("standby")
     is_synchronous = "SELECT sync_state FROM pg_stat_replication"
     wait_for(lambda: ask(primary, is_synchronous) == [("sync",)], "the standby is synchronous")
 
@@ -118,7 +111,7 @@ def test_with_a_synchronous_standby_nothing_is_lost_and_nothing_stops(
         primary.stop("immediate")
         until_turned_away(players)
         standby.promote()
-        wait_for_standby(standby, "")
+        standby.wait_for_standby("")
         proxy.fail_over(standby.port)
         let_play(players, 3)
         server.clock.run_from(MIDNIGHT + timedelta(seconds=1))
@@ -136,12 +129,12 @@ def test_without_the_standby_nobody_gets_a_receipt_nor_waits_longer_than_ten_sec
 ) -> None:
     """PostgreSQL itself would let them wait until the standby is back."""
     forms = [(player, player.form()) for player in players[:2]]
-    wait_for_standby(primary, "gone")
+    primary.lose_standby()
     for player, form in forms:  # the second waits for the lock that the first one's commit holds
         began = time.monotonic()
         assert player.try_once(form, 1) is None
         assert time.monotonic() - began < 10
-    wait_for_standby(primary, "")
+    primary.wait_for_standby("")
     for player, form in forms:
         player.receipts.append(player.submit(form, 1))
 
@@ -157,15 +150,19 @@ def test_without_the_standby_nobody_gets_a_receipt_nor_waits_longer_than_ten_sec
 def test_without_the_standby_commits_do_not_use_up_the_connections_of_postgresql(
     primary: Server, server: Gunicorn, players: list[Player]
 ) -> None:
-    """Each that is given up stays there until the standby is back, so only few may be tried."""
-    forms = [(player, player.form()) for player in players]
-    wait_for_standby(primary, "gone")
+    """Each that is given up stays there until the standby is back, so that only few may be tried.
+
+    A worker finds out by one that is given up, with another that it had begun by then.
+    """
+    everybody = [*players, *(Player(server, f"other{n}") for n in range(len(players)))]
+    forms = [(player, player.form()) for player in everybody]
+    primary.lose_standby()
 
     assert {player.log_out_once(form) for player, form in forms} == {None}
 
     left = ask(primary, "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
-    assert 1 <= len(left) <= len(server.workers()) < len(players)
+    assert 1 <= len(left) <= 2 * len(server.workers()) < len(everybody)
     assert any("earlier commits still wait for a standby" in line for line in complaints(server))
-    wait_for_standby(primary, "")
+    primary.wait_for_standby("")
     for player, form in forms:
         wait_for(partial(player.log_out_once, form), "commits go on")

@@ -59,13 +59,11 @@ def test_each_of_several_hosts_has_less_time_to_answer_than_one_alone(
 def no_standby(postgres: Server, engine: Engine) -> Iterator[psycopg.Connection]:
     """Let commits wait for a standby that there is not; yield a connection of an administrator."""
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-        connection.execute("SELECT pg_reload_conf()")
         try:
+            postgres.lose_standby()
             yield connection
         finally:
-            connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
-            connection.execute("SELECT pg_reload_conf()")
+            postgres.wait_for_standby("")
 
 
 def write(engine: Engine) -> None:

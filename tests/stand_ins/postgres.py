@@ -7,14 +7,16 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from glob import glob
 from pathlib import Path
 
 import psycopg
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 from tests.stand_ins.ports import free_port
+from tests.stand_ins.processes import wait_for
 
 
 class NoServer(Exception):
@@ -93,6 +95,48 @@ class Server:
             for process in reversed(processes):
                 with suppress(ProcessLookupError):  # one that was about to end
                     os.kill(process, signal.SIGCONT)
+
+    def wait_for_standby(self, name: str) -> None:
+        """Let commits wait for a standby, or with an empty name for none."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(
+                SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(Literal(name))
+            )
+            connection.execute("SELECT pg_reload_conf()")
+
+    def lose_standby(self) -> None:
+        """Let commits wait for a standby that there is not; return once they do.
+
+        They do so only when the checkpointer has read the new configuration.
+        """
+        self.wait_for_standby("nobody")
+        wait_for(self._commits_wait, "commits wait for a standby")
+
+    def _commits_wait(self) -> bool:
+        url = self.url("postgres")
+        with (
+            psycopg.connect(url, autocommit=True) as administrator,
+            psycopg.connect(url, autocommit=True) as connection,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            pid = connection.info.backend_pid
+            commit = pool.submit(
+                connection.execute, "SELECT pg_logical_emit_message(true, 'tried', '')"
+            )
+
+            def waits() -> bool:
+                return bool(
+                    administrator.execute(
+                        "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'",
+                        [pid],
+                    ).fetchone()
+                )
+
+            wait_for(lambda: commit.done() or waits(), "a commit is over, or waits")
+            if commit.done():
+                return False
+            administrator.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+            return True
 
     def is_up(self) -> bool:
         """Return whether it has not given up; it may be mending itself."""
