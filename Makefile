@@ -43,7 +43,7 @@ fuzz: $(VENV)/fuzz $(VENV)/browser ## fuzz the verifier with atheris, then again
 	@SECONDS_TO_FUZZ=$${SECONDS_TO_FUZZ:-60} $(BIN)/python -m pytest -n0 tests/browser/test_verifier.py \
 		-k same_of_what_chance_makes
 
-ha: $(VENV)/ha/installed ## high availability: fail over between hosts in network namespaces; as root. WEEK=1: a week in an hour
+ha: $(VENV)/ha/installed ## high availability: fail over between hosts in network namespaces; as root. WEEK=1: a week in half an hour
 	@$(BIN)/python -m tests.ha $(if $(WEEK),--week)
 
 bench: $(VENV)/dev ## measure speed on this machine, as ratios within one run
