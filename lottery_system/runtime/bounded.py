@@ -17,7 +17,8 @@ from psycopg.abc import RV, PQGen
 STATEMENT_TIMEOUT = 30
 #: seconds to wait for an answer: more than the above, so that PostgreSQL tells it where it can
 ANSWER_TIMEOUT = 35
-#: the same while a request is answered, which nobody should wait longer than ten seconds for
+#: the same while a request is answered, which nobody should wait longer than ten seconds for; a
+#: statement that is merely slow goes on in PostgreSQL until its own limit
 ANSWER_TIMEOUT_OF_REQUESTS = 8
 
 _seconds: ContextVar[float | None] = ContextVar("_seconds", default=None)

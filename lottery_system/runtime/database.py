@@ -54,6 +54,8 @@ READING = "reading"
 IDLE = 300
 #: where a pool's entry has the time since which it is idle, by the monotonic clock
 IDLE_SINCE = "idle since"
+#: where it has the time at which it was connected, by the same clock
+CONNECTED_AT = "connected at"
 #: keepalives that detect a vanished host within five seconds, as after a power cut or when its link
 #: is cut; with the defaults the ballot box would wait for about two hours
 VANISHED = {
@@ -179,7 +181,8 @@ def prepare_engines(engine: Engine, reading: Engine) -> None:
     """Attach to an application's engines, of which one only reads, what their database needs."""
     prepare(engine)
     prepare_reading(reading)
-    _share_disconnects(engine, reading)
+    if engine.dialect.name != "sqlite":
+        _share_losses(engine, reading)
 
 
 def prepare(engine: Engine) -> None:
@@ -192,21 +195,30 @@ def prepare(engine: Engine) -> None:
         _prepare_postgresql(engine, EagerConnection)
 
 
-def _share_disconnects(*engines: Engine) -> None:
-    """Let engines of one database drop their idle connections when one of them loses its own.
+def _share_losses(*engines: Engine) -> None:
+    """Let engines of one database connect anew when one of them has lost a connection.
 
     Where a host that hangs has been replaced and comes to, it answers what was sent to it
     meanwhile, with pages of before. An engine that nobody used would still be connected to it.
     """
+    lost_at = -float("inf")
 
-    def tell_others(context: ExceptionContext) -> None:
+    def note(context: ExceptionContext) -> None:
+        nonlocal lost_at
         if context.is_disconnect:
-            for other in engines:
-                if other is not context.engine:
-                    other.dispose()
+            lost_at = monotonic()
+
+    def connected(connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[CONNECTED_AT] = monotonic()
+
+    def refuse_older(connection: object, record: ConnectionPoolEntry, proxy: object) -> None:
+        if record.info[CONNECTED_AT] < lost_at:
+            raise DisconnectionError
 
     for engine in engines:
-        event.listen(engine, "handle_error", tell_others)
+        event.listen(engine, "handle_error", note)
+        event.listen(engine, "connect", connected)
+        event.listen(engine, "checkout", refuse_older)
 
 
 def wait_for_access(engine: Engine, seconds: float) -> None:

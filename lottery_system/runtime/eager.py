@@ -99,7 +99,8 @@ class EagerConnection(BoundedConnection):
         Raises:
             OperationalError: PostgreSQL did not answer. The connection is closed.
         """
-        if timeout is not None or not monkey.is_module_patched("select"):
+        bounded = timeout is None and not self.is_unbounded
+        if not bounded or not monkey.is_module_patched("select"):
             if self._is_committing:
                 return self._wait_without_cancelling(gen, interval)
             return super().wait(gen, interval, timeout)

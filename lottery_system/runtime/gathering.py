@@ -6,7 +6,11 @@ all of them. So a busy process sends few statements, and an idle one adds no del
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 from typing import Generic, TypeVar
+
+#: seconds after which a failure is one that nobody should wait for twice
+LONG = 2
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -29,8 +33,8 @@ class Gathering(Generic[Question, Answer]):
 
     Args:
         ask_all: answers several questions at once; what it leaves out has no answer.
-        outages: errors after which those who came meanwhile are not asked for: the next statement
-            would fail as this one did, and they have waited long enough.
+        outages: errors after which, if they took long, those who came meanwhile are not asked for:
+            the next statement would fail as this one did, and they have waited long enough.
     """
 
     def __init__(
@@ -66,12 +70,13 @@ class Gathering(Generic[Question, Answer]):
     def _ask_for_all(self) -> None:
         with self._lock:
             together, self._waiting = self._waiting, []
+        began = monotonic()
         try:
             answers = self._ask_all([each.question for each in together])
             for each in together:
                 each.answer = answers.get(each.question)
         except BaseException as error:
-            if isinstance(error, self._outages):
+            if isinstance(error, self._outages) and monotonic() - began > LONG:
                 with self._lock:
                     together += self._waiting
                     self._waiting = []

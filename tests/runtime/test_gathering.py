@@ -75,10 +75,12 @@ def test_an_error_reaches_all_who_asked_together_and_nobody_else(pool: ThreadPoo
             each.result(PATIENCE)
 
 
-def test_an_outage_reaches_those_who_came_meanwhile_and_nobody_later(
-    pool: ThreadPoolExecutor,
+@pytest.mark.parametrize("is_long", [True, False])
+def test_a_long_outage_reaches_those_who_came_meanwhile_and_nobody_later(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, is_long: bool
 ) -> None:
     """They have waited for one statement that failed, and would for the next."""
+    monkeypatch.setattr("lottery_system.runtime.gathering.LONG", 0 if is_long else 3600)
     nod = Event()
 
     def ask_all(questions: Sequence[int]) -> dict[int, int]:
@@ -94,9 +96,13 @@ def test_an_outage_reaches_those_who_came_meanwhile_and_nobody_later(
     wait_for(lambda: gathering._waiting, "another waits")
     nod.set()
 
-    for each in (first, meanwhile):
+    with pytest.raises(ConnectionError):
+        first.result(PATIENCE)
+    if is_long:
         with pytest.raises(ConnectionError):
-            each.result(PATIENCE)
+            meanwhile.result(PATIENCE)
+    else:
+        assert meanwhile.result(PATIENCE) == 4
     assert gathering.ask(6) == 6
 
 
