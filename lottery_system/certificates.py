@@ -52,9 +52,10 @@ from lottery_system.queries.logs import (
     freeze_of,
     journal_record,
     journal_tiles,
+    last_record,
     runs,
 )
-from lottery_system.queries.recoveries import ended_key, ended_keys, recoveries
+from lottery_system.queries.recoveries import ended_key, recoveries
 from lottery_system.queries.timestamps import Stamped, stamped_of
 from lottery_system.queries.usernames import usernames_of
 from lottery_system.timestamp_proof import format_file
@@ -281,8 +282,10 @@ def key_of(connection: Connection, timeline: int | None, log_keys: LogKeys) -> V
 
 
 def keys_of(connection: Connection, log_keys: LogKeys) -> Sequence[VerifierKey]:
-    """Return the keys of all journals, by timeline; the last is the present one's."""
-    return [*map(parse_vkey, ended_keys(connection)), log_keys.key.verifier]
+    """Return the keys of all stored journals, by timeline; the last is the present one's."""
+    newest = last_record(connection)
+    count = newest.timeline + 1 if newest else 0
+    return [key_of(connection, timeline, log_keys) for timeline in range(count)]
 
 
 def receipt_of(

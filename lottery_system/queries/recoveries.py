@@ -29,13 +29,7 @@ def ended_key(connection: Connection, timeline: int) -> str | None:
     return key
 
 
-def ended_keys(connection: Connection) -> Sequence[str]:
-    """Return the keys of all journals that ended, `name+id+key`, the first journal's first."""
-    return connection.scalars(_ENDED_KEYS).all()
-
-
 _recovery = table_of(Recovery).c
 _ALL = select(_recovery.timeline, _recovery.statement).order_by(_recovery.timeline)
 _STATEMENT = select(_recovery.statement).where(_recovery.timeline == bindparam("timeline"))
 _ENDED_KEY = select(_recovery.ended_key).where(_recovery.timeline == bindparam("timeline"))
-_ENDED_KEYS = select(_recovery.ended_key).order_by(_recovery.timeline)

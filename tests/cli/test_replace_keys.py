@@ -21,6 +21,7 @@ from lottery_system.fairness.checks import OF_RECEIPTS, holds
 from lottery_system.fairness.note import (
     SigningKey,
     format_signing_key,
+    format_vkey,
     note_text,
     open_checkpoint,
     open_note,
@@ -32,6 +33,7 @@ from lottery_system.fairness.recovery import Recovery, parse_recovery, sign_reco
 from lottery_system.fairness.verify import verify
 from lottery_system.keys import CHAIN_TIP, LOG_KEY, adopt_drafts
 from lottery_system.models import Lottery
+from lottery_system.models import Recovery as EndOfJournal
 from lottery_system.parts import parts_of
 from lottery_system.queries.logs import journal_record
 from lottery_system.rollback import hash_of
@@ -138,6 +140,21 @@ def test_checkpoints_that_somebody_kept_from_before_are_audited_as_ever(
         assert (done.exit_code, says in done.output) == (1, True), done.output
     files["journal"].write_text(sign_checkpoint(head, SigningKey(OLD.name, bytes(32))))
     assert "is not a checkpoint signed by this lottery" in audit(files["journal"]).output
+
+
+def test_a_statement_too_many_in_the_database_hides_no_checkpoint_from_the_audit(
+    scene: Scene, session: Session, tmp_path: Path
+) -> None:
+    head = open_checkpoint(scene.visitor().get("/log/checkpoint").text, OLD)
+    kept = tmp_path / "kept"
+    kept.write_text(sign_checkpoint(head._replace(root=bytes(32)), LOG_KEYS.key))
+    with session.begin():
+        session.add(EndOfJournal(timeline=9, statement="", ended_key=format_vkey(OLD)))
+
+    done = scene.app.test_cli_runner().invoke(args=["draw", "audit", "--head", str(kept)])
+
+    assert done.exit_code == 1
+    assert "does not match: the stored log has another root" in done.output
 
 
 def test_the_lottery_goes_on_under_new_keys_and_either_pin_stands_for_all_of_it(
