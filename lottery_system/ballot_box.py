@@ -28,7 +28,7 @@ from lottery_system.models import AskedBallots, GrantedBallots
 from lottery_system.models.database_clock import Clocks
 from lottery_system.pause import Pause
 from lottery_system.rollback import CAUSE, Rollback
-from lottery_system.runtime.bounded import ANSWER_TIMEOUT_OF_REQUESTS, answers_within
+from lottery_system.runtime.bounded import request_limit
 from lottery_system.runtime.fair_queue import FairQueue
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class BallotBox:
             self._demand()
             mark = self._rollback.read() if self._rollback else None
             with (
-                answers_within(ANSWER_TIMEOUT_OF_REQUESTS),
+                request_limit(),
                 self._engine.connect() as connection,
                 connection.begin() as transaction,
             ):
@@ -216,7 +216,7 @@ class BallotBox:
         """Commit, then raise the mark, before anything is answered."""
         # read before the transaction begins: what it names was committed by then
         mark = self._rollback.read() if self._rollback else None
-        with answers_within(ANSWER_TIMEOUT_OF_REQUESTS), self._engine.begin() as connection:
+        with request_limit(), self._engine.begin() as connection:
             submissions = [waiting.submission for waiting in batch]
             admitted = admit(
                 connection,

@@ -21,17 +21,17 @@ ANSWER_TIMEOUT = 35
 #: statement that is merely slow goes on in PostgreSQL until its own limit
 ANSWER_TIMEOUT_OF_REQUESTS = 8
 
-_seconds: ContextVar[float | None] = ContextVar("_seconds", default=None)
+_is_short = ContextVar("_is_short", default=False)
 
 
 @contextmanager
-def answers_within(seconds: float) -> Iterator[None]:
-    """Within the block, wait for each of PostgreSQL's answers for so many seconds at most."""
-    token = _seconds.set(seconds)
+def request_limit() -> Iterator[None]:
+    """Within the block, wait for each of PostgreSQL's answers as long as a request may."""
+    token = _is_short.set(True)
     try:
         yield
     finally:
-        _seconds.reset(token)
+        _is_short.reset(token)
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -43,7 +43,7 @@ class BoundedConnection(psycopg.Connection[Any]):
     @property
     def answer_timeout(self) -> float:
         """Seconds to wait for PostgreSQL's answer."""
-        return _seconds.get() or ANSWER_TIMEOUT
+        return ANSWER_TIMEOUT_OF_REQUESTS if _is_short.get() else ANSWER_TIMEOUT
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Run a psycopg generator to its end, and return its result.

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from config.settings import LONGEST_UPLOAD
 from lottery_system.models.lottery import PRIZE_LENGTH
-from lottery_system.runtime.bounded import ANSWER_TIMEOUT_OF_REQUESTS, answers_within
+from lottery_system.runtime.bounded import request_limit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -87,7 +87,7 @@ class Limits:
         for name in ORIGINS:
             if name in environ and not _is_address(environ[name]):
                 environ[name] = NOWHERE
-        with answers_within(ANSWER_TIMEOUT_OF_REQUESTS):
+        with request_limit():
             return self._app(environ, start_response)
 
 

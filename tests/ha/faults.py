@@ -1,14 +1,13 @@
 """Faults of the drill, one at a time. Each does its harm, waits, and undoes it."""
 
-import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from glob import glob
 from pathlib import Path
 
+from tests.ha.hosts import signal_all
 from tests.ha.site import Site
 from tests.stand_ins.processes import ROOT, wait_for
 
@@ -102,8 +101,7 @@ def kill_the_proxy(site: Site) -> str:
     children = subprocess.run(
         ["pgrep", "-P", str(old.pid)], capture_output=True, text=True, check=False
     ).stdout.split()
-    for pid in [old.pid, *map(int, children)]:
-        os.kill(pid, signal.SIGKILL)
+    signal_all([old.pid, *map(int, children)], signal.SIGKILL)
     wait_for(lambda: service.process is not old and not service.has_ended(), "HAProxy runs again")
     time.sleep(OFF)
     return f"kill -9 of the proxy on {app.name}"
@@ -152,13 +150,6 @@ def switch_over(site: Site) -> str:
     before = site.cluster.wait_until_whole()
     after = site.cluster.switch_over()
     return f"switchover: {before.name} to {after.name}"
-
-
-def signal_all(processes: list[int], number: signal.Signals) -> None:
-    """Send a signal to processes, of which some may have ended."""
-    for process in processes:
-        with suppress(ProcessLookupError):
-            os.kill(process, number)
 
 
 def server_versions() -> list[Path]:

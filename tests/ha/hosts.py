@@ -8,7 +8,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tests.stand_ins.processes import wait_for
@@ -33,6 +34,13 @@ def make_network() -> None:
     run("ip", "link", "add", "lan", "type", "bridge")
     run("ip", "address", "add", f"{HERE}/24", "dev", "lan")
     run("ip", "link", "set", "lan", "up")
+
+
+def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to processes, of which some may have ended."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 class Service:
@@ -150,18 +158,13 @@ class Host:
 
     def pids_of(self, program: str) -> list[int]:
         """List the processes of one program."""
-        return [
-            pid
-            for pid in self.pids()
-            if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == program
-        ]
+        listed = subprocess.run(
+            ["pgrep", "-x", program], capture_output=True, text=True, check=False
+        )
+        return sorted({*self.pids()} & {*map(int, listed.stdout.split())})
 
     def _kill_all(self) -> bool:
-        for pid in (pids := self.pids()):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        signal_all(pids := self.pids(), signal.SIGKILL)
         for service in self.services.values():
             service.has_ended()
         return not pids

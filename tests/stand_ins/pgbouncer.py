@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ import psycopg
 from sqlalchemy import make_url
 
 from tests.stand_ins.ports import free_port
-from tests.stand_ins.processes import PATIENCE, ROOT, wait_for
+from tests.stand_ins.processes import ROOT
+from tests.stand_ins.programs import running
 
 CONFIG = ROOT / "config" / "pgbouncer.ini"
 
@@ -51,11 +51,8 @@ def pgbouncer(url: str, **changes: str) -> Iterator[str]:
         shutil.chown(folder, "postgres")
         shutil.chown(file, "postgres")
         command = ["runuser", "-u", "postgres", "--", *command]
-    log = (folder / "log").open("w+", encoding="utf-8")
-    running = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
 
     def serves() -> bool:
-        assert running.poll() is None, (folder / "log").read_text(encoding="utf-8")
         try:
             with psycopg.connect(f"{at}/lottery", connect_timeout=5):
                 return True
@@ -64,10 +61,7 @@ def pgbouncer(url: str, **changes: str) -> Iterator[str]:
 
     at = f"postgresql://lottery@127.0.0.1:{port}"
     try:
-        wait_for(serves, "pgbouncer serves", PATIENCE)
-        yield f"{at}/lottery?pooler=transaction"
+        with running(command, folder / "log", until=serves):
+            yield f"{at}/lottery?pooler=transaction"
     finally:
-        running.terminate()
-        running.wait(PATIENCE)
-        log.close()
         shutil.rmtree(folder)

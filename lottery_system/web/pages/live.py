@@ -16,7 +16,7 @@ from lottery_system.clock import day_of, utcnow
 from lottery_system.extensions import reading
 from lottery_system.parts import parts
 from lottery_system.queries.live import Moment, current_moment
-from lottery_system.runtime.bounded import ANSWER_TIMEOUT_OF_REQUESTS, answers_within
+from lottery_system.runtime.bounded import request_limit
 from lottery_system.runtime.broadcast import Broadcast
 
 blueprint = Blueprint("live", __name__)
@@ -40,8 +40,7 @@ def broadcast_of(app: Flask) -> Broadcast[Moment]:
     """Make an application's broadcast."""
 
     def look() -> Moment:
-        within = answers_within(ANSWER_TIMEOUT_OF_REQUESTS)
-        with app.app_context(), within, reading() as connection:
+        with app.app_context(), request_limit(), reading() as connection:
             return current_moment(connection, day_of(utcnow()))
 
     return Broadcast(look)
