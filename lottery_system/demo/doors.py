@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from lottery_system.clock import ONE_DAY
 from lottery_system.demo.people import NAMES, ORGANISERS
-from lottery_system.models import ClaimEvent, Holding, User
+from lottery_system.models import Ballot, ClaimEvent, Holding, User, Winner
 from lottery_system.models.claim_event import OFFERED
 
 
@@ -17,7 +17,7 @@ class Door(StrEnum):
 
     #: has just won, and a prize to claim if anybody has one
     WINNER = "winner"
-    #: has not won, neither yesterday nor before
+    #: played yesterday without a place in its draw, and has won least of those
     PLAYER = "player"
     ORGANISER = "organiser"
 
@@ -39,6 +39,12 @@ _played_yesterday = (
     .where(Holding.user_id == User.id, Holding.day == bindparam("lately"))
     .exists()
 )
+_place_of_yesterday = (
+    select(Winner.place)
+    .join(Ballot, (Ballot.day == Winner.day) & (Ballot.number == Winner.number))
+    .where(Ballot.user_id == User.id, Winner.day == bindparam("lately"))
+    .exists()
+)
 _PEOPLE = select(User).where(
     User.username.in_((*NAMES, *ORGANISERS)), User.closed_at.is_(None), User.blocked_at.is_(None)
 )
@@ -49,9 +55,9 @@ _QUERIES: dict[Door, Select[User]] = {
     .where(ClaimEvent.kind == OFFERED)
     .order_by(case((_is_over, 1), else_=0), ClaimEvent.day.desc(), ClaimEvent.place),
     Door.PLAYER: _PARTICIPANTS.order_by(
+        # which their page says: reserves and who plays today alone are told something else
+        case((_played_yesterday & ~_place_of_yesterday, 0), else_=1),
         select(func.count()).where(_offer.holder_id == User.id).scalar_subquery(),
-        # who played yesterday is told that they haven't won
-        case((_played_yesterday, 0), else_=1),
         select(func.count(distinct(Holding.day)))
         .where(Holding.user_id == User.id, Holding.day >= bindparam("lately"))
         .scalar_subquery()
