@@ -18,7 +18,7 @@ STATEMENT_TIMEOUT = 30
 #: seconds to wait for an answer: more than the above, so that PostgreSQL tells it where it can
 ANSWER_TIMEOUT = 35
 #: the same while a request is answered, which nobody should wait longer than ten seconds for; a
-#: statement that is merely slow goes on in PostgreSQL until its own limit
+#: statement that is merely slow is ended by PostgreSQL, which looks for its client
 ANSWER_TIMEOUT_OF_REQUESTS = 8
 
 _is_short = ContextVar("_is_short", default=False)

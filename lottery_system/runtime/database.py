@@ -3,10 +3,11 @@
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import Any
 
+import psycopg
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import (
     URL,
@@ -83,6 +84,12 @@ SETTINGS = {
     "enable_mergejoin": "off",
     "jit": "off",
 }
+
+
+#: setting by which PostgreSQL checks whether the client of a running statement is still there, and
+#: milliseconds between two checks. It ends the statement otherwise, but no commit's wait for a
+#: standby.
+CLIENT_CHECK = ("client_connection_check_interval", 2_000)
 
 
 class PoolerUnset(LotteryError):
@@ -335,12 +342,29 @@ def _is_sqlite(url: str) -> bool:
 
 def _prepare_postgresql(engine: Engine, kind: type[BoundedConnection]) -> None:
     def connect(dialect: object, record: object, args: Any, options: Any) -> BoundedConnection:
-        options.pop(POOLER, None)  # the part of the address that is ours, and not libpq's
-        return kind.connect(*args, **options)
+        # the part of the address that is ours, and not libpq's
+        is_pooled = options.pop(POOLER, None) is not None
+        connection = kind.connect(*args, **options)
+        if not is_pooled:
+            _check_client(connection)
+        return connection
 
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "checkout", _refuse_dead_connection)
     event.listen(engine, "checkin", _note_idle)
+
+
+def _check_client(connection: BoundedConnection) -> None:
+    """Have PostgreSQL end the statements of a connection that was closed, where it can.
+
+    A statement that is slow would go on after it was given up, beside the one that is sent anew.
+    PostgreSQL 13, and 14 where the kernel cannot tell it, refuse the setting; in the start of a
+    connection they would refuse the connection.
+    """
+    connection.autocommit = True
+    with suppress(psycopg.errors.UndefinedObject, psycopg.errors.InvalidParameterValue):
+        connection.execute("SELECT set_config(%s, %s, false)", [*map(str, CLIENT_CHECK)])
+    connection.autocommit = False
 
 
 def _note_idle(connection: object, record: ConnectionPoolEntry) -> None:

@@ -1,7 +1,11 @@
 """The connection budget: pools sized from `max_connections`, idle connections, pgbouncer."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from itertools import product
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
@@ -18,6 +22,8 @@ from lottery_system.runtime.connection_budget import (
     split,
 )
 from tests.stand_ins.pgbouncer import CONFIG, NoPgbouncer, pgbouncer
+from tests.stand_ins.postgres import Server
+from tests.stand_ins.processes import wait_for
 
 
 @pytest.mark.parametrize("most", [20, 100, 200, 1000])
@@ -100,10 +106,36 @@ def test_behind_pgbouncer_the_start_demands_its_settings(postgres_url: str) -> N
         pytest.skip(str(error))
 
 
+@pytest.mark.parametrize("through", [nullcontext, pgbouncer], ids=["directly", "pgbouncer"])
+def test_a_statement_ends_with_its_connection(
+    postgres: Server, postgres_url: str, through: Callable[[str], AbstractContextManager[str]]
+) -> None:
+    """Whoever tries again would find all beside it that was given up."""
+    try:
+        with through(postgres_url) as url, psycopg.connect(postgres.url("postgres")) as other:
+            other.autocommit = True
+
+            def sleeps() -> bool:
+                rows = other.execute("SELECT wait_event = 'PgSleep' FROM pg_stat_activity")
+                return (True,) in rows.fetchall()
+
+            engine = engine_of(checked_address(url))
+            with engine.connect() as connection:
+                raw: Any = connection.connection.dbapi_connection
+                raw.pgconn.send_query(b"SET statement_timeout TO 0; SELECT pg_sleep(86400)")
+                wait_for(sleeps, "the statement runs")
+                raw.close()
+            wait_for(lambda: not sleeps(), "the statement has ended")
+            engine.dispose()
+    except NoPgbouncer as error:
+        pytest.skip(str(error))
+
+
 def test_the_shipped_pgbouncer_sets_what_the_lottery_sets_itself() -> None:
     query = CONFIG.read_text(encoding="utf-8").partition("connect_query='")[2].partition("'")[0]
 
-    assert [each.split()[1] for each in query.split("; ")] == list(database.SETTINGS)
+    names = [each.split()[1] for each in query.split("; ")]
+    assert names == [*database.SETTINGS, database.CLIENT_CHECK[0]]
 
 
 def test_other_modes_of_a_pooler_are_refused_with_a_sentence() -> None:

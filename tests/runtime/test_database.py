@@ -2,9 +2,11 @@
 
 import os
 import socket
+import time
 from _thread import interrupt_main
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from config.database_address import checked_address
 from lottery_system.extensions import db
 from lottery_system.runtime.database import (
+    CLIENT_CHECK,
     CONNECT_TIMEOUT,
     CONNECT_TIMEOUT_EACH,
     READING,
@@ -112,6 +115,33 @@ def test_a_commit_whose_wait_for_a_standby_was_cancelled_is_no_success(
         wait_for(cancel, "a commit waits for the standby")
         with pytest.raises(OperationalError, match="not confirmed by a standby"):
             written.result(PATIENCE)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_commit_that_was_given_up_goes_on_waiting_for_its_standby(
+    engine: Engine, no_standby: psycopg.Connection
+) -> None:
+    """If PostgreSQL ended it with its connection, others would see what one host alone has."""
+
+    def waited() -> float:
+        """Return how long it has waited, in milliseconds; 0 if it does not."""
+        found = no_standby.execute(
+            "SELECT 1000 * extract(epoch FROM clock_timestamp() - query_start)::float"
+            " FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        ).fetchone()
+        return float(found[0]) if found else 0
+
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_logical_emit_message(true, 'written', '')"))
+        raw: Any = connection.connection.dbapi_connection
+        raw.pgconn.send_query(b"COMMIT")
+        wait_for(waited, "the commit waits for the standby")
+        connection.invalidate()  # which closes it
+    given_up_after = waited()
+
+    while 0 < waited() < given_up_after + 2 * CLIENT_CHECK[1]:
+        time.sleep(0.1)
+    assert waited()
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
