@@ -57,7 +57,9 @@ _QUERIES: dict[Door, Select[User]] = {
     Door.PLAYER: _PARTICIPANTS.order_by(
         # which their page says: reserves and who plays today alone are told something else
         case((_played_yesterday & ~_place_of_yesterday, 0), else_=1),
-        select(func.count()).where(_offer.holder_id == User.id).scalar_subquery(),
+        select(func.count())
+        .where(_offer.holder_id == User.id, _offer.kind == OFFERED)
+        .scalar_subquery(),
         select(func.count(distinct(Holding.day)))
         .where(Holding.user_id == User.id, Holding.day >= bindparam("lately"))
         .scalar_subquery()
