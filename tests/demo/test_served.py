@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
 from http.cookiejar import CookieJar
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
@@ -20,7 +19,7 @@ from config.demo import MARKER
 from lottery_system.clock import ONE_DAY
 from lottery_system.demo.lotteries import DAYS
 from tests.conftest import migrate, running, settings_for
-from tests.demo.conftest import flask
+from tests.demo.conftest import PLAYED_AT, flask
 from tests.stand_ins.processes import PATIENCE, Gunicorn, answer_of
 
 BANNER = "Demo: nothing here counts."
@@ -180,7 +179,7 @@ def test_a_demo_that_is_left_alone_goes_on_as_any_lottery(played: Path, tmp_path
     for name in (MARKER, "lottery.db", "log_key", "chain_tip", "mark"):
         shutil.copy(played / name, tmp_path / name)
 
-    with Gunicorn("", tmp_path, at=datetime.now(UTC) + ONE_DAY, LOTTERY_DEMO="on") as server:
+    with Gunicorn("", tmp_path, at=PLAYED_AT + ONE_DAY, LOTTERY_DEMO="on") as server:
         rows = draws_of(server)
 
     assert len({row["day"] for row in rows}) == DAYS + 1

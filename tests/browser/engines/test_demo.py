@@ -1,13 +1,13 @@
 """Demo: an organiser who tries the lottery sees a month of it in five minutes, in each engine."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.browser.engines.page import Engine, browsing
-from tests.demo.conftest import flask
+from tests.demo.conftest import play, serving
 from tests.stand_ins.processes import Gunicorn
 
 BANNER = ".demo"
@@ -16,12 +16,7 @@ BANNER = ".demo"
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     """Play and serve a demo."""
-    folder = tmp_path_factory.mktemp("demo")
-    code, said = flask(folder, "demo", "play")
-    assert code == 0, said
-    now = datetime.now(UTC)
-    with Gunicorn("", folder, at=now, LOTTERY_DEMO="on") as server:
-        server.clock.stand_at(now)
+    with serving(play(tmp_path_factory.mktemp("demo"))) as server:
         yield server
 
 
