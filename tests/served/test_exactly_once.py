@@ -46,7 +46,7 @@ from lottery_system.models import (
     User,
     Winner,
 )
-from lottery_system.runtime import database
+from lottery_system.runtime import bounded, database, eager
 from tests.conftest import FIRST_DAY
 from tests.stand_ins import log_keys
 from tests.stand_ins.audit import audit, receipt, same
@@ -317,6 +317,8 @@ def patiently(role: Callable[[], None]) -> None:
     """Play a role; one of sixteen processes may wait longer than a worker would for anything."""
     database.BUSY_TIMEOUT = ballot_box.PATIENCE = PATIENCE
     database.CONNECT_TIMEOUT = database.POOL_TIMEOUT = PATIENCE
+    bounded.ANSWER_TIMEOUT = bounded.ANSWER_TIMEOUT_OF_REQUESTS = PATIENCE
+    eager.COMMIT_TIMEOUT = PATIENCE
     database.SETTINGS["lock_timeout"] = f"{PATIENCE}s"
     role()
 
