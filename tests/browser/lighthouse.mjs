@@ -2,7 +2,7 @@
 // its result. Node.js and the browser start once; each page has a profile of its own, as incognito.
 //
 //     node lighthouse.mjs NODE_MODULES FLAG_OF_CHROME...
-//     {"url": ..., "categories": [...], "headers": {...}}  ->  {"result": {...}} or {"error": "..."}
+//     {"url": ..., "categories": [...], "headers": {...}, "slowdown": ...}  ->  {"result": {...}} or {"error": "..."}
 
 import { createInterface } from "node:readline";
 
@@ -13,10 +13,12 @@ const { default: puppeteer } = await import(
   `${modules}/puppeteer-core/lib/puppeteer/puppeteer-core.js`
 );
 
-async function measure(browser, { url, categories, headers }) {
+async function measure(browser, { url, categories, headers, slowdown }) {
   const profile = await browser.createBrowserContext();
   try {
-    const flags = { logLevel: "error", onlyCategories: categories, extraHeaders: headers };
+    const throttling = { cpuSlowdownMultiplier: slowdown };
+    const options = { onlyCategories: categories, extraHeaders: headers, throttling };
+    const flags = { logLevel: "error", ...options };
     const { lhr } = await lighthouse(url, flags, undefined, await profile.newPage());
     return lhr.runtimeError ? { error: lhr.runtimeError.message } : { result: lhr };
   } catch (error) {

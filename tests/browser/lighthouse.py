@@ -25,6 +25,10 @@ CHROME_FLAGS = (
     # a Chrome that Lighthouse starts would ask for its maker's sites by itself
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+#: how many times slower than this machine a phone is, and the least BenchmarkIndex of machines of
+#: which that is true (Lighthouse, docs/throttling.md, "Calibrating the CPU slowdown")
+SLOWDOWNS = ((1500, 4), (1000, 2), (0, 1))
+SLOWDOWN = 4
 PROGRAM = Path(__file__).with_suffix(".mjs")
 
 
@@ -38,6 +42,13 @@ class Report:
     costs: dict[str, list[str]]
     #: how far things move while the page loads
     layout_shift: float
+    #: of this machine, with whatever runs beside: Lighthouse's BenchmarkIndex
+    speed: float
+
+    @property
+    def slowdown(self) -> int:
+        """How many times slower a phone is than this machine was."""
+        return next(slowdown for least, slowdown in SLOWDOWNS if self.speed >= least)
 
     def below(self, floors: dict[str, int]) -> list[str]:
         """Return what falls short of the floors, by category, and why."""
@@ -68,12 +79,15 @@ class Lighthouse:
     def __exit__(self, *_: object) -> None:
         self._process.communicate(timeout=PATIENCE)
 
-    def measure(self, url: str, categories: Iterable[str], cookies: str = "") -> Report:
+    def measure(
+        self, url: str, categories: Iterable[str], cookies: str = "", slowdown: int = SLOWDOWN
+    ) -> Report:
         """Let Lighthouse load a page as a phone with a slow line does, and judge it.
 
         Args:
             categories: performance among them.
             cookies: what the browser sends along, as the header Cookie.
+            slowdown: how many times slower than this machine the phone is.
 
         Raises:
             ValueError: the page that was judged is not the one asked for.
@@ -81,7 +95,9 @@ class Lighthouse:
         """
         categories = list(categories)
         headers = {"Cookie": cookies} if cookies else {}
-        asked = json.dumps({"url": url, "categories": categories, "headers": headers})
+        asked = json.dumps(
+            {"url": url, "categories": categories, "headers": headers, "slowdown": slowdown}
+        )
         for _ in range(TRIES):
             answer = json.loads(self._answer(asked))
             if NOT_RECORDED not in answer.get("error", ""):
@@ -130,6 +146,7 @@ def read(result: dict[str, Any], url: str, categories: Iterable[str]) -> Report:
         scores={name: round(100 * result["categories"][name]["score"]) for name in categories},
         costs={name: list(costs(result, name)) for name in categories},
         layout_shift=result["audits"]["cumulative-layout-shift"]["numericValue"],
+        speed=result["environment"]["benchmarkIndex"],
     )
 
 

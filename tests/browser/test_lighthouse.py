@@ -1,6 +1,7 @@
 """Lighthouse scores on a phone with a slow connection stay above these floors."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.browser.conftest import DRAWN_DAY, Visitors
 from tests.browser.floors import LIGHTHOUSE, skip_without
-from tests.browser.lighthouse import Lighthouse, Report
+from tests.browser.lighthouse import SLOWDOWN, Lighthouse, Report
 from tests.stand_ins.processes import Gunicorn
 
 PUBLIC_PAGES = (
@@ -72,23 +73,24 @@ def test_lighthouse_finds_nothing_wrong_with_a_private_page(
 
 def stands(lighthouse: Lighthouse, url: str, floors: dict[str, int], cookies: str = "") -> None:
     """See that a page is nowhere below the floors, and that nothing on it moves as it loads."""
-    report = best_of(lambda: lighthouse.measure(url, floors, cookies), floors)
-    print(url, report.scores, report.layout_shift)
+    report = best_of(partial(lighthouse.measure, url, floors, cookies), floors)
+    print(url, report.scores, report.layout_shift, report.speed)
     assert not (short := report.below(floors)), "\n".join([url, *short])
     assert report.layout_shift == 0, f"{url} moves as it loads"
 
 
-def best_of(measure: Callable[[], Report], floors: dict[str, int]) -> Report:
+def best_of(measure: Callable[[int], Report], floors: dict[str, int]) -> Report:
     """Measure a page; where nothing but its performance falls short, again.
 
     Lighthouse reckons how fast a slow phone would be from how long this machine took, which other
-    tests share. A page that is slow is slow each time; all else is the same each time.
+    programs share: beside two busy ones, a page with nothing on it has 96 of 100. So it is told how
+    fast the machine was. A page that is slow is slow each time; all else is the same each time.
     """
-    best = measure()
+    best = measure(SLOWDOWN)
     for _ in range(TRIES - 1):
         if [name for name in floors if best.scores[name] < floors[name]] != ["performance"]:
             break
-        best = max(best, measure(), key=lambda each: each.scores["performance"])
+        best = max(best, measure(best.slowdown), key=lambda each: each.scores["performance"])
     return best
 
 
@@ -175,11 +177,24 @@ def test_only_what_falls_short_in_performance_alone_is_measured_again(
 ) -> None:
     measured = iter(performances)
 
-    def measure() -> Report:
+    def measure(_: int) -> Report:
         scores = {"performance": next(measured), "accessibility": accessibility}
-        return Report(scores, {}, 0)
+        return Report(scores, {}, 0, speed=2000)
 
     report = best_of(measure, {"performance": 95, "accessibility": 100})
 
     assert report.scores["performance"] == best
     assert list(measured) == []
+
+
+@pytest.mark.parametrize(("speed", "slowdown"), [(2000, 4), (1200, 2), (700, 1)])
+def test_a_phone_is_less_slower_than_a_machine_that_is_busy(speed: float, slowdown: int) -> None:
+    asked = []
+
+    def measure(slowdown: int) -> Report:
+        asked.append(slowdown)
+        return Report({"performance": 90}, {}, 0, speed)
+
+    best_of(measure, {"performance": 95})
+
+    assert asked == [SLOWDOWN, slowdown, slowdown]
