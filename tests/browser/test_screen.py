@@ -72,8 +72,9 @@ def test_a_day_that_closes_reveals_its_winner_without_a_touch(
     ):
         play(lottery, 4000)
         lottery.server.stop()
-        lottery.server.clock.run_from(closes_at(FIRST_DAY) - timedelta(seconds=BEFORE))
+        lottery.server.clock.stand_at(closes_at(FIRST_DAY) - timedelta(seconds=BEFORE))
         lottery.server.start()
+        lottery.server.clock.run_from(closes_at(FIRST_DAY) - timedelta(seconds=BEFORE))
         for each in (page, still):
             each.goto("/screen")
             each.evaluate(NOTES_NUMBERS)
