@@ -26,7 +26,7 @@ CHROME_FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 #: how many times slower than this machine a phone is, and the least BenchmarkIndex of machines of
-#: which that is true (Lighthouse, docs/throttling.md, "Calibrating the CPU slowdown")
+#: which that is true (Lighthouse's page on throttling, "Calibrating the CPU slowdown")
 SLOWDOWNS = ((1500, 4), (1000, 2), (0, 1))
 SLOWDOWN = 4
 PROGRAM = Path(__file__).with_suffix(".mjs")
