@@ -28,7 +28,7 @@ CHROME_FLAGS = (
 #: how many times slower than this machine a phone is, and the least BenchmarkIndex of machines of
 #: which that is true (Lighthouse's page on throttling, "Calibrating the CPU slowdown")
 SLOWDOWNS = ((1500, 4), (1000, 2), (0, 1))
-SLOWDOWN = 4
+SLOWDOWN = SLOWDOWNS[0][1]
 PROGRAM = Path(__file__).with_suffix(".mjs")
 
 

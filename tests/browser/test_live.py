@@ -157,7 +157,7 @@ def test_a_page_left_open_over_midnight_turns_over_and_its_form_counts_for_the_n
 
         expect(today).to_have_attribute("data-day", "2026-11-20")
         # 24:00:00 for an instant
-        expect(today).to_contain_text(re.compile(r"Closes in\s+23:5\d:\d\d"))
+        expect(today).to_contain_text(re.compile(r"Closes in\s+23:59:\d\d"))
         won = page.get_by_role("region", name="You won: Big Chance")
         expect(won).to_contain_text("Ballot 1 won in Big Chance on Thursday 19 November 2026.")
         expect(page.locator("#announcement")).to_have_text("You won: Big Chance")

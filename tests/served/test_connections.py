@@ -11,18 +11,11 @@ from tests.bench.load import load
 from tests.conftest import FIRST_DAY
 from tests.stand_ins.pgbouncer import NoPgbouncer, pgbouncer
 from tests.stand_ins.players import Player, drawn, let_play, open_lottery, playing
-from tests.stand_ins.processes import PATIENCE, Gunicorn, wait_for
+from tests.stand_ins.processes import Gunicorn, wait_for
 
 LATE = closes_at(FIRST_DAY) - timedelta(seconds=2)
 #: hosts that share the 200 connections of the tests' server: the least are left for each worker
 HOSTS = "19"
-#: gunicorn's configuration for workers that wait for a place in the pool as long as tests wait for
-#: anything: how many seconds a place takes to become free is the machine's affair
-PATIENT = f"""
-from config.gunicorn import *
-from lottery_system.runtime import database
-database.POOL_TIMEOUT = {PATIENCE}
-"""
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -30,9 +23,7 @@ def test_a_crowd_waits_for_few_connections_and_nobody_is_turned_away(
     database_url: str, tmp_path: Path
 ) -> None:
     """Short for 240 readers and 8 workers, with the connections that PostgreSQL has by default."""
-    config = tmp_path / "gunicorn.py"
-    config.write_text(PATIENT, encoding="utf-8")
-    with Gunicorn(database_url, tmp_path, config=config, LOTTERY_HOSTS=HOSTS) as server:
+    with Gunicorn(database_url, tmp_path, LOTTERY_HOSTS=HOSTS) as server:
         player = Player(server, "bob")
         cookies = f"Cookie: {player._headers()['Cookie']}\r\n"
         pages = [
